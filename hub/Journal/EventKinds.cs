@@ -1,0 +1,31 @@
+namespace CityGrid.Hub.Journal;
+
+/// <summary>
+/// The kinds of events that the hub itself writes: 1 to 999. A node's own kinds start at 1000 and are opaque here. Numbers are never reused.
+/// </summary>
+public static class EventKinds
+{
+    /// <summary>A data directory began: incarnation, node, division.</summary>
+    public const ushort DirectoryCreated = 1;
+
+    /// <summary>A part of a cells cut was received from a child and applied, with the new cursor.</summary>
+    public const ushort CellsReceived = 10;
+
+    /// <summary>Escalations were received from a child, with the new cursor.</summary>
+    public const ushort EscalationsReceived = 11;
+
+    /// <summary>A child was granted an epoch.</summary>
+    public const ushort EpochGranted = 12;
+
+    /// <summary>A child was quarantined, with the reason; or released.</summary>
+    public const ushort ChildQuarantined = 13;
+
+    /// <summary>The parent's receipt: applied up to, per lane; or the epoch it granted.</summary>
+    public const ushort ReceiptKept = 20;
+
+    /// <summary>This node's own epoch as granted by its parent.</summary>
+    public const ushort EpochTaken = 21;
+
+    /// <summary>The first kind of the node's own events.</summary>
+    public const ushort NodeFirst = 1000;
+}

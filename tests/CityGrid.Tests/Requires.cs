@@ -1,0 +1,104 @@
+using NUnit.Framework;
+using NUnit.Framework.Interfaces;
+using NUnit.Framework.Internal;
+
+namespace CityGrid.Tests;
+
+/// <summary>What a test may need beyond the .NET SDK.</summary>
+public enum Need
+{
+    /// <summary>The real data beside the repository (../shared/data).</summary>
+    SharedData,
+
+    /// <summary>Rights of root.</summary>
+    Root,
+
+    /// <summary>Loop devices, mkfs.ext4 and mount, as root.</summary>
+    LoopDevices,
+
+    /// <summary>strace on the path.</summary>
+    Strace,
+
+    /// <summary>buf on the path, or in tests/tools/node_modules.</summary>
+    Buf,
+
+    /// <summary>Node.js with @grpc/grpc-js in tests/tools/node_modules.</summary>
+    GrpcJs,
+
+    /// <summary>PostgreSQL 15 server binaries.</summary>
+    PostgreSql,
+}
+
+/// <summary>Skips a test loudly, with the reason, where the machine lacks what it needs.</summary>
+[AttributeUsage(AttributeTargets.Method | AttributeTargets.Class, AllowMultiple = true)]
+public sealed class RequiresAttribute(Need need) : NUnitAttribute, IApplyToTest
+{
+    public Need Need { get; } = need;
+
+    public void ApplyToTest(Test test)
+    {
+        if (test.RunState == RunState.NotRunnable || Machine.Lacks(Need) is not { } reason)
+        {
+            return;
+        }
+
+        test.RunState = RunState.Ignored;
+        test.Properties.Set(PropertyNames.SkipReason, $"skipped: {reason}");
+    }
+}
+
+/// <summary>What this machine has; looked up once.</summary>
+public static class Machine
+{
+    /// <summary>The folder that holds CityGrid.sln.</summary>
+    public static string Repository { get; } = FindRepository();
+
+    public static string SharedData => Path.GetFullPath(Path.Combine(Repository, "..", "shared", "data"));
+
+    /// <summary>Where the tests' npm packages are (tests/tools).</summary>
+    public static string Tools => Path.Combine(Repository, "tests", "tools");
+
+    public static string? Lacks(Need need) => need switch
+    {
+        Need.SharedData => Directory.Exists(SharedData) ? null : "no ../shared/data",
+        Need.Root => Environment.UserName == "root" ? null : "no root",
+        Need.LoopDevices => Environment.UserName != "root" ? "no root"
+            : !File.Exists("/dev/loop-control") ? "no loop devices"
+            : OnPath("mkfs.ext4") is null ? "no mkfs.ext4" : null,
+        Need.Strace => OnPath("strace") is null ? "no strace" : null,
+        Need.Buf => Buf is null ? "no buf (npm install in tests/tools)" : null,
+        Need.GrpcJs => OnPath("node") is null ? "no Node.js"
+            : !Directory.Exists(Path.Combine(Tools, "node_modules", "@grpc", "grpc-js")) ? "no @grpc/grpc-js (npm install in tests/tools)" : null,
+        Need.PostgreSql => Directory.Exists("/usr/lib/postgresql/15/bin") ? null : "no PostgreSQL 15 server",
+        _ => throw new ArgumentOutOfRangeException(nameof(need), need, "unknown need"),
+    };
+
+    /// <summary>The buf program, or null.</summary>
+    public static string? Buf
+    {
+        get
+        {
+            var local = Path.Combine(Tools, "node_modules", ".bin", "buf");
+            return File.Exists(local) ? local : OnPath("buf");
+        }
+    }
+
+    public static string? OnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator)
+            .Append("/usr/sbin").Append("/sbin")
+            .Select(folder => Path.Combine(folder, program))
+            .FirstOrDefault(File.Exists);
+
+    private static string FindRepository()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "CityGrid.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException("The tests run from within the repository; CityGrid.sln was not found above " + AppContext.BaseDirectory);
+    }
+}
