@@ -1,0 +1,452 @@
+#pragma warning disable RS0030 // Threads live in Journal/ and Storage/: this is the writer.
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using NodaTime;
+
+namespace CityGrid.Hub.Journal;
+
+/// <summary>
+/// The one writer of a node. Commands wait in one queue; a batch is taken, each command is decided in turn, all records are appended and synced
+/// together, the folds are changed, and only then is each caller answered. In production <see cref="Start"/> gives it a thread of its own; in
+/// simulation the same object is pumped by hand.
+/// </summary>
+public sealed class Sequencer : IDisposable
+{
+    /// <summary>64 callers wait at most 1 ms for a sync of 4,096 records; 16 such batches in the queue are half a second of work.</summary>
+    public const int QueueMax = 65_536;
+
+    private readonly IJournal _journal;
+    private readonly IReadOnlyList<IFold> _folds;
+    private readonly TimeProvider _clock;
+    private readonly Lock _foldLock = new();
+    private readonly Lock _queueLock = new();
+    private readonly ManualResetEventSlim _wake = new(false);
+    private readonly List<Pending> _deferred = [];
+    private Queue<Pending> _queue = new();
+    private Exception? _stopped;
+    private volatile bool _stopping;
+    private Thread? _thread;
+
+    public Sequencer(IJournal journal, IReadOnlyList<IFold> folds, TimeProvider clock)
+    {
+        _journal = journal;
+        _folds = folds;
+        _clock = clock;
+        Applied = journal.Head.Lsn;
+    }
+
+    /// <summary>The folds stand here: everything up to it is durable and visible.</summary>
+    public Lsn Applied { get; private set; }
+
+    /// <summary>Called on the writer after the folds have changed, with the events in order; must be quick and must not throw.</summary>
+    public Action<IReadOnlyList<JournalEvent>>? AfterApply { get; set; }
+
+    /// <summary>Called once when the journal failed: nothing more is acknowledged and the process must end (INV-2).</summary>
+    public Action<Exception>? Fatal { get; set; }
+
+    /// <summary>Called when a fold threw: the fold, the event and the exception. The node goes on; the fold is doubted.</summary>
+    public Action<IFold, JournalEvent, Exception>? FoldFailed { get; set; }
+
+    /// <summary>Commands waiting.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_queueLock)
+            {
+                return _queue.Count + _deferred.Count;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Brings the folds up to the head: the snapshot's images where name and version fit, then every record after it. Call once, before
+    /// <see cref="Start"/>. Returns the number of events replayed.
+    /// </summary>
+    public long Recover()
+    {
+        var from = RestoreSnapshot();
+        long replayed = 0;
+        foreach (var record in _journal.ReadFrom(from))
+        {
+            foreach (var journalEvent in record.Events)
+            {
+                ApplyOne(journalEvent);
+                replayed++;
+            }
+        }
+
+        Applied = _journal.Head.Lsn;
+        return replayed;
+    }
+
+    /// <summary>Writes the folds as they stand. The journal keeps running; the folds are held still only while their bytes are copied.</summary>
+    public Lsn SaveSnapshot()
+    {
+        Lsn at;
+        var images = new List<FoldImage>(_folds.Count);
+        lock (_foldLock)
+        {
+            at = Applied;
+            foreach (var fold in _folds)
+            {
+                using var bytes = new MemoryStream();
+                fold.Save(bytes);
+                images.Add(new FoldImage(fold.Name, fold.Version, bytes.ToArray()));
+            }
+        }
+
+        _journal.SaveSnapshot(at, images);
+        return at;
+    }
+
+    /// <summary>Reads the folds while none of them changes. Keep it short: the writer waits.</summary>
+    public T Read<T>(Func<T> read)
+    {
+        lock (_foldLock)
+        {
+            return read();
+        }
+    }
+
+    /// <summary>Puts a command in the queue; the task ends when its effect is durable and visible.</summary>
+    public Task<TAnswer> SubmitAsync<TAnswer>(Command<TAnswer> command)
+    {
+        var waiting = new Pending<TAnswer>(command, new TaskCompletionSource<TAnswer>(TaskCreationOptions.RunContinuationsAsynchronously), null);
+        Enqueue(waiting);
+        return waiting.Completion!.Task;
+    }
+
+    /// <summary>Puts a command in the queue; <paramref name="answered"/> runs on the writer. For the simulator, and for code that already is on it.</summary>
+    public void Submit<TAnswer>(Command<TAnswer> command, Action<TAnswer> answered) => Enqueue(new Pending<TAnswer>(command, null, answered));
+
+    /// <summary>Gives the writer its thread.</summary>
+    public void Start()
+    {
+        _thread = new Thread(Loop) { IsBackground = true, Name = "sequencer" };
+        _thread.Start();
+    }
+
+    /// <summary>Takes one batch to its end; false when nothing waited.</summary>
+    public bool Pump()
+    {
+        var batch = TakeBatch();
+        if (batch.Count == 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            Commit(batch);
+        }
+        catch (Exception failure) when (failure is IOException or JournalDamagedException)
+        {
+            Stop(failure, batch);
+        }
+
+        return true;
+    }
+
+    public void Dispose()
+    {
+        _stopping = true;
+        _wake.Set();
+        _thread?.Join();
+        FailWaiting(new ObjectDisposedException(nameof(Sequencer), "The node is stopping."));
+        _wake.Dispose();
+    }
+
+    private void Enqueue(Pending pending)
+    {
+        lock (_queueLock)
+        {
+            if (_stopped is null && !_stopping)
+            {
+                if (_queue.Count >= QueueMax)
+                {
+                    pending.Fail(new NodeBusyException());
+                    return;
+                }
+
+                _queue.Enqueue(pending);
+                _wake.Set();
+                return;
+            }
+        }
+
+        pending.Fail(new NodeStoppedException(_stopped));
+    }
+
+    private void Loop()
+    {
+        while (!_stopping)
+        {
+            _wake.Wait();
+            _wake.Reset();
+            while (!_stopping && Pump())
+            {
+            }
+        }
+    }
+
+    private List<Pending> TakeBatch()
+    {
+        var batch = new List<Pending>();
+        var touched = new HashSet<string>(StringComparer.Ordinal);
+        lock (_queueLock)
+        {
+            if (_deferred.Count > 0)
+            {
+                // Deferred commands stand before everything that came later.
+                foreach (var later in _queue)
+                {
+                    _deferred.Add(later);
+                }
+
+                _queue = new Queue<Pending>(_deferred);
+                _deferred.Clear();
+            }
+
+            while (batch.Count < JournalLimits.BatchRecordsMax && _queue.TryDequeue(out var next))
+            {
+                var free = true;
+                foreach (var thing in next.Touches)
+                {
+                    free &= touched.Add(thing);
+                }
+
+                (free ? batch : _deferred).Add(next);
+            }
+        }
+
+        return batch;
+    }
+
+    private void Commit(List<Pending> batch)
+    {
+        var now = _clock.Now();
+        var records = new List<RecordDraft>(batch.Count);
+        var shares = new List<(Pending Pending, int First, int Count)>(batch.Count);
+        for (var i = 0; i < batch.Count; i++)
+        {
+            if (!batch[i].Decide(now))
+            {
+                continue;
+            }
+
+            if (records.Count + batch[i].Records.Count > JournalLimits.BatchRecordsMax)
+            {
+                PutBack(batch, i);
+                break;
+            }
+
+            shares.Add((batch[i], records.Count, batch[i].Records.Count));
+            records.AddRange(batch[i].Records);
+        }
+
+        IReadOnlyList<LsnRange> ranges = [];
+        if (records.Count > 0)
+        {
+            var result = _journal.Append(records, now, Applied);
+            if (!result.Appended)
+            {
+                throw new IOException($"Another writer moved the journal's head to {result.Head.Lsn} while this one stood at {Applied}: two processes use one data directory.");
+            }
+
+            ranges = result.Ranges;
+            var events = EventsOf(records, ranges);
+            lock (_foldLock)
+            {
+                foreach (var journalEvent in events)
+                {
+                    ApplyOne(journalEvent);
+                }
+
+                Applied = ranges[^1].Last;
+            }
+
+            AfterApply?.Invoke(events);
+        }
+
+        foreach (var (pending, first, count) in shares)
+        {
+            pending.Answer(new Slice(ranges, first, count));
+        }
+    }
+
+    private void PutBack(List<Pending> batch, int from)
+    {
+        lock (_queueLock)
+        {
+            _deferred.InsertRange(0, batch.Skip(from));
+        }
+
+        _wake.Set();
+    }
+
+    private static List<JournalEvent> EventsOf(List<RecordDraft> records, IReadOnlyList<LsnRange> ranges)
+    {
+        var events = new List<JournalEvent>(records.Count * 2);
+        for (var i = 0; i < records.Count; i++)
+        {
+            var range = ranges[i];
+            for (var k = 0; k < records[i].Events.Count; k++)
+            {
+                var draft = records[i].Events[k];
+                events.Add(new JournalEvent(
+                    new Lsn(range.First.Value + k), range.First, range.Last, range.RecordedAt, records[i].Actor, draft.Kind, draft.Schema, draft.Payload));
+            }
+        }
+
+        return events;
+    }
+
+    private void ApplyOne(in JournalEvent journalEvent)
+    {
+        foreach (var fold in _folds)
+        {
+            try
+            {
+                fold.Apply(journalEvent);
+            }
+#pragma warning disable CA1031 // No exception in a fold may stop a node: the event is durable and will come again at every start.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                FoldFailed?.Invoke(fold, journalEvent, failure);
+            }
+        }
+    }
+
+    private Lsn RestoreSnapshot()
+    {
+        if (_journal.LoadSnapshot() is not { } snapshot)
+        {
+            return Lsn.Zero;
+        }
+
+        var images = snapshot.Folds.ToDictionary(f => f.Name, StringComparer.Ordinal);
+        if (!_folds.All(f => images.TryGetValue(f.Name, out var image) && image.Version == f.Version))
+        {
+            return Lsn.Zero;
+        }
+
+        foreach (var fold in _folds)
+        {
+            using var bytes = new ReadOnlyMemoryStream(images[fold.Name].Bytes);
+            fold.Load(bytes);
+        }
+
+        return snapshot.Lsn;
+    }
+
+    private void Stop(Exception failure, List<Pending> batch)
+    {
+        lock (_queueLock)
+        {
+            _stopped = failure;
+        }
+
+        var stopped = new NodeStoppedException(failure);
+        foreach (var pending in batch)
+        {
+            pending.Fail(stopped);
+        }
+
+        FailWaiting(stopped);
+        _stopping = true;
+        Fatal?.Invoke(failure);
+    }
+
+    private void FailWaiting(Exception reason)
+    {
+        List<Pending> left;
+        lock (_queueLock)
+        {
+            left = [.. _deferred, .. _queue];
+            _deferred.Clear();
+            _queue.Clear();
+        }
+
+        foreach (var pending in left)
+        {
+            pending.Fail(reason);
+        }
+    }
+
+    private abstract class Pending
+    {
+        public abstract IEnumerable<string> Touches { get; }
+
+        public IReadOnlyList<RecordDraft> Records { get; protected set; } = [];
+
+        /// <summary>False when deciding failed and the caller has been told.</summary>
+        public abstract bool Decide(Instant now);
+
+        public abstract void Answer(IReadOnlyList<LsnRange> ranges);
+
+        public abstract void Fail(Exception reason);
+    }
+
+    private sealed class Pending<TAnswer>(Command<TAnswer> command, TaskCompletionSource<TAnswer>? completion, Action<TAnswer>? answered) : Pending
+    {
+        private Decision<TAnswer>? _decision;
+
+        public TaskCompletionSource<TAnswer>? Completion { get; } = completion;
+
+        public override IEnumerable<string> Touches => command.Touches;
+
+        public override bool Decide(Instant now)
+        {
+            try
+            {
+                _decision = command.Decide(now);
+                Records = _decision.Records;
+                return Records.Count <= JournalLimits.BatchRecordsMax
+                    ? true
+                    : throw new InvalidOperationException($"A command may append {JournalLimits.BatchRecordsMax} records; this one wants {Records.Count}.");
+            }
+#pragma warning disable CA1031 // A fault in one decision is that caller's answer and nobody else's.
+            catch (Exception failure)
+#pragma warning restore CA1031
+            {
+                Fail(failure);
+                return false;
+            }
+        }
+
+        public override void Answer(IReadOnlyList<LsnRange> ranges)
+        {
+            var answer = _decision!.Answer(ranges);
+            answered?.Invoke(answer);
+            Completion?.TrySetResult(answer);
+        }
+
+        public override void Fail(Exception reason) => Completion?.TrySetException(reason);
+    }
+
+    private sealed class Slice(IReadOnlyList<LsnRange> all, int first, int count) : IReadOnlyList<LsnRange>
+    {
+        public int Count => count;
+
+        public LsnRange this[int index] => index >= 0 && index < count ? all[first + index] : throw new ArgumentOutOfRangeException(nameof(index));
+
+        public IEnumerator<LsnRange> GetEnumerator()
+        {
+            for (var i = 0; i < count; i++)
+            {
+                yield return all[first + i];
+            }
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+}
+
+/// <summary>The queue is full; the caller may try again.</summary>
+public sealed class NodeBusyException() : Exception($"The node has {Sequencer.QueueMax} commands waiting. Try again in a moment.");
+
+/// <summary>The writer has stopped; nothing is acknowledged any more.</summary>
+public sealed class NodeStoppedException(Exception? cause)
+    : Exception(cause is null ? "The node is stopping." : $"The node's storage failed and it has stopped taking changes: {cause.Message}", cause);
