@@ -1,0 +1,137 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Node.Cases;
+
+/// <summary>
+/// The request keys of case creation, kept for ever: a key's first content decides, the same content again gets the same case, other content is an
+/// error (features.md I5). A key is kept as the first 16 bytes of its SHA-256, 40 B a key in all, so 1 M keys take about 50 MB.
+/// </summary>
+public sealed class RequestKeys
+{
+    private const int SlotsAtFirst = 1024;
+
+    private Slot[] _slots = new Slot[SlotsAtFirst];
+
+    public int Count { get; private set; }
+
+    /// <summary>The case that a key made and a digest of the content it came with; null for a key not seen.</summary>
+    public KeyUse? Find(string key)
+    {
+        var (high, low) = HashOf(key);
+        ref var slot = ref SlotOf(_slots, high, low);
+        return slot.IsFree ? null : new KeyUse(new CaseId(new UInt128(slot.CaseHigh, slot.CaseLow)), slot.Content);
+    }
+
+    /// <summary>Keeps a key. One that is kept already takes the new content digest: an import may bring newer content for a known row.</summary>
+    public void Keep(string key, CaseId id, ulong content)
+    {
+        if ((long)Count * 100 >= (long)_slots.Length * 80)
+        {
+            Grow();
+        }
+
+        var (high, low) = HashOf(key);
+        ref var slot = ref SlotOf(_slots, high, low);
+        if (slot.IsFree)
+        {
+            Count++;
+        }
+
+        slot = new Slot(high, low, (ulong)(id.Value >> 64), (ulong)id.Value, content);
+    }
+
+    /// <summary>Little-endian: the count, then five 64-bit words a key.</summary>
+    public void Save(Stream target)
+    {
+        Span<byte> head = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(head, Count);
+        target.Write(head);
+        foreach (ref readonly var slot in _slots.AsSpan())
+        {
+            if (!slot.IsFree)
+            {
+                target.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<Slot>(in slot)));
+            }
+        }
+    }
+
+    public void Load(Stream source)
+    {
+        Span<byte> head = stackalloc byte[8];
+        source.ReadExactly(head);
+        var count = checked((int)BinaryPrimitives.ReadInt64LittleEndian(head));
+        _slots = new Slot[Math.Max(SlotsAtFirst, checked((int)((long)count * 100 / 65)))];
+        Count = count;
+        var page = new Slot[4096];
+        for (var left = count; left > 0;)
+        {
+            var take = page.AsSpan(0, Math.Min(left, page.Length));
+            source.ReadExactly(MemoryMarshal.AsBytes(take));
+            foreach (ref readonly var kept in take)
+            {
+                SlotOf(_slots, kept.KeyHigh, kept.KeyLow) = kept;
+            }
+
+            left -= take.Length;
+        }
+    }
+
+    private static (ulong High, ulong Low) HashOf(string key)
+    {
+        Span<byte> text = stackalloc byte[256];
+        Span<byte> hash = stackalloc byte[32];
+        var length = Encoding.UTF8.GetByteCount(key);
+        var bytes = length <= text.Length ? text[..length] : new byte[length];
+        Encoding.UTF8.GetBytes(key, bytes);
+        SHA256.HashData(bytes, hash);
+        // The low word is never zero, which marks a free slot.
+        return (BinaryPrimitives.ReadUInt64BigEndian(hash), BinaryPrimitives.ReadUInt64BigEndian(hash[8..]) | 1);
+    }
+
+    private static ref Slot SlotOf(Slot[] slots, ulong high, ulong low)
+    {
+        var at = (int)(uint)Math.BigMul(high, (ulong)slots.Length, out _);
+        while (true)
+        {
+            ref var slot = ref slots[at];
+            if (slot.IsFree || (slot.KeyHigh == high && slot.KeyLow == low))
+            {
+                return ref slot;
+            }
+
+            at = at + 1 == slots.Length ? 0 : at + 1;
+        }
+    }
+
+    private void Grow()
+    {
+        var larger = new Slot[checked((int)((long)_slots.Length * 3 / 2))];
+        foreach (ref readonly var slot in _slots.AsSpan())
+        {
+            if (!slot.IsFree)
+            {
+                SlotOf(larger, slot.KeyHigh, slot.KeyLow) = slot;
+            }
+        }
+
+        _slots = larger;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly record struct Slot(ulong KeyHigh, ulong KeyLow, ulong CaseHigh, ulong CaseLow, ulong Content)
+    {
+        public bool IsFree
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => KeyLow == 0;
+        }
+    }
+}
+
+/// <summary>What a request key was used for.</summary>
+public readonly record struct KeyUse(CaseId Case, ulong Content);
