@@ -1,0 +1,170 @@
+namespace CityGrid.Hub.Seams;
+
+/// <summary>
+/// Virtual time and the one run queue of a simulation: everything that happens is an action at a time, and actions run in the order of (time,
+/// number). One thread, no waiting: a month passes as fast as its actions run.
+/// </summary>
+public sealed class VirtualTime
+{
+    private readonly PriorityQueue<Action, (long Ticks, long Number)> _queue = new();
+    private long _number;
+
+    public VirtualTime(DateTimeOffset start) => UtcTicks = start.UtcTicks;
+
+    /// <summary>Now, as UTC ticks of the simulation's own clock.</summary>
+    public long UtcTicks { get; private set; }
+
+    /// <summary>Actions run so far.</summary>
+    public long Steps { get; private set; }
+
+    public bool IsIdle => _queue.Count == 0;
+
+    /// <summary>Runs <paramref name="action"/> after <paramref name="delay"/>; a negative delay is none.</summary>
+    public void After(TimeSpan delay, Action action) =>
+        _queue.Enqueue(action, (UtcTicks + Math.Max(0, delay.Ticks), _number++));
+
+    /// <summary>Runs the next action; false when there is none.</summary>
+    public bool Step()
+    {
+        if (!_queue.TryDequeue(out var action, out var due))
+        {
+            return false;
+        }
+
+        UtcTicks = Math.Max(UtcTicks, due.Ticks);
+        Steps++;
+        action();
+        return true;
+    }
+
+    /// <summary>Runs everything that is due within <paramref name="span"/> and ends with the clock moved by it.</summary>
+    public void Run(TimeSpan span)
+    {
+        var end = UtcTicks + span.Ticks;
+        while (_queue.TryPeek(out _, out var due) && due.Ticks <= end)
+        {
+            Step();
+        }
+
+        UtcTicks = end;
+    }
+}
+
+/// <summary>
+/// A node's view of <see cref="VirtualTime"/>: its wall clock may be wrong by <see cref="Offset"/> and may jump, its monotonic clock may not.
+/// Timers run on the simulation's queue.
+/// </summary>
+public sealed class VirtualClock(VirtualTime time) : TimeProvider
+{
+    /// <summary>How far this node's wall clock is from the truth.</summary>
+    public TimeSpan Offset { get; set; }
+
+    /// <summary>An odd rate, so that code which takes timestamps for ticks is found out.</summary>
+    public override long TimestampFrequency => 7_000_000;
+
+    public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
+
+    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(time.UtcTicks, TimeSpan.Zero) + Offset;
+
+    public override long GetTimestamp() => (long)((Int128)time.UtcTicks * TimestampFrequency / TimeSpan.TicksPerSecond);
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        new VirtualTimer(time, callback, state, dueTime, period);
+
+    private sealed class VirtualTimer : ITimer
+    {
+        private readonly VirtualTime _time;
+        private readonly TimerCallback _callback;
+        private readonly object? _state;
+        private long _generation;
+
+        public VirtualTimer(VirtualTime time, TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            (_time, _callback, _state) = (time, callback, state);
+            Change(dueTime, period);
+        }
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            _generation++;
+            if (dueTime != Timeout.InfiniteTimeSpan)
+            {
+                Plan(dueTime, period, _generation);
+            }
+
+            return true;
+        }
+
+        public void Dispose() => _generation++;
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+
+        private void Plan(TimeSpan delay, TimeSpan period, long generation) => _time.After(delay, () =>
+        {
+            if (generation != _generation)
+            {
+                return;
+            }
+
+            _callback(_state);
+            if (period != Timeout.InfiniteTimeSpan && period > TimeSpan.Zero && generation == _generation)
+            {
+                Plan(period, period, generation);
+            }
+        });
+    }
+}
+
+/// <summary>Background work of a simulated node: started as one more action of the run queue, on the simulation's only thread.</summary>
+public sealed class VirtualSpawner(VirtualTime time) : ISpawner
+{
+    /// <summary>Cancelled when the simulated process dies; work that has not started by then never does.</summary>
+    public CancellationToken Lifetime { get; init; }
+
+    public void Spawn(string name, Func<CancellationToken, Task> work) => time.After(TimeSpan.Zero, () =>
+    {
+        if (Lifetime.IsCancellationRequested)
+        {
+            return;
+        }
+
+        var task = work(Lifetime);
+        if (task.IsFaulted)
+        {
+            throw new InvalidOperationException($"Background work '{name}' failed.", task.Exception);
+        }
+    });
+}
+
+/// <summary>Background work on the thread pool; what escapes it goes to <paramref name="fatal"/>.</summary>
+public sealed class PoolSpawner(CancellationToken lifetime, Action<string, Exception> fatal) : ISpawner
+{
+    public void Spawn(string name, Func<CancellationToken, Task> work)
+    {
+#pragma warning disable RS0030 // This is the adapter behind ISpawner.
+        _ = Task.Run(() => RunAsync(name, work), CancellationToken.None);
+#pragma warning restore RS0030
+    }
+
+    private async Task RunAsync(string name, Func<CancellationToken, Task> work)
+    {
+        try
+        {
+            await work(lifetime);
+        }
+        catch (OperationCanceledException) when (lifetime.IsCancellationRequested)
+        {
+            // The node is stopping.
+        }
+#pragma warning disable CA1031 // Whatever it is, the node's fatal handler decides.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            fatal(name, failure);
+        }
+    }
+}
