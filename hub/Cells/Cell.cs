@@ -2,9 +2,6 @@ using CityGrid.Protocol.Names;
 
 namespace CityGrid.Hub.Cells;
 
-/// <summary>The key of a cell (architecture 2.3).</summary>
-public readonly record struct CellKey(NodeId Origin, Grain Grain, TypeKey Type, DivisionCode Division, StatDay Day, SourceCode Source);
-
 /// <summary>A change to one counter of a cell.</summary>
 public readonly record struct CounterChange(ushort Counter, long Delta);
 
