@@ -20,6 +20,9 @@ public sealed class SeededEntropy(ulong seed) : IEntropy
     /// <summary>A number from 0 to <paramref name="below"/> − 1.</summary>
     public int Below(int below) => (int)(Next() % (ulong)below);
 
+    /// <summary>True in one of <paramref name="times"/> draws.</summary>
+    public bool OneIn(int times) => Below(times) == 0;
+
     /// <summary>True in <paramref name="of1000"/> of 1,000 draws.</summary>
     public bool Chance(int of1000) => Below(1000) < of1000;
 
@@ -30,7 +33,7 @@ public sealed class SeededEntropy(ulong seed) : IEntropy
             var word = Next();
             for (var k = i; k < Math.Min(i + 8, target.Length); k++)
             {
-                target[k] = (byte)word;
+                target[k] = (byte)(word & 0xFF);
                 word >>= 8;
             }
         }

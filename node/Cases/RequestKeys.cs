@@ -42,7 +42,7 @@ public sealed class RequestKeys
             Count++;
         }
 
-        slot = new Slot(high, low, (ulong)(id.Value >> 64), (ulong)id.Value, content);
+        slot = new Slot(high, low, (ulong)(id.Value >> 64), (ulong)(id.Value & ulong.MaxValue), content);
     }
 
     /// <summary>Little-endian: the count, then five 64-bit words a key.</summary>

@@ -1,0 +1,52 @@
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Cases;
+using CityGrid.Protocol.Names;
+using NodaTime;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Cases;
+
+public sealed class A_request_key_is_kept_for_ever
+{
+    [Test]
+    public void Every_key_finds_its_own_case_also_after_a_snapshot()
+    {
+        var entropy = new SeededEntropy(7);
+        var expected = new Dictionary<string, KeyUse>();
+        var keys = new RequestKeys();
+        Span<byte> random = stackalloc byte[10];
+        for (var i = 0; i < 20_000; i++)
+        {
+            entropy.Fill(random);
+            var key = $"import/{(i % 3 == 0 ? "城管" : "boston")}/{i}";
+            var use = new KeyUse(CaseId.Mint(Instant.FromUnixTimeSeconds(i), random), entropy.Next());
+            keys.Keep(key, use.Case, use.Content);
+            expected.Add(key, use);
+        }
+
+        using var snapshot = new MemoryStream();
+        keys.Save(snapshot);
+        snapshot.Position = 0;
+        var loaded = new RequestKeys();
+        loaded.Load(snapshot);
+        foreach (var (key, use) in expected)
+        {
+            Assert.That(keys.Find(key), Is.EqualTo(use));
+            Assert.That(loaded.Find(key), Is.EqualTo(use));
+        }
+
+        Assert.That(keys.Count, Is.EqualTo(20_000));
+        Assert.That(keys.Find("import/boston/20001"), Is.Null);
+    }
+
+    [Test]
+    public void Newer_content_replaces_the_older_under_the_same_key()
+    {
+        var keys = new RequestKeys();
+        var id = CaseId.Mint(Instant.FromUnixTimeSeconds(1), new byte[10]);
+        keys.Keep("k", id, 1);
+        keys.Keep("k", id, 2);
+        Assert.That(keys.Find("k"), Is.EqualTo(new KeyUse(id, 2)));
+        Assert.That(keys.Count, Is.EqualTo(1));
+    }
+}
