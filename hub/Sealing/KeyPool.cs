@@ -1,0 +1,240 @@
+using System.Security.Cryptography;
+using CityGrid.Hub.Seams;
+
+namespace CityGrid.Hub.Sealing;
+
+/// <summary>
+/// The keys of personal data: random, kept beside the journal and never in it, so that overwriting a slot makes every box sealed under it
+/// unreadable for ever while the journal's chain still verifies. Blocks are written, synced and entered in their folder one whole block
+/// ahead of use, so a key that sealed anything is always durable before the box is. Slots count from 1; slot = block × 4,096 + index; a slot of
+/// zeros is erased. Safe for many threads.
+/// </summary>
+public sealed class KeyPool : IDisposable
+{
+    public const int KeyBytes = KeyBlock.KeyBytes;
+
+    public const int SlotsPerBlock = KeyBlock.Slots;
+
+    private readonly IDisk _disk;
+    private readonly IEntropy _entropy;
+    private readonly string _folder;
+    private readonly Lock _lock = new();
+    private readonly OpenBlocks _blocks;
+    private long _next;
+    private long _readyBlock = -1;
+
+    private KeyPool(IDisk disk, IEntropy entropy, string folder, long next)
+    {
+        _disk = disk;
+        _entropy = entropy;
+        _folder = folder;
+        _blocks = new OpenBlocks(disk, folder);
+        _next = next;
+    }
+
+    /// <summary>The slot that <see cref="Take"/> gives next, unless it is erased.</summary>
+    public long Next
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _next;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Opens the pool; <paramref name="usedUpTo"/> is the highest slot that the journal knows to be used (0 for none). Throws
+    /// <see cref="KeysLostException"/> where a block up to there is not in the folder.
+    /// </summary>
+    public static KeyPool Open(IDisk disk, IEntropy entropy, long usedUpTo, string folder = "keys")
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(usedUpTo);
+        disk.CreateFolder(folder);
+        var blocks = new HashSet<long>();
+        foreach (var name in disk.List(folder))
+        {
+            if (KeyBlock.IsUnfinished(name))
+            {
+                disk.Delete($"{folder}/{name}");
+            }
+            else if (KeyBlock.NumberOf(name) is { } block)
+            {
+                blocks.Add(block);
+            }
+        }
+
+        var pool = new KeyPool(disk, entropy, folder, usedUpTo + 1);
+        while (blocks.Contains(pool._readyBlock + 1))
+        {
+            pool._readyBlock++;
+        }
+
+        if (usedUpTo > 0 && pool._readyBlock < usedUpTo / SlotsPerBlock)
+        {
+            throw new KeysLostException($"{folder}/{KeyBlock.Name(pool._readyBlock + 1)}", $"is missing, but slots up to {usedUpTo} are in use");
+        }
+
+        pool.Prepare(pool._next / SlotsPerBlock);
+        return pool;
+    }
+
+    /// <summary>
+    /// The next unused slot. Its key is durable already. A slot whose box never reached the journal is given out again after a restart,
+    /// which harms nothing: nobody was told of that box, and every box has a nonce of its own.
+    /// </summary>
+    public long Take()
+    {
+        lock (_lock)
+        {
+            Span<byte> key = stackalloc byte[KeyBytes];
+            while (true)
+            {
+                Prepare(_next / SlotsPerBlock);
+                var slot = _next;
+                var state = ReadLocked(slot, key);
+                CryptographicOperations.ZeroMemory(key);
+                if (state == KeyState.Lost)
+                {
+                    throw new KeysLostException($"{_folder}/{KeyBlock.Name(slot / SlotsPerBlock)}", "is missing or damaged");
+                }
+
+                _next++;
+                if (state == KeyState.Present)
+                {
+                    return slot;
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Overwrites the keys with zeros, syncs, and reads them back. When it returns, no box sealed under them opens again. Erasing a slot
+    /// twice is the same as once; after a crash the caller erases again what its journal says is to be erased.
+    /// </summary>
+    public void Erase(params IReadOnlyCollection<long> slots)
+    {
+        if (slots.Any(slot => slot < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(slots), "Slots count from 1.");
+        }
+
+        lock (_lock)
+        {
+            foreach (var block in slots.GroupBy(slot => slot / SlotsPerBlock).OrderBy(group => group.Key))
+            {
+                EraseInBlock(block.Key, block);
+            }
+        }
+    }
+
+    /// <summary>Reads a key into <paramref name="key"/> (32 bytes), which is left zero unless it is <see cref="KeyState.Present"/>.</summary>
+    public KeyState Read(long slot, Span<byte> key)
+    {
+        lock (_lock)
+        {
+            return ReadLocked(slot, key);
+        }
+    }
+
+    /// <summary>Looks at the header of every block and returns what is wrong, one line a file; empty where all is well.</summary>
+    public IReadOnlyList<string> Verify()
+    {
+        var faults = new List<string>();
+        foreach (var name in _disk.List(_folder))
+        {
+            if (KeyBlock.NumberOf(name) is not { } block)
+            {
+                continue;
+            }
+
+            var path = $"{_folder}/{name}";
+            using var file = _disk.Open(path, DiskAccess.Read);
+            if (KeyBlock.Fault(file, path, block) is { } fault)
+            {
+                faults.Add($"{path}: {fault}. What was sealed with its keys cannot be read; restore the file from a backup of the keys.");
+            }
+        }
+
+        return faults;
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _blocks.Dispose();
+        }
+    }
+
+    /// <summary>Sees to it that the block and the one after it are durable.</summary>
+    private void Prepare(long block)
+    {
+        while (_readyBlock < block + 1)
+        {
+            KeyBlock.Write(_disk, _folder, _readyBlock + 1, _entropy);
+            _readyBlock++;
+        }
+    }
+
+    private KeyState ReadLocked(long slot, Span<byte> key)
+    {
+        key = key[..KeyBytes];
+        key.Clear();
+        if (slot < 1 || _blocks.Sound(slot / SlotsPerBlock) is not { } file || file.Read(KeyBlock.OffsetOf(slot), key) < KeyBytes)
+        {
+            key.Clear();
+            return KeyState.Lost;
+        }
+
+        return key.IndexOfAnyExcept((byte)0) < 0 ? KeyState.Erased : KeyState.Present;
+    }
+
+    private void EraseInBlock(long block, IEnumerable<long> slots)
+    {
+        var path = $"{_folder}/{KeyBlock.Name(block)}";
+        if (!_disk.Exists(path))
+        {
+            return; // The keys are gone already; should a backup bring them back, the caller erases again when it starts.
+        }
+
+        _blocks.Close(block);
+        using var file = _disk.Open(path, DiskAccess.ReadWrite);
+        Span<byte> zeros = stackalloc byte[KeyBytes];
+        var erased = slots.ToList();
+        foreach (var slot in erased)
+        {
+            file.Write(KeyBlock.OffsetOf(slot), zeros);
+        }
+
+        file.Sync();
+        Span<byte> found = stackalloc byte[KeyBytes];
+        foreach (var slot in erased)
+        {
+            if (file.Read(KeyBlock.OffsetOf(slot), found) < KeyBytes || found.IndexOfAnyExcept((byte)0) >= 0)
+            {
+                throw new DiskFailedException("Erasing a key", path, 0, $"slot {slot} still reads as a key after it was overwritten and synced");
+            }
+        }
+    }
+}
+
+/// <summary>What stands in a slot.</summary>
+public enum KeyState
+{
+    Present,
+
+    /// <summary>Zeros: the key was erased, and what it sealed is gone for good.</summary>
+    Erased,
+
+    /// <summary>There is no such slot, or its file is missing or damaged.</summary>
+    Lost,
+}
+
+/// <summary>A file of keys that is in use is missing or damaged. The node does not start: going on would hide that personal data cannot be read.</summary>
+public sealed class KeysLostException(string file, string what)
+    : Exception($"The key file {file} {what}. Restore it from the backup of the keys; the journal and everything in it is untouched.")
+{
+    public string File { get; } = file;
+}

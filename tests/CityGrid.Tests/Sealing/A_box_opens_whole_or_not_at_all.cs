@@ -1,0 +1,83 @@
+using CityGrid.Hub.Sealing;
+using CityGrid.Hub.Seams;
+using CityGrid.Tests.Storage;
+using CsCheck;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Sealing;
+
+[TestFixture(false, TestName = "A box of AES-GCM opens whole or not at all")]
+[TestFixture(true, TestName = "A box of the stand-in opens whole or not at all")]
+public sealed class A_box_opens_whole_or_not_at_all(bool simulation)
+{
+    private KeyPool _keys = null!;
+    private Sealer _sealer = null!;
+
+    [OneTimeSetUp]
+    public void Open()
+    {
+        _keys = KeyPool.Open(new ForgetfulDisk(), new SeededEntropy(20), 0);
+        _sealer = new Sealer(_keys, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(21));
+    }
+
+    [OneTimeTearDown]
+    public void Close() => _keys.Dispose();
+
+    [Test]
+    public void What_was_sealed_is_opened() =>
+        Gen.Select(Gen.Byte.Array[0, 3000], Gen.Byte.Array[0, Sealer.AssociatedBytesMax]).Sample((text, associated) =>
+        {
+            var slot = _keys.Take();
+            var box = _sealer.Seal(slot, text, associated);
+            var opened = _sealer.Unseal(box, associated);
+            return opened.State == UnsealState.Opened && opened.Plaintext.Span.SequenceEqual(text)
+                && box.Length == text.Length + Sealer.OverheadBytes && Sealer.SlotOf(box) == slot;
+        });
+
+    [Test]
+    public void Any_changed_bit_is_refused()
+    {
+        var slot = _keys.Take();
+        _keys.Take();
+        var box = _sealer.Seal(slot, "13800138000"u8, "case"u8);
+        for (var bit = 0; bit < box.Length * 8; bit++)
+        {
+            var changed = (byte[])box.Clone();
+            changed[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.That(_sealer.Unseal(changed, "case"u8), Is.EqualTo(Unsealed.Damaged), $"bit {bit}");
+        }
+    }
+
+    [Test]
+    public void Any_shortening_is_refused()
+    {
+        var box = _sealer.Seal(_keys.Take(), "13800138000"u8, "case"u8);
+        for (var length = 0; length < box.Length; length++)
+        {
+            Assert.That(_sealer.Unseal(box.AsSpan(0, length), "case"u8), Is.EqualTo(Unsealed.Damaged), $"{length} bytes");
+        }
+    }
+
+    [Test]
+    public void Another_case_or_another_places_keys_are_refused()
+    {
+        var slot = _keys.Take();
+        var box = _sealer.Seal(slot, "13800138000"u8, "case"u8);
+        Assert.That(_sealer.Unseal(box, "cast"u8), Is.EqualTo(Unsealed.Damaged));
+
+        using var elsewhere = KeyPool.Open(new ForgetfulDisk(), new SeededEntropy(22), 0);
+        var other = new Sealer(elsewhere, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(23));
+        Assert.That(other.Unseal(box, "case"u8), Is.EqualTo(Unsealed.Damaged));
+    }
+
+    [Test]
+    public void The_same_text_never_looks_the_same_twice()
+    {
+        var slot = _keys.Take();
+        var seen = new HashSet<string>();
+        for (var i = 0; i < 1000; i++)
+        {
+            Assert.That(seen.Add(Convert.ToHexString(_sealer.Seal(slot, "13800138000"u8, "case"u8))), Is.True);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+using System.Text;
+using CityGrid.Hub.Seams;
+using CityGrid.Hub.Sealing;
+using CityGrid.Tests.Storage;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Sealing;
+
+public sealed class When_a_key_is_erased
+{
+    private static readonly byte[] Case = [.. Enumerable.Range(0, 16).Select(i => (byte)i)];
+
+    [Test]
+    public void Nothing_of_the_text_is_found_by_a_byte_search_of_the_directory([Values] bool simulation)
+    {
+        const string reporter = "张伟明 13800138000 海淀区中关村大街27号";
+        var disk = new ForgetfulDisk();
+        using var keys = KeyPool.Open(disk, new SeededEntropy(1), 0);
+        var sealer = new Sealer(keys, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(2));
+        var slot = keys.Take();
+        Keep(disk, "journal/0", sealer.Seal(slot, Encoding.UTF8.GetBytes(reporter), Case));
+
+        keys.Erase(slot);
+
+        Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
+        var needles = new List<byte[]>();
+        foreach (var part in reporter.Split(' '))
+        {
+            byte[][] forms = [Encoding.UTF8.GetBytes(part), Encoding.Unicode.GetBytes(part), Encoding.BigEndianUnicode.GetBytes(part), Encoding.GetEncoding("GBK").GetBytes(part)];
+            needles.AddRange(forms);
+            needles.AddRange(forms.Select(form => Encoding.ASCII.GetBytes(Convert.ToHexString(form))));
+            needles.AddRange(forms.Select(form => Encoding.ASCII.GetBytes(Convert.ToHexStringLower(form))));
+            needles.AddRange(forms.Select(form => Encoding.ASCII.GetBytes(Convert.ToBase64String(form).TrimEnd('=')[..^1])));
+        }
+
+        foreach (var (path, bytes) in disk.Files)
+        {
+            Assert.That(needles.Where(needle => bytes.AsSpan().IndexOf(needle) >= 0), Is.Empty, path);
+        }
+    }
+
+    [Test]
+    public void Its_bytes_are_gone_from_every_file_and_its_boxes_say_erased()
+    {
+        var disk = new ForgetfulDisk();
+        using var keys = KeyPool.Open(disk, new SeededEntropy(3), 0);
+        var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(4));
+        var slot = keys.Take();
+        var box = sealer.Seal(slot, "reporter"u8, Case);
+        var key = new byte[KeyPool.KeyBytes];
+        Assert.That(keys.Read(slot, key), Is.EqualTo(KeyState.Present));
+
+        keys.Erase(slot);
+
+        Assert.That(sealer.Unseal(box, Case), Is.EqualTo(Unsealed.Erased));
+        foreach (var (path, bytes) in disk.Files)
+        {
+            Assert.That(bytes.AsSpan().IndexOf(key), Is.Negative, path);
+        }
+
+        using var reopened = KeyPool.Open(disk.AfterPowerCut(0), new SeededEntropy(5), slot);
+        Assert.That(new Sealer(reopened, new AesGcmSeal(), new SeededEntropy(6)).Unseal(box, Case), Is.EqualTo(Unsealed.Erased));
+    }
+
+    [Test]
+    public void All_others_still_open()
+    {
+        var disk = new ForgetfulDisk();
+        using var keys = KeyPool.Open(disk, new SeededEntropy(7), 0);
+        var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(8));
+        var boxes = Enumerable.Range(0, 20).Select(_ => keys.Take()).Select(slot => (Slot: slot, Box: sealer.Seal(slot, "x"u8, Case))).ToList();
+
+        keys.Erase([.. boxes.Where(box => box.Slot % 3 == 0).Select(box => box.Slot)]);
+        keys.Erase(boxes[2].Slot);
+
+        foreach (var (slot, box) in boxes)
+        {
+            Assert.That(sealer.Unseal(box, Case).State, Is.EqualTo(slot % 3 == 0 ? UnsealState.Erased : UnsealState.Opened), $"slot {slot}");
+        }
+    }
+
+    [Test]
+    public void Nothing_can_be_sealed_under_it_and_it_is_not_given_out_again()
+    {
+        var disk = new ForgetfulDisk();
+        using (var keys = KeyPool.Open(disk, new SeededEntropy(9), 0))
+        {
+            keys.Erase(keys.Take(), keys.Take());
+        }
+
+        using var again = KeyPool.Open(disk, new SeededEntropy(10), 0);
+        Assert.That(again.Take(), Is.EqualTo(3));
+        Assert.That(() => new Sealer(again, new AesGcmSeal(), new SeededEntropy(11)).Seal(1, "x"u8, Case), Throws.InvalidOperationException.With.Message.Contains("slot 1 is Erased"));
+    }
+
+    [Test]
+    public void A_power_cut_at_any_step_leaves_it_whole_or_gone_and_erasing_again_finishes_it()
+    {
+        for (var step = 1; ; step++)
+        {
+            var disk = new ForgetfulDisk();
+            var keys = KeyPool.Open(disk, new SeededEntropy(12), 0);
+            var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(13));
+            var (slot, other) = (keys.Take(), keys.Take());
+            var (box, otherBox) = (sealer.Seal(slot, "x"u8, Case), sealer.Seal(other, "y"u8, Case));
+            disk.CutBefore = disk.Changes + step;
+            var finished = true;
+            try
+            {
+                keys.Erase(slot);
+            }
+            catch (PowerFailedException)
+            {
+                finished = false;
+            }
+
+            for (var seed = 0; seed < 32; seed++)
+            {
+                var after = disk.AfterPowerCut(seed);
+                using var reopened = KeyPool.Open(after, new SeededEntropy(14), other);
+                var opener = new Sealer(reopened, new AesGcmSeal(), new SeededEntropy(15));
+                Assert.That(opener.Unseal(box, Case).State, finished ? Is.EqualTo(UnsealState.Erased) : Is.AnyOf(UnsealState.Opened, UnsealState.Erased));
+                Assert.That(opener.Unseal(otherBox, Case).State, Is.EqualTo(UnsealState.Opened));
+                reopened.Erase(slot);
+                Assert.That(opener.Unseal(box, Case).State, Is.EqualTo(UnsealState.Erased));
+            }
+
+            if (finished)
+            {
+                Assert.That(step, Is.GreaterThan(2), "a write and a sync");
+                return;
+            }
+        }
+    }
+
+    [Test]
+    public void A_failed_sync_is_no_erasure()
+    {
+        var disk = new ForgetfulDisk();
+        using var keys = KeyPool.Open(disk, new SeededEntropy(16), 0);
+        var slot = keys.Take();
+        disk.SyncFails = true;
+        Assert.That(() => keys.Erase(slot), Throws.TypeOf<DiskFailedException>());
+    }
+
+    private static void Keep(ForgetfulDisk disk, string path, byte[] bytes)
+    {
+        using var file = disk.Open(path, DiskAccess.CreateNew);
+        file.Write(0, bytes);
+        file.Sync();
+    }
+}
