@@ -56,6 +56,14 @@ public interface IDiskFile : IDisposable
     void Sync();
 
     void Truncate(long length);
+
+    /// <summary>
+    /// Forgets what the operating system remembers of the file, so that the next read shows what the medium holds. After a failed sync Linux
+    /// calls the lost pages clean and goes on showing them; a program that restarts would trust what a power cut then takes away.
+    /// </summary>
+    void DropCache()
+    {
+    }
 }
 
 /// <summary>The disk refused or failed. <see cref="ErrorNumber"/> is the errno where there is one (5 EIO, 28 ENOSPC).</summary>
