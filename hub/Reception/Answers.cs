@@ -1,0 +1,33 @@
+using CityGrid.Protocol.V1;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>The answers of a receiver.</summary>
+internal static class Answers
+{
+    /// <summary>A refusal; the connection ends after it unless the caller keeps the session.</summary>
+    public static LinkDecision Refuse(long number, LinkRefusalCode code, string message, Lane lane = Lane.Unspecified, StreamPosition? position = null) =>
+        new(null, new ConnectResponse { Number = number, Refusal = new LinkRefusal { Code = code, Message = message, Lane = lane, Position = position } }, null);
+
+    /// <summary>The receiver cannot take it now.</summary>
+    public static ConnectResponse Busy(long number, string message, TimeSpan retryAfter) => new()
+    {
+        Number = number,
+        Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Message = message, RetryAfterMs = (long)retryAfter.TotalMilliseconds },
+    };
+
+    public static ConnectResponse Receipt(long number, StreamPosition position, Judgement judgement)
+    {
+        var receipt = new Receipt
+        {
+            Lane = position.Lane,
+            Position = position,
+            Accepted = judgement.Accepted,
+            Unchanged = judgement.Unchanged,
+            Parked = judgement.Named.Count(r => r.Outcome == RecordOutcome.Parked),
+            Refused = judgement.Named.Count(r => r.Outcome == RecordOutcome.Refused),
+        };
+        receipt.Records.AddRange(judgement.Named);
+        return new ConnectResponse { Number = number, Receipt = receipt };
+    }
+}

@@ -1,0 +1,134 @@
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>
+/// The receiver's side of the link as pure decisions (protocol/README.md, clauses L1 to L14): given what is durable about a child, who is at
+/// the other end, and one frame, what to make durable and what to answer. The shell appends the change with the cursor in one event and sends
+/// the answer only then.
+/// </summary>
+public static class LinkReceiver
+{
+    /// <summary>Decides one frame. <paramref name="nonce"/> is a random number drawn for a grant; <paramref name="parentEpoch"/> is this node's own.</summary>
+    public static LinkDecision Decide(
+        ReceiverSettings settings, ChildRow? row, LinkSession? session, IPeerIdentity peer, ConnectRequest request, Epoch parentEpoch, ulong nonce, IRecordJudge judge) =>
+        request.FrameCase switch
+        {
+            ConnectRequest.FrameOneofCase.Hello => Greeting.Decide(settings, row, peer, request, parentEpoch, nonce),
+            ConnectRequest.FrameOneofCase.Cells => Seated(row, session, request) ?? TakeCells(row!, session!, peer, request, judge),
+            ConnectRequest.FrameOneofCase.Escalations => Seated(row, session, request) ?? TakeEscalations(row!, session!, peer, request, judge),
+            _ => Answers.Refuse(request.Number, LinkRefusalCode.Malformed, "The request has no frame that this protocol knows. Send hello, cells or escalations."),
+        };
+
+    /// <summary>Null where the connection speaks for the stream in office; else the refusal (L2, L7).</summary>
+    private static LinkDecision? Seated(ChildRow? row, LinkSession? session, ConnectRequest request)
+    {
+        if (session is null || row is null)
+        {
+            return Answers.Refuse(request.Number, LinkRefusalCode.NoSession, "No hello was welcomed on this connection. Send hello first.");
+        }
+
+        if (row.Quarantine is { } quarantine)
+        {
+            return Answers.Refuse(request.Number, LinkRefusalCode.Fork, $"{row.Node} is quarantined since {quarantine.Since}: {quarantine.Reason} A person must release it.");
+        }
+
+        return row.Incarnation == session.Incarnation && row.Epoch == session.Epoch
+            ? null
+            : Answers.Refuse(request.Number, LinkRefusalCode.Fenced, $"Epoch {row.Epoch} of {row.Node} is in office; this connection speaks for {session.Epoch}.");
+    }
+
+    private static LinkDecision TakeCells(ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge)
+    {
+        var part = request.Cells;
+        if (PartShape.Fault(part) is { } fault)
+        {
+            return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault, Lane.Cells, Stand(row, Lane.Cells));
+        }
+
+        if (Placed(row, session, request.Number, Lane.Cells, part.CutFrom, part.CutFromChainHash, part.Cells.Count) is { } early)
+        {
+            return early;
+        }
+
+        StreamMark.TryRead(part.CutTo, part.CutChainHash, out var to);
+        var cut = row.Cells.Cut is { } begun && begun.To == to && begun.Parts == part.Parts ? begun : null;
+        if (part.Part > 1 && part.Part > (cut?.Applied ?? 0) + 1)
+        {
+            return Gap(row, session, request.Number, Lane.Cells, $"Part {part.Part} of the cut to {part.CutTo} came, {(cut?.Applied ?? 0) + 1} was due.");
+        }
+
+        if (part.Part <= (cut?.Applied ?? 0))
+        {
+            return Known(row, session, request.Number, Lane.Cells, part.Cells.Count);
+        }
+
+        var judgement = judge.Judge(session.Child, peer, part);
+        var mark = part.Part == part.Parts ? to : row.Cells.Mark;
+        return new LinkDecision(
+            new CellsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named),
+            Answers.Receipt(request.Number, mark.ToPosition(Lane.Cells, session.Incarnation, session.Epoch), judgement),
+            session);
+    }
+
+    private static LinkDecision TakeEscalations(ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge)
+    {
+        var part = request.Escalations;
+        if (PartShape.Fault(part) is { } fault)
+        {
+            return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault, Lane.Escalations, Stand(row, Lane.Escalations));
+        }
+
+        if (Placed(row, session, request.Number, Lane.Escalations, part.From, part.FromChainHash, part.Escalations.Count) is { } early)
+        {
+            return early;
+        }
+
+        StreamMark.TryRead(part.To, part.ChainHash, out var to);
+        var judgement = judge.Judge(session.Child, peer, part);
+        return new LinkDecision(
+            new EscalationsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named),
+            Answers.Receipt(request.Number, to.ToPosition(Lane.Escalations, session.Incarnation, session.Epoch), judgement),
+            session);
+    }
+
+    /// <summary>Null where the part starts exactly at the cursor on the same chain; else the answer (L5, L8).</summary>
+    private static LinkDecision? Placed(ChildRow row, LinkSession session, long number, Lane lane, long from, Google.Protobuf.ByteString fromHash, int records)
+    {
+        var mark = row.Lane(lane).Mark;
+        if (from > mark.Lsn.Value)
+        {
+            return Gap(row, session, number, lane, $"The part starts after {from}; {mark.Lsn} is applied.");
+        }
+
+        if (from < mark.Lsn.Value)
+        {
+            return Known(row, session, number, lane, records);
+        }
+
+        StreamMark.TryRead(from, fromHash, out var claimed);
+        return claimed == mark ? null : Fork(row, number, lane, $"The chain of {row.Node} at {mark.Lsn} is {claimed.ChainHash}, but {mark.ChainHash} was applied.");
+    }
+
+    private static LinkDecision Gap(ChildRow row, LinkSession session, long number, Lane lane, string message) =>
+        Answers.Refuse(number, LinkRefusalCode.Gap, message, lane, Stand(row, lane)) with { Session = session };
+
+    private static LinkDecision Known(ChildRow row, LinkSession session, long number, Lane lane, int records) =>
+        new(null, Answers.Receipt(number, Stand(row, lane), new Judgement(0, records, [])), session);
+
+    internal static LinkDecision Fork(ChildRow row, long number, Lane lane, string message) =>
+        Answers.Refuse(number, LinkRefusalCode.Fork, message + " Two histories claim one name; the child is quarantined until a person has looked.", lane, Stand(row, lane))
+            with { Change = new QuarantineChange(row.Node, false, "FORK", message) };
+
+    private static StreamPosition Stand(ChildRow row, Lane lane) => row.Lane(lane).Mark.ToPosition(lane, row.Incarnation, row.Epoch);
+}
+
+/// <summary>Looks at each record of a part: who may speak of what, what is sound, what is known already. It decides and changes nothing.</summary>
+public interface IRecordJudge
+{
+    Judgement Judge(NodeId child, IPeerIdentity peer, CellsPart part);
+
+    Judgement Judge(NodeId child, IPeerIdentity peer, EscalationsPart part);
+}

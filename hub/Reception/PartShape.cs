@@ -1,0 +1,74 @@
+using CityGrid.Protocol.V1;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>What a part must look like before any of its records is looked at (L4). A fault here refuses the whole part; nothing is applied.</summary>
+internal static class PartShape
+{
+    public static string? Fault(CellsPart part)
+    {
+        if (part.CutFrom < 0 || part.CutTo < part.CutFrom)
+        {
+            return $"The cut ({part.CutFrom}, {part.CutTo}] is none.";
+        }
+
+        if (part.Parts < 1 || part.Parts > ReceiverSettings.PartsMax || part.Part < 1 || part.Part > part.Parts)
+        {
+            return $"Part {part.Part} of {part.Parts} is none; 1 to {ReceiverSettings.PartsMax} are allowed.";
+        }
+
+        if (!StreamMark.TryRead(part.CutFrom, part.CutFromChainHash, out var from) || !StreamMark.TryRead(part.CutTo, part.CutChainHash, out var to))
+        {
+            return "A chain hash of 32 bytes is missing at an end of the cut.";
+        }
+
+        if (part.CutFrom == part.CutTo && from != to)
+        {
+            return "An empty cut has one chain hash, this one has two.";
+        }
+
+        return part.Cells.Count > ReceiverSettings.CellsMax ? $"The part has {part.Cells.Count} cells; at most {ReceiverSettings.CellsMax} are allowed."
+            : part.Symbols.Count > ReceiverSettings.SymbolsMax ? $"The part has {part.Symbols.Count} symbols; at most {ReceiverSettings.SymbolsMax} are allowed."
+            : part.Watermarks.Count > ReceiverSettings.WatermarksMax ? $"The part has {part.Watermarks.Count} watermarks; at most {ReceiverSettings.WatermarksMax} are allowed."
+            : part.CompleteOrigins.Count > ReceiverSettings.WatermarksMax ? $"The part names {part.CompleteOrigins.Count} complete origins; at most {ReceiverSettings.WatermarksMax} are allowed."
+            : part.Part < part.Parts && (part.Watermarks.Count > 0 || part.CompleteOrigins.Count > 0) ? "Only the last part of a cut may carry watermarks and complete origins."
+            : null;
+    }
+
+    public static string? Fault(EscalationsPart part)
+    {
+        if (part.From < 0 || part.To < part.From)
+        {
+            return $"The part ({part.From}, {part.To}] is none.";
+        }
+
+        if (!StreamMark.TryRead(part.From, part.FromChainHash, out var from) || !StreamMark.TryRead(part.To, part.ChainHash, out var to))
+        {
+            return "A chain hash of 32 bytes is missing at an end of the part.";
+        }
+
+        if (part.From == part.To && from != to)
+        {
+            return "An empty part has one chain hash, this one has two.";
+        }
+
+        if (part.Escalations.Count > ReceiverSettings.EscalationsMax)
+        {
+            return $"The part has {part.Escalations.Count} escalations; at most {ReceiverSettings.EscalationsMax} are allowed.";
+        }
+
+        // A relay received several in one event, so positions may repeat.
+        var last = part.From + 1;
+        foreach (var envelope in part.Escalations)
+        {
+            if (envelope.Lsn < last || envelope.Lsn > part.To)
+            {
+                return $"The escalation at {envelope.Lsn} is outside the part ({part.From}, {part.To}] or out of order.";
+            }
+
+            last = envelope.Lsn;
+        }
+
+        return null;
+    }
+}

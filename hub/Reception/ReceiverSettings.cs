@@ -1,0 +1,45 @@
+using CityGrid.Hub.Divisions;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>Who decides about the epoch of a new data directory of a known node.</summary>
+public enum EpochPolicy
+{
+    /// <summary>The receiver grants the next epoch at once (development).</summary>
+    AutoGrant,
+
+    /// <summary>A person grants it; until then the answer is INCARNATION_UNKNOWN. A node never heard of is granted its first epoch.</summary>
+    Manual,
+}
+
+/// <summary>What a receiver goes by: who it is, where it stands in the register, and what it asks for.</summary>
+public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, DivisionRegister Register)
+{
+    /// <summary>The oldest and newest protocol that this program speaks.</summary>
+    public const int ProtocolMin = 1;
+
+    public const int ProtocolMax = 1;
+
+    /// <summary>A cell is about 100 B on the wire, so 10,000 are 1 MB, the largest message worth sending.</summary>
+    public const int CellsMax = 10_000;
+
+    public const int SymbolsMax = 10_000;
+
+    /// <summary>One for each origin below: the nation has about 400.</summary>
+    public const int WatermarksMax = 10_000;
+
+    /// <summary>An escalation is about 500 B.</summary>
+    public const int EscalationsMax = 2_000;
+
+    /// <summary>The whole of the nation's 20 million cells in parts of 1,000 is 20,000 parts.</summary>
+    public const int PartsMax = 1_000_000;
+
+    /// <summary>A child that claims an epoch further ahead of its row than this is lying or mad: a restored parent is some dozens behind.</summary>
+    public const long EpochLeapMax = 1_000_000;
+
+    public EpochPolicy Policy { get; init; } = EpochPolicy.AutoGrant;
+
+    /// <summary>The grains asked for of a child's own cells and of those it relays.</summary>
+    public IReadOnlyList<Grain> Grains { get; init; } = [Grain.Detail, Grain.National];
+}

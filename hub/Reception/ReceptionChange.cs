@@ -1,0 +1,40 @@
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>What a receiver decided to make durable about a child: one journal event with the effect and the cursor together (RULE-3).</summary>
+public abstract record ReceptionChange(NodeId Child);
+
+/// <summary>The child was granted an epoch for this data directory; both its lanes start again at 0 (L7).</summary>
+public sealed record EpochGrant(NodeId Child, DivisionCode Division, Incarnation Incarnation, Epoch Epoch) : ReceptionChange(Child);
+
+/// <summary>A part of a cells cut was applied, but for the records that <paramref name="Verdicts"/> names.</summary>
+public sealed record CellsTaken(NodeId Child, Incarnation Incarnation, Epoch Epoch, CellsPart Part, IReadOnlyList<RecordReceipt> Verdicts)
+    : ReceptionChange(Child);
+
+/// <summary>Escalations were applied, but for the records that <paramref name="Verdicts"/> names.</summary>
+public sealed record EscalationsTaken(NodeId Child, Incarnation Incarnation, Epoch Epoch, EscalationsPart Part, IReadOnlyList<RecordReceipt> Verdicts)
+    : ReceptionChange(Child);
+
+/// <summary>The child was set aside, or released by a person.</summary>
+public sealed record QuarantineChange(NodeId Child, bool Released, string Code, string Reason) : ReceptionChange(Child);
+
+/// <summary>
+/// What came of looking at each record of a part. Records that are accepted or unchanged are counted; all others are named in
+/// <paramref name="Named"/>, in order of index.
+/// </summary>
+public sealed record Judgement(int Accepted, int Unchanged, IReadOnlyList<RecordReceipt> Named)
+{
+    public static readonly Judgement Empty = new(0, 0, []);
+}
+
+/// <summary>The stream that a connection speaks for, once its hello was welcomed. Kept with the connection, in memory.</summary>
+public sealed record LinkSession(NodeId Child, Incarnation Incarnation, Epoch Epoch);
+
+/// <summary>What a receiver decided: what to make durable first (null for nothing), the answer to send once it is, and the session from here on.</summary>
+public sealed record LinkDecision(ReceptionChange? Change, ConnectResponse Response, LinkSession? Session)
+{
+    /// <summary>True where the connection ends after the answer.</summary>
+    public bool HangUp => Session is null;
+}

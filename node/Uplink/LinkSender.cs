@@ -1,0 +1,404 @@
+using System.Globalization;
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Node.Uplink;
+
+/// <summary>
+/// The child's side of the link as a pure function (protocol/README.md, clauses L1 to L14). It believes the parent about the parent's own
+/// position, and only in a welcome; every other answer must be the one that was due, or the connection ends.
+/// </summary>
+public static class LinkSender
+{
+    public static (SenderState State, IReadOnlyList<SenderEffect> Effects) Step(SenderState state, SenderInput input, Instant now)
+    {
+        var turn = new Turn(state, now);
+        turn.Take(input);
+        return (turn.State, turn.Effects);
+    }
+
+    private sealed class Turn(SenderState state, Instant now)
+    {
+        public SenderState State { get; private set; } = state;
+
+        public List<SenderEffect> Effects { get; } = [];
+
+        public void Take(SenderInput input)
+        {
+            switch (input)
+            {
+                case SenderInput.Woken:
+                    State = State with { Alarm = null };
+                    break;
+                case SenderInput.PushDue due:
+                    Set(State.Lane(due.Lane) with { Due = true, EvenIfEmpty = true });
+                    break;
+                case SenderInput.Nudged nudged:
+                    Set(State.Lane(nudged.Lane) with { Due = true });
+                    break;
+                case SenderInput.Connected connected:
+                    SayHello(connected.Head);
+                    break;
+                case SenderInput.Disconnected disconnected:
+                    Rest(disconnected);
+                    break;
+                case SenderInput.Responded responded:
+                    Hear(responded.Response);
+                    break;
+                case SenderInput.CutReady ready:
+                    TakeCut(ready.Cut);
+                    break;
+                case SenderInput.ReceiptStored stored:
+                    Set(State.Lane(stored.Lane) with { Acked = stored.Mark });
+                    break;
+                case SenderInput.EpochStored stored:
+                    EpochIsDurable(stored.Epoch);
+                    break;
+                default:
+                    throw new ArgumentOutOfRangeException(nameof(input), input, "An unknown input.");
+            }
+
+            Advance();
+        }
+
+        /// <summary>Does whatever the state allows: dial, read, send, or set the alarm for later.</summary>
+        private void Advance()
+        {
+            if (State.Phase == SenderPhase.Resting)
+            {
+                if (State.NotBefore > now)
+                {
+                    Arm(State.NotBefore);
+                    return;
+                }
+
+                Effects.Add(new SenderEffect.Dial());
+                State = State with { Phase = SenderPhase.Dialling, AnswerBy = now + State.Settings.AnswerWait };
+            }
+
+            if (State.AnswerBy is { } by && by <= now && State.Phase is SenderPhase.Dialling or SenderPhase.Greeting or SenderPhase.Open)
+            {
+                HangUp($"The parent did not answer within {State.Settings.AnswerWait.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s.");
+            }
+
+            if (State.Phase == SenderPhase.Open)
+            {
+                ReadCuts(State.Escalations);
+                ReadCuts(State.Cells);
+                SendParts();
+            }
+
+            if (State.AnswerBy is { } waiting && State.Phase != SenderPhase.Closing)
+            {
+                Arm(waiting);
+            }
+        }
+
+        private void SayHello(StreamMark head)
+        {
+            if (State.Phase != SenderPhase.Dialling)
+            {
+                return;
+            }
+
+            State = State with { Phase = SenderPhase.Greeting, Number = 0, Head = head.Lsn, AnswerBy = now + State.Settings.AnswerWait };
+            var hello = new Hello
+            {
+                Node = State.Settings.Node.ToString(),
+                Division = State.Settings.Division.ToString(),
+                Incarnation = ByteString.CopyFrom(State.Incarnation.ToBytes()),
+                Epoch = State.Epoch.Number,
+                EpochNonce = State.Epoch.Nonce,
+                HeadLsn = head.Lsn.Value,
+                HeadChainHash = head.HashBytes(),
+                ProtocolMin = SenderSettings.ProtocolMin,
+                ProtocolMax = SenderSettings.ProtocolMax,
+                SentAt = now.ToUnixTimeMilliseconds(),
+            };
+            hello.Positions.Add(State.Escalations.Acked.ToPosition(Lane.Escalations, State.Incarnation, State.Epoch));
+            hello.Positions.Add(State.Cells.Acked.ToPosition(Lane.Cells, State.Incarnation, State.Epoch));
+            Effects.Add(new SenderEffect.Send(new ConnectRequest { Number = NextNumber(), Hello = hello }));
+        }
+
+        private void Rest(SenderInput.Disconnected disconnected)
+        {
+            var failures = Math.Min(State.Failures + 1, 30);
+            var most = Backoff.Most(State.Settings, failures);
+            State = State with
+            {
+                Phase = SenderPhase.Resting,
+                Failures = failures,
+                NotBefore = now + State.Pause + Backoff.Drawn(most, disconnected.Draw),
+                Pause = Duration.Zero,
+                AnswerBy = null,
+                UnderWay = [],
+            };
+            foreach (var lane in new[] { State.Escalations, State.Cells })
+            {
+                Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Gaps = 0, Due = lane.Due || lane.Phase != LanePhase.Idle });
+            }
+        }
+
+        private void Hear(ConnectResponse response)
+        {
+            switch (response.FrameCase)
+            {
+                case ConnectResponse.FrameOneofCase.Welcome when State.Phase == SenderPhase.Greeting && response.Number == State.Number:
+                    HearWelcome(response.Welcome);
+                    break;
+                case ConnectResponse.FrameOneofCase.Receipt when State.Phase == SenderPhase.Open:
+                    HearReceipt(response.Number, response.Receipt);
+                    break;
+                case ConnectResponse.FrameOneofCase.Refusal when State.Phase is SenderPhase.Greeting or SenderPhase.Open:
+                    HearRefusal(response.Number, response.Refusal);
+                    break;
+                default:
+                    // Answered before, or never asked.
+                    break;
+            }
+        }
+
+        private void HearWelcome(Welcome welcome)
+        {
+            var granted = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
+            var escalations = StreamMark.Start;
+            var cells = StreamMark.Start;
+            var fault =
+                !NodeId.TryParse(welcome.Node, out var parent) ? "it does not name itself"
+                : welcome.Protocol is < SenderSettings.ProtocolMin or > SenderSettings.ProtocolMax ? $"it chose protocol {welcome.Protocol}"
+                : !granted.IsGranted || granted.Number < State.Epoch.Number ? $"it grants epoch {granted}, this node holds {State.Epoch}"
+                : granted.Number == State.Epoch.Number && granted != State.Epoch ? $"it grants epoch {granted} a second time, this node holds {State.Epoch}"
+                : !StreamMark.TryFind(welcome.Positions, Lane.Escalations, State.Incarnation, granted, out escalations)
+                    || !StreamMark.TryFind(welcome.Positions, Lane.Cells, State.Incarnation, granted, out cells) ? "it names a position of another stream"
+                : escalations.Lsn > State.Head || cells.Lsn > State.Head ? $"it has applied more than this journal's {State.Head}"
+                : null;
+            if (fault is not null)
+            {
+                Disbelieve($"The parent's welcome was not believed: {fault}.", State.Settings.RefusedPause);
+                return;
+            }
+
+            Set(State.Escalations with { From = escalations, Due = true });
+            Set(State.Cells with { From = cells, Due = true });
+            State = State with
+            {
+                Phase = granted == State.Epoch ? SenderPhase.Open : SenderPhase.TakingEpoch,
+                AnswerBy = null,
+                Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Select(g => new Grain((byte)g))],
+            };
+            if (State.Phase == SenderPhase.TakingEpoch)
+            {
+                Effects.Add(new SenderEffect.TakeEpoch(granted, parent, new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce)));
+            }
+        }
+
+        private void EpochIsDurable(Epoch epoch)
+        {
+            if (epoch.Number <= State.Epoch.Number)
+            {
+                return;
+            }
+
+            State = State with { Epoch = epoch, Phase = State.Phase == SenderPhase.TakingEpoch ? SenderPhase.Open : State.Phase };
+            foreach (var lane in new[] { State.Escalations, State.Cells })
+            {
+                // A new epoch is a new stream: both lanes start again at 0 (L7), and the first cells cut is a complete set.
+                Set(lane with { Acked = StreamMark.Start, From = StreamMark.Start, Due = true });
+            }
+        }
+
+        private void ReadCuts(LaneState lane)
+        {
+            if (lane is { Due: true, Phase: LanePhase.Idle })
+            {
+                Effects.Add(new SenderEffect.ReadCut(lane.Lane, lane.From.Lsn, State.Grains, lane.EvenIfEmpty));
+                Set(lane with { Phase = LanePhase.Reading, Due = false });
+            }
+        }
+
+        private void TakeCut(Cut cut)
+        {
+            var lane = State.Lane(cut.Lane);
+            if (State.Phase != SenderPhase.Open || lane.Phase != LanePhase.Reading || cut.From.Lsn != lane.From.Lsn)
+            {
+                return;
+            }
+
+            if (cut.From != lane.From)
+            {
+                Disbelieve($"FORK: this journal's chain at {cut.From.Lsn} is {cut.From.ChainHash}, the parent has applied {lane.From.ChainHash}.", State.Settings.RefusedPause);
+                return;
+            }
+
+            Set(cut.Parts.Count == 0
+                ? lane with { Phase = LanePhase.Idle, Due = lane.Due || !cut.ReachesHead }
+                : lane with { Phase = LanePhase.Sending, Cut = cut, Sent = 0, EvenIfEmpty = false });
+        }
+
+        /// <summary>Escalations before cells, part by part; the number of parts under way is bounded over both lanes together.</summary>
+        private void SendParts()
+        {
+            while (State.UnderWay.Count < State.Settings.PartsUnderWayMax)
+            {
+                var lane = HasUnsent(State.Escalations) ? State.Escalations : HasUnsent(State.Cells) ? State.Cells : null;
+                if (lane is null)
+                {
+                    return;
+                }
+
+                var part = lane.Cut!.Parts[lane.Sent];
+                var request = new ConnectRequest { Number = NextNumber() };
+                if (part.Cells is not null)
+                {
+                    request.Cells = part.Cells;
+                }
+                else
+                {
+                    request.Escalations = part.Escalations;
+                }
+
+                Effects.Add(new SenderEffect.Send(request));
+                State = State with
+                {
+                    UnderWay = State.UnderWay.Add(new Outstanding(request.Number, lane.Lane, lane.Sent)),
+                    AnswerBy = State.AnswerBy ?? (now + State.Settings.AnswerWait),
+                };
+                Set(lane with { Sent = lane.Sent + 1 });
+            }
+        }
+
+        private static bool HasUnsent(LaneState lane) => lane is { Phase: LanePhase.Sending, Cut: { } cut } && lane.Sent < cut.Parts.Count;
+
+        private void HearReceipt(long number, Receipt receipt)
+        {
+            if (State.UnderWay.Find(o => o.Number == number) is not { } asked)
+            {
+                return;
+            }
+
+            var lane = State.Lane(asked.Lane);
+            var part = lane.Cut!.Parts[asked.Part];
+            if (receipt.Lane != asked.Lane || !receipt.Position.IsOf(State.Incarnation, State.Epoch)
+                || !StreamMark.TryRead(receipt.Position.Lsn, receipt.Position.ChainHash, out var applied) || applied != part.After)
+            {
+                Disbelieve($"The parent's receipt was not believed: {part.After.Lsn} was due, it says {receipt.Position?.Lsn}.", Duration.Zero);
+                return;
+            }
+
+            // A receiver applies the parts of a lane in order, so a receipt speaks for those before it too.
+            var left = State.UnderWay.RemoveAll(o => o.Lane == asked.Lane && o.Number <= number);
+            State = State with { UnderWay = left, AnswerBy = left.IsEmpty ? null : now + State.Settings.AnswerWait, Failures = 0 };
+            if (receipt.Records.Count > 0)
+            {
+                Effects.Add(new SenderEffect.ReportRecords(asked.Lane, applied, [.. receipt.Records]));
+            }
+
+            var done = asked.Part == lane.Cut.Parts.Count - 1;
+            if (applied != lane.From || done)
+            {
+                Effects.Add(new SenderEffect.StoreReceipt(asked.Lane, applied));
+            }
+
+            Set(done
+                ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut.ReachesHead }
+                : lane with { From = applied, Gaps = 0 });
+        }
+
+        private void HearRefusal(long number, LinkRefusal refusal)
+        {
+            var greeting = State.Phase == SenderPhase.Greeting;
+            var asked = State.UnderWay.Find(o => o.Number == number);
+            if (greeting ? number != State.Number : asked is null)
+            {
+                return;
+            }
+
+            if (refusal.Code == LinkRefusalCode.Gap && asked is not null)
+            {
+                HearGap(State.Lane(asked.Lane), refusal);
+                return;
+            }
+
+            var patience = refusal.Code switch
+            {
+                LinkRefusalCode.Busy => Duration.Min(Duration.FromMilliseconds(Math.Clamp(refusal.RetryAfterMs, 0, 86_400_000)), State.Settings.RetryAfterMost),
+                LinkRefusalCode.NoSession => Duration.Zero,
+                _ => State.Settings.RefusedPause,
+            };
+            State = State with { Pause = patience };
+            if (refusal.Code is not (LinkRefusalCode.Busy or LinkRefusalCode.NoSession))
+            {
+                Effects.Add(new SenderEffect.Report(NameOf(refusal.Code), $"The parent refused: {refusal.Message}"));
+            }
+
+            HangUp($"The parent refused: {NameOf(refusal.Code)}.");
+        }
+
+        /// <summary>A part was lost on the way: the lane is read again from where the parent stands, which within a connection is where we thought.</summary>
+        private void HearGap(LaneState lane, LinkRefusal refusal)
+        {
+            var stands = refusal.Position.IsOf(State.Incarnation, State.Epoch)
+                && StreamMark.TryRead(refusal.Position.Lsn, refusal.Position.ChainHash, out var mark) && mark == lane.From;
+            if (!stands || lane.Gaps + 1 > State.Settings.GapsMax)
+            {
+                Disbelieve($"The parent asks for {refusal.Position?.Lsn}, this node is at {lane.From.Lsn}; the next welcome decides.", Duration.Zero);
+                return;
+            }
+
+            var left = State.UnderWay.RemoveAll(o => o.Lane == lane.Lane);
+            State = State with { UnderWay = left, AnswerBy = left.IsEmpty ? null : State.AnswerBy };
+            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true, Gaps = lane.Gaps + 1 });
+        }
+
+        private void Disbelieve(string message, Duration pause)
+        {
+            Effects.Add(new SenderEffect.Report("WRONG_ANSWER", message));
+            State = State with { Pause = pause };
+            HangUp(message);
+        }
+
+        private void HangUp(string reason)
+        {
+            Effects.Add(new SenderEffect.HangUp(reason));
+            State = State with { Phase = SenderPhase.Closing, AnswerBy = null };
+        }
+
+        private void Arm(Instant at)
+        {
+            if (State.Alarm is { } armed && armed <= at)
+            {
+                return;
+            }
+
+            Effects.Add(new SenderEffect.WakeAt(at));
+            State = State with { Alarm = at };
+        }
+
+        private long NextNumber()
+        {
+            State = State with { Number = State.Number + 1 };
+            return State.Number;
+        }
+
+        private void Set(LaneState lane) =>
+            State = lane.Lane == Lane.Escalations ? State with { Escalations = lane } : State with { Cells = lane };
+
+        private static string NameOf(LinkRefusalCode code) => code switch
+        {
+            LinkRefusalCode.Gap => "GAP",
+            LinkRefusalCode.Fenced => "FENCED",
+            LinkRefusalCode.Fork => "FORK",
+            LinkRefusalCode.EpochRegression => "EPOCH_REGRESSION",
+            LinkRefusalCode.IncarnationUnknown => "INCARNATION_UNKNOWN",
+            LinkRefusalCode.PermissionDenied => "PERMISSION_DENIED",
+            LinkRefusalCode.Malformed => "MALFORMED",
+            LinkRefusalCode.Version => "VERSION",
+            LinkRefusalCode.Busy => "BUSY",
+            LinkRefusalCode.NoSession => "NO_SESSION",
+            _ => "UNKNOWN",
+        };
+    }
+}

@@ -1,0 +1,40 @@
+using System.Collections.Immutable;
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NodaTime;
+
+namespace CityGrid.Node.Uplink;
+
+/// <summary>What a sender wants done. The shell does it and comes back with an input; it decides nothing.</summary>
+public abstract record SenderEffect
+{
+    /// <summary>Open a connection to the parent; comes back as Connected or Disconnected.</summary>
+    public sealed record Dial : SenderEffect;
+
+    public sealed record Send(ConnectRequest Request) : SenderEffect;
+
+    /// <summary>
+    /// Read what the lane has after <paramref name="From"/>, in the grains asked for; comes back as CutReady. Where nothing has changed it has
+    /// no parts, or one empty part if <paramref name="EvenIfEmpty"/>.
+    /// </summary>
+    public sealed record ReadCut(Lane Lane, Lsn From, ImmutableArray<Grain> Grains, bool EvenIfEmpty) : SenderEffect;
+
+    /// <summary>Journal ReceiptKept; comes back as ReceiptStored.</summary>
+    public sealed record StoreReceipt(Lane Lane, StreamMark Mark) : SenderEffect;
+
+    /// <summary>Journal EpochTaken; comes back as EpochStored.</summary>
+    public sealed record TakeEpoch(Epoch Epoch, NodeId Parent, Epoch ParentEpoch) : SenderEffect;
+
+    /// <summary>Close the connection; comes back as Disconnected.</summary>
+    public sealed record HangUp(string Reason) : SenderEffect;
+
+    /// <summary>Come back with Woken at <paramref name="At"/>. A later one replaces an earlier one.</summary>
+    public sealed record WakeAt(Instant At) : SenderEffect;
+
+    /// <summary>Tell the operator.</summary>
+    public sealed record Report(string Code, string Message) : SenderEffect;
+
+    /// <summary>The parent keeps records of this lane aside or refused them; shown at this end too (L10).</summary>
+    public sealed record ReportRecords(Lane Lane, StreamMark After, IReadOnlyList<RecordReceipt> Records) : SenderEffect;
+}

@@ -1,0 +1,35 @@
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+
+namespace CityGrid.Node.Uplink;
+
+/// <summary>What happens to a sender.</summary>
+public abstract record SenderInput
+{
+    /// <summary>The node has started, or the wake-up that was asked for has come.</summary>
+    public sealed record Woken : SenderInput;
+
+    /// <summary>The schedule: send this lane now, an empty cut too.</summary>
+    public sealed record PushDue(Lane Lane) : SenderInput;
+
+    /// <summary>Something of this lane has changed: send it soon.</summary>
+    public sealed record Nudged(Lane Lane) : SenderInput;
+
+    /// <summary>The dialled connection stands; <paramref name="Head"/> is the end of this node's journal.</summary>
+    public sealed record Connected(StreamMark Head) : SenderInput;
+
+    /// <summary>The connection ended, or could not be made. <paramref name="Draw"/> is a random number for the pause.</summary>
+    public sealed record Disconnected(string Reason, ulong Draw) : SenderInput;
+
+    public sealed record Responded(ConnectResponse Response) : SenderInput;
+
+    /// <summary>The cut that was asked for.</summary>
+    public sealed record CutReady(Cut Cut) : SenderInput;
+
+    /// <summary>The parent's receipt is durable here.</summary>
+    public sealed record ReceiptStored(Lane Lane, StreamMark Mark) : SenderInput;
+
+    /// <summary>The granted epoch is durable here, and this node's own cells carry it.</summary>
+    public sealed record EpochStored(Epoch Epoch) : SenderInput;
+}

@@ -1,0 +1,32 @@
+using CityGrid.Protocol.Names;
+using NodaTime;
+
+namespace CityGrid.Node.Uplink;
+
+/// <summary>What a sender goes by.</summary>
+public sealed record SenderSettings(NodeId Node, DivisionCode Division)
+{
+    public const int ProtocolMin = 1;
+
+    public const int ProtocolMax = 1;
+
+    /// <summary>Parts under way at once, both lanes together: 8 parts of 100 kB fill a line of 100 Mbit/s with 60 ms of delay.</summary>
+    public int PartsUnderWayMax { get; init; } = 8;
+
+    /// <summary>The back-off is drawn evenly from zero to this, doubled with every failure (full jitter).</summary>
+    public Duration BackoffFirst { get; init; } = Duration.FromSeconds(1);
+
+    public Duration BackoffMost { get; init; } = Duration.FromSeconds(60);
+
+    /// <summary>An unanswered frame ends the connection after this.</summary>
+    public Duration AnswerWait { get; init; } = Duration.FromSeconds(30);
+
+    /// <summary>After a refusal that only a person can lift the sender asks again no sooner than this.</summary>
+    public Duration RefusedPause { get; init; } = Duration.FromMinutes(5);
+
+    /// <summary>A parent may ask for a pause of at most this.</summary>
+    public Duration RetryAfterMost { get; init; } = Duration.FromMinutes(15);
+
+    /// <summary>This many gaps in a row without progress end the connection.</summary>
+    public int GapsMax { get; init; } = 3;
+}
