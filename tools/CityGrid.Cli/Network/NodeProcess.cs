@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace CityGrid.Cli.Network;
+
+/// <summary>Where a node listens, as it says itself when it is ready.</summary>
+public sealed record NodePorts(string Link, string Operator, string Grpc)
+{
+    /// <summary>
+    /// The line that a node prints once it serves: <c>citygrid-node ID ready link=HOST:PORT operator=URL grpc=URL</c>; null for any other line.
+    /// </summary>
+    public static NodePorts? TryRead(string line)
+    {
+        var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (words is not ["citygrid-node", _, "ready", .. var rest])
+        {
+            return null;
+        }
+
+        string Value(string name) => rest.FirstOrDefault(w => w.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..] ?? string.Empty;
+        return new NodePorts(Value("link"), Value("operator"), Value("grpc"));
+    }
+}
+
+/// <summary>
+/// A node as a process of its own, known by its own process id: started with one configuration file, waited for until it serves, ended by
+/// SIGTERM, or killed.
+/// </summary>
+public sealed class NodeProcess : IDisposable
+{
+    private readonly Process _process;
+    private readonly TaskCompletionSource<NodePorts> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Queue<string> _lastLines = new();
+    private readonly Lock _lock = new();
+
+    private NodeProcess(Process process) => _process = process;
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    public int ExitCode => _process.ExitCode;
+
+    /// <summary>What it printed last, for an error message.</summary>
+    public string LastOutput
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return string.Join(Environment.NewLine, _lastLines);
+            }
+        }
+    }
+
+    /// <summary>Starts a node; wait for <see cref="ReadyAsync"/> before calling it.</summary>
+    public static NodeProcess Start(string configuration, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var start = new ProcessStartInfo(DotnetHost()) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"));
+        start.ArgumentList.Add("--config");
+        start.ArgumentList.Add(configuration);
+        // A dozen nodes share one machine here: one heap each, and memory given back.
+        start.Environment["DOTNET_gcServer"] = "0";
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        var process = Process.Start(start) ?? throw new InvalidOperationException("The node did not start.");
+        var node = new NodeProcess(process);
+        process.OutputDataReceived += (_, line) => node.Heard(line.Data);
+        process.ErrorDataReceived += (_, line) => node.Heard(line.Data);
+        process.EnableRaisingEvents = true;
+        process.Exited += (_, _) => node._ready.TrySetException(new InvalidOperationException(
+            $"The node of {configuration} ended before it served. It said:{Environment.NewLine}{node.LastOutput}"));
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        process.StandardInput.Close();
+        return node;
+    }
+
+    /// <summary>Ends when the node serves, or throws with what it said when it ended first.</summary>
+    public Task<NodePorts> ReadyAsync(TimeSpan atMost) => _ready.Task.WaitAsync(atMost);
+
+    /// <summary>SIGKILL: nothing is flushed, nothing is said.</summary>
+    public void Kill()
+    {
+        _process.Kill(entireProcessTree: false);
+        _process.WaitForExit();
+    }
+
+    /// <summary>SIGTERM, and SIGKILL where it has not ended in time. Returns the exit code, or −1 where it had to be killed.</summary>
+    public async Task<int> StopAsync(TimeSpan atMost)
+    {
+        if (!_process.HasExited)
+        {
+            if (OperatingSystem.IsWindows() || SendSignal(_process.Id, 15) != 0)
+            {
+                _process.Kill();
+            }
+
+            try
+            {
+                await _process.WaitForExitAsync().WaitAsync(atMost);
+            }
+            catch (TimeoutException)
+            {
+                Kill();
+                return -1;
+            }
+        }
+
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    private void Heard(string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            _lastLines.Enqueue(line);
+            while (_lastLines.Count > 40)
+            {
+                _lastLines.Dequeue();
+            }
+        }
+
+        if (NodePorts.TryRead(line) is { } ports)
+        {
+            _ready.TrySetResult(ports);
+        }
+    }
+
+    private static string DotnetHost()
+    {
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+        {
+            return Environment.ProcessPath!;
+        }
+
+        var named = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH");
+        if (!string.IsNullOrEmpty(named))
+        {
+            return named;
+        }
+
+        var program = OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet";
+        var beside = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", program));
+        return File.Exists(beside) ? beside : program;
+    }
+
+#pragma warning disable SYSLIB1054 // One call in a development tool needs no generated marshalling.
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static extern int SendSignal(int process, int signal);
+#pragma warning restore SYSLIB1054
+}
