@@ -1,0 +1,227 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
+
+namespace CityGrid.Hub.Cells;
+
+/// <summary>
+/// The digest tree of clause C8: day, month, grain, origin, root. Only what changed since it was last asked for is hashed again. Cells whose value
+/// is zero are left out, so that a cell which fell to zero and one that never was are the same content.
+/// </summary>
+internal sealed class CellDigests(CellStore store)
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new();
+    private readonly List<int> _cells = [];
+
+    /// <summary>The digest of what an origin has at these grains; that of nothing for an origin that is not known.</summary>
+    public Hash256 DigestOf(NodeId origin, IReadOnlyCollection<Grain> grains) => Origin(origin, grains).Digest;
+
+    /// <summary>The digest over all origins.</summary>
+    public Hash256 Root(IReadOnlyCollection<Grain> grains)
+    {
+        var origins = store.Names.Scopes.Select(s => s.Origin).Distinct().Order()
+            .Select(origin => (Name: origin, Part: Origin(origin, grains))).Where(o => o.Part.Grains > 0).ToList();
+        Begin("citygrid/root/1");
+        Number((ulong)origins.Count);
+        foreach (var (name, part) in origins)
+        {
+            Text(name.ToString());
+            Hash(part.Digest);
+        }
+
+        return End();
+    }
+
+    private (int Grains, Hash256 Digest) Origin(NodeId origin, IReadOnlyCollection<Grain> grains)
+    {
+        var parts = new List<(Grain Grain, Hash256 Digest)>();
+        foreach (var grain in grains.Distinct().OrderBy(g => g.Number))
+        {
+            var scope = store.Names.FindScope(origin, grain);
+            if (scope >= 0 && Refresh(store.Names.Scopes[scope]) is { } digest)
+            {
+                parts.Add((grain, digest));
+            }
+        }
+
+        Begin("citygrid/origin/1");
+        Text(origin.ToString());
+        Number((ulong)parts.Count);
+        foreach (var (grain, digest) in parts)
+        {
+            Number(grain.Number);
+            Hash(digest);
+        }
+
+        return (parts.Count, End());
+    }
+
+    private Hash256? Refresh(Scope scope)
+    {
+        if (scope.Dirty.Count == 0)
+        {
+            return scope.Digest;
+        }
+
+        var months = new SortedSet<int>();
+        foreach (var number in scope.Dirty)
+        {
+            ref var bucket = ref store.BucketAt(number);
+            bucket.Digest = Day(scope, bucket);
+            bucket.IsDirty = false;
+            months.Add(MonthOf(bucket.Day));
+        }
+
+        scope.Dirty.Clear();
+        foreach (var month in months)
+        {
+            scope.Months.Remove(month);
+            if (Month(scope, month) is { } digest)
+            {
+                scope.Months.Add(month, digest);
+            }
+        }
+
+        return scope.Digest = OfMonths(scope);
+    }
+
+    private Hash256? OfMonths(Scope scope)
+    {
+        Begin("citygrid/grain/1", scope);
+        Number((ulong)scope.Months.Count);
+        foreach (var (month, digest) in scope.Months)
+        {
+            Number(Varint.ZigZag(month));
+            Hash(digest);
+        }
+
+        return scope.Months.Count > 0 ? End() : null;
+    }
+
+    private Hash256? Month(Scope scope, int month)
+    {
+        var days = scope.Days.Between(FirstDayOf(month), FirstDayOf(month + 1)).Where(d => store.BucketAt(d.Value).Digest is not null).ToList();
+        Begin("citygrid/month/1", scope);
+        Number(Varint.ZigZag(month));
+        Number((ulong)days.Count);
+        foreach (var (day, bucket) in days)
+        {
+            Number(Varint.ZigZag(day));
+            Hash(store.BucketAt(bucket).Digest!.Value);
+        }
+
+        return days.Count > 0 ? End() : null;
+    }
+
+    private Hash256? Day(Scope scope, in DayBucket bucket)
+    {
+        _cells.Clear();
+        for (var cell = bucket.First; cell >= 0; cell = store.At(cell).NextInDay)
+        {
+            if (!CellCodec.IsZero(store.ValueOf(cell)))
+            {
+                _cells.Add(cell);
+            }
+        }
+
+        _cells.Sort(InCanonicalOrder);
+        Begin("citygrid/day/1", scope);
+        Number(Varint.ZigZag(bucket.Day));
+        Number((ulong)_cells.Count);
+        foreach (var cell in _cells)
+        {
+            Cell(cell);
+        }
+
+        return _cells.Count > 0 ? End() : null;
+    }
+
+    private void Cell(int cell)
+    {
+        var names = store.Names;
+        ref readonly var series = ref names.SeriesAt(store.At(cell).Series);
+        var type = names.Types[series.Type];
+        Text(type.Version.ToString());
+        Number((ulong)type.Kind);
+        Text(type.Code.ToString());
+        Text(names.Divisions[series.Division].ToString());
+        Text(names.Sources[series.Source].ToString());
+        var revision = store.RevisionOf(cell);
+        Number(unchecked((ulong)revision.Epoch));
+        Number(unchecked((ulong)revision.Lsn));
+        var value = store.ValueOf(cell);
+        Number((ulong)value.Length);
+        _buffer.Write(value);
+    }
+
+    private int InCanonicalOrder(int a, int b)
+    {
+        var names = store.Names;
+        ref readonly var left = ref names.SeriesAt(store.At(a).Series);
+        ref readonly var right = ref names.SeriesAt(store.At(b).Series);
+        var order = left.Type == right.Type ? 0 : names.Types[left.Type].CompareTo(names.Types[right.Type]);
+        order = order != 0 || left.Division == right.Division ? order : names.Divisions[left.Division].CompareTo(names.Divisions[right.Division]);
+        return order != 0 || left.Source == right.Source ? order : names.Sources[left.Source].CompareTo(names.Sources[right.Source]);
+    }
+
+    private void Begin(string label)
+    {
+        _buffer.ResetWrittenCount();
+        Text(label);
+    }
+
+    private void Begin(string label, Scope scope)
+    {
+        Begin(label);
+        Text(scope.Origin.ToString());
+        Number(scope.Grain.Number);
+    }
+
+    private Hash256 End()
+    {
+        Span<byte> hash = stackalloc byte[Hash256.Size];
+        SHA256.HashData(_buffer.WrittenSpan, hash);
+        return Hash256.FromBytes(hash);
+    }
+
+    private void Number(ulong value) => _buffer.Advance(Varint.Write(_buffer.GetSpan(Varint.BytesMax), value));
+
+    private void Text(string text)
+    {
+        Number((ulong)Encoding.UTF8.GetByteCount(text));
+        _buffer.Advance(Encoding.UTF8.GetBytes(text, _buffer.GetSpan(Encoding.UTF8.GetMaxByteCount(text.Length))));
+    }
+
+    private void Hash(Hash256 hash)
+    {
+        hash.WriteTo(_buffer.GetSpan(Hash256.Size));
+        _buffer.Advance(Hash256.Size);
+    }
+
+    /// <summary>Year × 12 + month - 1 of a day. By arithmetic over all 32-bit days (the proleptic calendar): a stray day must not throw.</summary>
+    internal static int MonthOf(int day)
+    {
+        long z = day + 719_468L;
+        var era = (z >= 0 ? z : z - 146_096) / 146_097;
+        var inEra = z - (era * 146_097);
+        var year = (inEra - (inEra / 1_460) + (inEra / 36_524) - (inEra / 146_096)) / 365;
+        var inYear = inEra - ((365 * year) + (year / 4) - (year / 100));
+        var month = ((5 * inYear) + 2) / 153;
+        return (int)(((year + (era * 400)) * 12) + month + 2);
+    }
+
+    /// <summary>The first day of a month, in days since 1970-01-01, held to 32 bits.</summary>
+    internal static int FirstDayOf(int month)
+    {
+        // Counted from March, so that the leap day is the last of a year.
+        var fromMarch = month - 2L;
+        var year = (fromMarch >= 0 ? fromMarch : fromMarch - 11) / 12;
+        var inYear = fromMarch - (year * 12);
+        var era = (year >= 0 ? year : year - 399) / 400;
+        var yearOfEra = year - (era * 400);
+        var day = (era * 146_097) + (yearOfEra * 365) + (yearOfEra / 4) - (yearOfEra / 100) + (((153 * inYear) + 2) / 5) - 719_468;
+        return (int)Math.Clamp(day, int.MinValue, int.MaxValue);
+    }
+}

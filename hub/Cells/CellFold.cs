@@ -1,0 +1,334 @@
+using CityGrid.Hub.Journal;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
+
+namespace CityGrid.Hub.Cells;
+
+/// <summary>What came of merging a cell (clause C3).</summary>
+public enum MergeOutcome
+{
+    /// <summary>New here, or newer than what was held.</summary>
+    Accepted,
+
+    /// <summary>The same revision with the same bytes is held.</summary>
+    Unchanged,
+
+    /// <summary>A newer revision is held.</summary>
+    Stale,
+
+    /// <summary>The same revision is held with other bytes: two histories claim one name. What is held stays.</summary>
+    Conflict,
+
+    /// <summary>The bytes are no canonical value.</summary>
+    Malformed,
+}
+
+/// <summary>A cell as held here: how new it is, the local position of its last change, and a copy of its value.</summary>
+public readonly record struct CellView(Revision Revision, Lsn Local, ReadOnlyMemory<byte> Value);
+
+/// <summary>The cells that changed in (from, <see cref="To"/>], in the order of their last change.</summary>
+public sealed record CellCut(Lsn To, IReadOnlyList<CellRow> Cells);
+
+/// <summary>Which cells a view looks at: one grain, the days from <paramref name="From"/> on and before <paramref name="To"/>, and what else is asked.</summary>
+public sealed record CellFilter(Grain Grain, StatDay From, StatDay To)
+{
+    public Func<NodeId, bool>? Origins { get; init; }
+
+    public Func<TypeKey, bool>? Types { get; init; }
+
+    public Func<DivisionCode, bool>? Divisions { get; init; }
+
+    public Func<SourceCode, bool>? Sources { get; init; }
+}
+
+/// <summary>Is shown a cell; <paramref name="value"/> is gone when it returns.</summary>
+public delegate void CellVisitor(in CellKey key, Lsn local, ReadOnlySpan<byte> value);
+
+/// <summary>
+/// All cells that a node holds: its own, added up from its events, and those of the nodes below, kept unchanged. In memory, at most 100 bytes a
+/// cell on average. Driven by other folds (a node's tally, the reception), so it applies no event itself. Not for two threads at once: the
+/// sequencer's lock guards it, for reading too.
+/// </summary>
+public sealed class CellFold : IFold
+{
+    private readonly CellDraft _draft = new();
+    private byte[] _scratch = new byte[1024];
+    private CellStore _store;
+    private CellDigests _digests;
+
+    public CellFold()
+    {
+        _store = new CellStore();
+        _digests = new CellDigests(_store);
+    }
+
+    public string Name => "cells";
+
+    public int Version => 1;
+
+    public long Count => _store.Count;
+
+    /// <summary>Bytes of memory held for the cells and everything about them.</summary>
+    public long Bytes => _store.Bytes;
+
+    /// <summary>The local position of the newest change.</summary>
+    public Lsn NewestChange => new(_store.NewestLocal);
+
+    /// <summary>The origins that have at least one cell here.</summary>
+    public IReadOnlyList<NodeId> Origins => [.. _store.Names.Scopes.Where(s => s.Cells > 0).Select(s => s.Origin).Distinct().Order()];
+
+    /// <summary>The types that have a cell at the national grain.</summary>
+    public IEnumerable<TypeKey> NationTypes => _store.Nation.Types.Select(type => _store.Names.Types[type]);
+
+    /// <summary>Other folds call <see cref="Add"/> and <see cref="Merge"/>; an event by itself changes nothing here.</summary>
+    public void Apply(in JournalEvent journalEvent)
+    {
+    }
+
+    public void Save(Stream target) => CellSnapshot.Save(_store, target);
+
+    public void Load(Stream source)
+    {
+        _store = CellSnapshot.Load(source);
+        _digests = new CellDigests(_store);
+    }
+
+    public long CountOf(NodeId origin, Grain grain) =>
+        _store.Names.FindScope(origin, grain) is var scope and >= 0 ? _store.Names.Scopes[scope].Cells : 0;
+
+    /// <summary>
+    /// Adds the deltas of one event to one of this node's own cells. A cell that falls to zero is kept, with its revision. Only the counters and
+    /// buckets named are changed: a duration counts in its histogram, its counters are named beside it.
+    /// </summary>
+    public void Add(CellChange change, Revision revision, Lsn local)
+    {
+        var cell = _store.Find(change.Key);
+        _draft.Clear();
+        if (cell >= 0)
+        {
+            _draft.Add(_store.ValueOf(cell));
+        }
+
+        foreach (var (counter, delta) in change.Counters)
+        {
+            _draft.Add(counter, delta);
+        }
+
+        foreach (var (histogram, seconds, delta) in change.Durations)
+        {
+            _draft.AddDuration(histogram, seconds, delta);
+        }
+
+        if (_scratch.Length < _draft.BytesBound)
+        {
+            _scratch = new byte[_draft.BytesBound * 2];
+        }
+
+        var value = _scratch.AsSpan(0, _draft.WriteTo(_scratch));
+        Put(cell, change.Key, revision, value, local);
+    }
+
+    /// <summary>What <see cref="Merge"/> would do. Changes nothing.</summary>
+    public MergeOutcome Compare(in CellKey key, Revision revision, ReadOnlySpan<byte> value) =>
+        CellCodec.IsCanonical(value) ? Compare(_store.Find(key), revision, value) : MergeOutcome.Malformed;
+
+    /// <summary>Takes in a cell of a node below: the newest revision stays, whichever way and in whichever order it came (clause C3).</summary>
+    public MergeOutcome Merge(in CellKey key, Revision revision, ReadOnlySpan<byte> value, Lsn local)
+    {
+        if (!CellCodec.IsCanonical(value))
+        {
+            return MergeOutcome.Malformed;
+        }
+
+        var cell = _store.Find(key);
+        var outcome = Compare(cell, revision, value);
+        if (outcome == MergeOutcome.Accepted)
+        {
+            Put(cell, key, revision, value, local);
+        }
+
+        return outcome;
+    }
+
+    public CellView? Find(in CellKey key)
+    {
+        var cell = _store.Find(key);
+        return cell < 0 ? null : new CellView(_store.RevisionOf(cell), new Lsn(_store.At(cell).Local), _store.ValueOf(cell).ToArray());
+    }
+
+    /// <summary>
+    /// The cells whose last change here lies in (<paramref name="from"/>, <paramref name="to"/>], in the order of those changes. Costs the cells
+    /// changed, not the cells held. Nothing may change while it is walked.
+    /// </summary>
+    public IEnumerable<CellRow> ChangedSince(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes = null) =>
+        Walk(from, to, includes).Select(RowOf);
+
+    /// <summary>How many cells <see cref="ChangedSince"/> would give.</summary>
+    public long CountChanged(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes = null) => Walk(from, to, includes).LongCount();
+
+    /// <summary>
+    /// The cells that changed after <paramref name="from"/>, about <paramref name="cellsMax"/> of them and never more than one event's past it: the cut
+    /// ends with a whole event, at <paramref name="head"/> when all fit.
+    /// </summary>
+    public CellCut Cut(Lsn from, Lsn head, int cellsMax, Func<NodeId, Grain, bool>? includes = null)
+    {
+        var rows = new List<CellRow>();
+        long last = -1;
+        foreach (var cell in Walk(from, head, includes))
+        {
+            var local = _store.At(cell).Local;
+            if (rows.Count >= cellsMax && local != last)
+            {
+                return new CellCut(new Lsn(last), rows);
+            }
+
+            rows.Add(RowOf(cell));
+            last = local;
+        }
+
+        return new CellCut(head, rows);
+    }
+
+    /// <summary>
+    /// A complete set of an origin at these grains (clause C7): each cell that it does not name becomes zero with this revision, unless it is zero
+    /// or newer already. Answers how many did.
+    /// </summary>
+    public int Complete(NodeId origin, IReadOnlyCollection<Grain> grains, IReadOnlySet<CellKey> named, Revision revision, Lsn local)
+    {
+        var zeroed = 0;
+        foreach (var cell in CellsOf(origin, grains))
+        {
+            if (_store.RevisionOf(cell) < revision && !CellCodec.IsZero(_store.ValueOf(cell)) && !named.Contains(_store.KeyOf(cell)))
+            {
+                _store.Change(cell, revision, CellCodec.Zero, local.Value);
+                zeroed++;
+            }
+        }
+
+        return zeroed;
+    }
+
+    /// <summary>
+    /// Gives every cell of an origin this revision: what a node does with its own when it takes a new epoch, so that its whole state goes up again
+    /// above whatever an earlier life had sent (clause C2). Answers how many it were.
+    /// </summary>
+    public int Restamp(NodeId origin, Revision revision, Lsn local)
+    {
+        var cells = CellsOf(origin, [.. _store.Names.Scopes.Where(s => s.Origin == origin).Select(s => s.Grain)]);
+        foreach (var cell in cells)
+        {
+            _store.Change(cell, revision, _store.ValueOf(cell).ToArray(), local.Value);
+        }
+
+        return cells.Count;
+    }
+
+    /// <summary>Shows the cells that pass the filter, origin by origin and day by day. Costs the cells of the days asked for.</summary>
+    public void Visit(CellFilter filter, CellVisitor visitor)
+    {
+        var names = _store.Names;
+        var series = new Verdicts(names.SeriesCount, number => Passes(filter, names.SeriesAt(number)));
+        foreach (var scope in names.Scopes)
+        {
+            if (scope.Grain != filter.Grain || filter.Origins?.Invoke(scope.Origin) == false)
+            {
+                continue;
+            }
+
+            foreach (var cell in _store.CellsOf(scope, filter.From.Number, filter.To.Number))
+            {
+                if (series[_store.At(cell).Series])
+                {
+                    visitor(_store.KeyOf(cell), new Lsn(_store.At(cell).Local), _store.ValueOf(cell));
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Adds what all origins together count of a type on the days from <paramref name="from"/> on and before <paramref name="to"/>, at the national
+    /// grain. Touches one sum a day and no cell.
+    /// </summary>
+    public void SumNation(TypeKey type, StatDay from, StatDay to, CellSum target)
+    {
+        var number = _store.Names.Types.Find(type);
+        if (number >= 0)
+        {
+            _store.Nation.AddTo(target, number, from.Number, to.Number);
+        }
+    }
+
+    /// <summary>The digest of an origin's cells at these grains (clause C8): equal exactly if the content is.</summary>
+    public Hash256 DigestOf(NodeId origin, params IReadOnlyCollection<Grain> grains) => _digests.DigestOf(origin, grains);
+
+    /// <summary>The digest of all origins' cells at these grains.</summary>
+    public Hash256 Root(params IReadOnlyCollection<Grain> grains) => _digests.Root(grains);
+
+    private MergeOutcome Compare(int cell, Revision revision, ReadOnlySpan<byte> value)
+    {
+        if (cell < 0)
+        {
+            return MergeOutcome.Accepted;
+        }
+
+        var order = revision.CompareTo(_store.RevisionOf(cell));
+        return order > 0 ? MergeOutcome.Accepted
+            : order < 0 ? MergeOutcome.Stale
+            : value.SequenceEqual(_store.ValueOf(cell)) ? MergeOutcome.Unchanged : MergeOutcome.Conflict;
+    }
+
+    private void Put(int cell, in CellKey key, Revision revision, ReadOnlySpan<byte> value, Lsn local)
+    {
+        if (cell < 0)
+        {
+            _store.Put(key, revision, value, local.Value);
+        }
+        else
+        {
+            _store.Change(cell, revision, value, local.Value);
+        }
+    }
+
+    private IEnumerable<int> Walk(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes)
+    {
+        var names = _store.Names;
+        var scopes = includes is null ? null : new Verdicts(names.Scopes.Count, n => includes(names.Scopes[n].Origin, names.Scopes[n].Grain));
+        for (var cell = _store.FirstAfter(from.Value); cell >= 0 && _store.At(cell).Local <= to.Value; cell = _store.At(cell).Newer)
+        {
+            if (scopes is null || scopes[names.SeriesAt(_store.At(cell).Series).Scope])
+            {
+                yield return cell;
+            }
+        }
+    }
+
+    private List<int> CellsOf(NodeId origin, IReadOnlyCollection<Grain> grains) =>
+        [.. grains.Select(grain => _store.Names.FindScope(origin, grain)).Where(scope => scope >= 0)
+            .SelectMany(scope => _store.CellsOf(_store.Names.Scopes[scope], int.MinValue, int.MaxValue))];
+
+    private CellRow RowOf(int cell) => new(_store.KeyOf(cell), _store.RevisionOf(cell), _store.ValueOf(cell).ToArray());
+
+    private bool Passes(CellFilter filter, in Series series) =>
+        filter.Types?.Invoke(_store.Names.Types[series.Type]) != false
+        && filter.Divisions?.Invoke(_store.Names.Divisions[series.Division]) != false
+        && filter.Sources?.Invoke(_store.Names.Sources[series.Source]) != false;
+
+    /// <summary>A question about few things that many cells share, asked once for each.</summary>
+    private sealed class Verdicts(int count, Func<int, bool> ask)
+    {
+        private readonly byte[] _known = new byte[count];
+
+        public bool this[int number]
+        {
+            get
+            {
+                if (_known[number] == 0)
+                {
+                    _known[number] = ask(number) ? (byte)2 : (byte)1;
+                }
+
+                return _known[number] == 2;
+            }
+        }
+    }
+}

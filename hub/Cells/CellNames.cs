@@ -1,0 +1,149 @@
+using System.Runtime.InteropServices;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Hub.Cells;
+
+/// <summary>What is counted apart from the day: a scope's type, division and source. Few series have many cells, so a cell names its series.</summary>
+internal readonly record struct Series(int Scope, int Type, int Division, int Source);
+
+/// <summary>The cells of one origin at one grain: their days, and what of their digest is known.</summary>
+internal sealed class Scope(NodeId origin, Grain grain)
+{
+    public NodeId Origin { get; } = origin;
+
+    public Grain Grain { get; } = grain;
+
+    public long Cells { get; set; }
+
+    /// <summary>From a day to the number of its <see cref="DayBucket"/>.</summary>
+    public DayPages Days { get; } = new();
+
+    /// <summary>Buckets that changed since the digest was last worked out.</summary>
+    public List<int> Dirty { get; } = [];
+
+    /// <summary>The digests of the months that hold anything, by year × 12 + month - 1.</summary>
+    public SortedDictionary<int, Hash256> Months { get; } = [];
+
+    /// <summary>Null while nothing is held.</summary>
+    public Hash256? Digest { get; set; }
+}
+
+/// <summary>Numbers for the names that cells share, so that a name stands in memory once.</summary>
+internal sealed class CellNames
+{
+    private readonly Dictionary<(int Origin, byte Grain), int> _scopes = [];
+    private readonly Dictionary<Series, int> _series = [];
+    private readonly List<Series> _seriesList = [];
+
+    public SymbolTable<NodeId> Origins { get; } = new();
+
+    public SymbolTable<TypeKey> Types { get; } = new();
+
+    public SymbolTable<DivisionCode> Divisions { get; } = new();
+
+    public SymbolTable<SourceCode> Sources { get; } = new();
+
+    public SymbolTable<long> Epochs { get; } = new();
+
+    public List<Scope> Scopes { get; } = [];
+
+    public int SeriesCount => _seriesList.Count;
+
+    /// <summary>About what the names take: a dictionary entry, its bucket and the list's place, for series; the texts for the rest.</summary>
+    public long Bytes =>
+        _series.EnsureCapacity(0) * 28L + _seriesList.Capacity * 16L + Scopes.Sum(s => 400 + s.Days.Bytes + (s.Months.Count * 100L) + (s.Dirty.Capacity * 4L))
+        + Origins.Bytes(60) + Types.Bytes(90) + Divisions.Bytes(60) + Sources.Bytes(60) + Epochs.Bytes(0);
+
+    public ref readonly Series SeriesAt(int number) => ref CollectionsMarshal.AsSpan(_seriesList)[number];
+
+    /// <summary>The scope's number, or -1.</summary>
+    public int FindScope(NodeId origin, Grain grain)
+    {
+        var number = Origins.Find(origin);
+        return number >= 0 && _scopes.TryGetValue((number, grain.Number), out var scope) ? scope : -1;
+    }
+
+    public int InternScope(NodeId origin, Grain grain)
+    {
+        ref var scope = ref CollectionsMarshal.GetValueRefOrAddDefault(_scopes, (Origins.Intern(origin), grain.Number), out var known);
+        if (!known)
+        {
+            scope = Scopes.Count;
+            Scopes.Add(new Scope(origin, grain));
+        }
+
+        return scope;
+    }
+
+    /// <summary>The series' number, or -1.</summary>
+    public int FindSeries(in CellKey key)
+    {
+        var scope = FindScope(key.Origin, key.Grain);
+        int type = Types.Find(key.Type), division = Divisions.Find(key.Division), source = Sources.Find(key.Source);
+        return scope >= 0 && type >= 0 && division >= 0 && source >= 0 && _series.TryGetValue(new(scope, type, division, source), out var number)
+            ? number
+            : -1;
+    }
+
+    public int InternSeries(in CellKey key) =>
+        InternSeries(new(InternScope(key.Origin, key.Grain), Types.Intern(key.Type), Divisions.Intern(key.Division), Sources.Intern(key.Source)));
+
+    public int InternSeries(Series series)
+    {
+        ref var number = ref CollectionsMarshal.GetValueRefOrAddDefault(_series, series, out var known);
+        if (!known)
+        {
+            number = _seriesList.Count;
+            _seriesList.Add(series);
+        }
+
+        return number;
+    }
+
+    public CellKey KeyOf(int seriesNumber, int day)
+    {
+        ref readonly var series = ref SeriesAt(seriesNumber);
+        var scope = Scopes[series.Scope];
+        return new(scope.Origin, scope.Grain, Types[series.Type], Divisions[series.Division], new StatDay(day), Sources[series.Source]);
+    }
+}
+
+/// <summary>Numbers for names, from 0 in the order of their coming. The name asked for last is found at once: batches come sorted.</summary>
+internal sealed class SymbolTable<T>
+    where T : notnull, IEquatable<T>
+{
+    private readonly Dictionary<T, int> _numbers = [];
+    private readonly List<T> _names = [];
+    private int _last;
+
+    public int Count => _names.Count;
+
+    public T this[int number] => _names[number];
+
+    public long Bytes(int textBytes) => _numbers.EnsureCapacity(0) * 36L + _names.Capacity * 16L + _names.Count * (long)textBytes;
+
+    /// <summary>The name's number, or -1.</summary>
+    public int Find(T name)
+    {
+        if ((uint)_last < (uint)_names.Count && _names[_last].Equals(name))
+        {
+            return _last;
+        }
+
+        return _numbers.TryGetValue(name, out var number) ? _last = number : -1;
+    }
+
+    public int Intern(T name)
+    {
+        var number = Find(name);
+        if (number < 0)
+        {
+            number = _names.Count;
+            _names.Add(name);
+            _numbers.Add(name, number);
+            _last = number;
+        }
+
+        return number;
+    }
+}
