@@ -1,0 +1,162 @@
+using System.Collections.Immutable;
+using System.Net;
+using CityGrid.Protocol.Names;
+using NodaTime;
+
+namespace CityGrid.Node.Configuration;
+
+/// <summary>
+/// Everything that makes this process that node: one JSON file, bound once, judged whole and never changed afterwards. All paths are absolute
+/// here; in the file they are relative to the file. docs/configuration.md lists every key.
+/// </summary>
+public sealed record NodeConfiguration
+{
+    /// <summary>The file that this was read from.</summary>
+    public required string File { get; init; }
+
+    public required NodeId Node { get; init; }
+
+    /// <summary>The division that the node answers for: this one and all below it in the register.</summary>
+    public required DivisionCode Division { get; init; }
+
+    /// <summary>The surroundings that the defaults were taken from; it says nothing about the tree.</summary>
+    public required Tier Tier { get; init; }
+
+    /// <summary>The place's own zone: its statistical days, its calendar and its schedule.</summary>
+    public required DateTimeZone Zone { get; init; }
+
+    /// <summary>The register's CSV file; null for the built-in GB/T 2260.</summary>
+    public required string? RegisterFile { get; init; }
+
+    /// <summary>The data directory. One process at a time.</summary>
+    public required string DataFolder { get; init; }
+
+    /// <summary>The file of bearer tokens, readable by its owner only.</summary>
+    public required string TokensFile { get; init; }
+
+    public required LinkConfiguration Link { get; init; }
+
+    public required OperatorConfiguration Operator { get; init; }
+
+    /// <summary>Whom the node reports to; null for the root of a tree.</summary>
+    public required ParentConfiguration? Parent { get; init; }
+
+    public required CalendarConfiguration Calendar { get; init; }
+
+    /// <summary>How long after the end of a statistical day its figures may be called final.</summary>
+    public required Duration ClosingDelay { get; init; }
+
+    /// <summary>How often the folds are kept beside the journal, so that a start need not replay all of it.</summary>
+    public required Duration SnapshotEvery { get; init; }
+
+    public required LimitsConfiguration Limits { get; init; }
+
+    public required LogConfiguration Log { get; init; }
+}
+
+/// <summary>The node's certificate, and where its children connect.</summary>
+public sealed record LinkConfiguration
+{
+    public required IPAddress Address { get; init; }
+
+    /// <summary>Where children connect; 0 for a free port; null where the node takes no children, so that no port is open to other places.</summary>
+    public required int? Port { get; init; }
+
+    /// <summary>The node's certificate (PEM, with intermediate ones after it), for both ends of the link.</summary>
+    public required string CertificateFile { get; init; }
+
+    public required string KeyFile { get; init; }
+
+    /// <summary>The network's authority (PEM). The operating system's list of authorities is never asked.</summary>
+    public required string AuthorityFile { get; init; }
+}
+
+/// <summary>Where people and their programs reach the node.</summary>
+public sealed record OperatorConfiguration
+{
+    public required IPAddress Address { get; init; }
+
+    /// <summary>JSON over HTTP/1.1 (with TLS also HTTP/2); 0 for a free port.</summary>
+    public required int Port { get; init; }
+
+    /// <summary>gRPC over HTTP/2, without TLS with prior knowledge (h2c); 0 for a free port.</summary>
+    public required int GrpcPort { get; init; }
+
+    /// <summary>Null without TLS, which only a loopback address may be.</summary>
+    public required string? CertificateFile { get; init; }
+
+    public required string? KeyFile { get; init; }
+}
+
+/// <summary>Whom the node reports to, and when.</summary>
+public sealed record ParentConfiguration
+{
+    public required Uri Url { get; init; }
+
+    /// <summary>The node that must be there: its certificate says so, or nothing is sent.</summary>
+    public required NodeId Node { get; init; }
+
+    public required DivisionCode Division { get; init; }
+
+    /// <summary>When changed cells go up: a Quartz expression of 6 or 7 fields with seconds, in the place's zone. Escalations never wait for it.</summary>
+    public required string Schedule { get; init; }
+
+    /// <summary>Each scheduled sending is put off by a random time up to this, so that the children of one parent do not come at once.</summary>
+    public required Duration Jitter { get; init; }
+}
+
+/// <summary>When the place works.</summary>
+public sealed record CalendarConfiguration
+{
+    /// <summary>In order, not overlapping.</summary>
+    public required ImmutableArray<WorkHours> Hours { get; init; }
+
+    public required ImmutableArray<IsoDayOfWeek> WorkDays { get; init; }
+
+    public required ImmutableArray<LocalDate> Holidays { get; init; }
+
+    /// <summary>Worked on although the day of the week says otherwise (调休).</summary>
+    public required ImmutableArray<LocalDate> MakeUpDays { get; init; }
+}
+
+/// <summary>A stretch of a working day in minutes from midnight: from is in, to is out, 1440 is the end of the day.</summary>
+public readonly record struct WorkHours(int FromMinute, int ToMinute);
+
+/// <summary>What a node takes at most. Each default stands with its arithmetic in <see cref="TierPreset"/> or docs/configuration.md.</summary>
+public sealed record LimitsConfiguration
+{
+    /// <summary>Records that the case view may lag behind before intake slows.</summary>
+    public required int ViewLagRecords { get; init; }
+
+    /// <summary>Records of one journal batch.</summary>
+    public required int BatchRecords { get; init; }
+
+    /// <summary>Bytes of one request's body, and of one gRPC message, on the operator ports.</summary>
+    public required int RequestBytes { get; init; }
+
+    /// <summary>Bytes of one gRPC message on the link.</summary>
+    public required int LinkMessageBytes { get; init; }
+
+    public required int OperatorConnections { get; init; }
+
+    public required int LinkConnections { get; init; }
+
+    /// <summary>Rows of one page of a list.</summary>
+    public required int PageRows { get; init; }
+
+    /// <summary>How long the node may take to end after SIGTERM.</summary>
+    public required Duration Shutdown { get; init; }
+}
+
+/// <summary>Where the log goes.</summary>
+public sealed record LogConfiguration
+{
+    /// <summary>Compact JSON, a file a day, see <see cref="FileBytes"/> and <see cref="Files"/>; null for the console alone.</summary>
+    public required string? Folder { get; init; }
+
+    public required LogLevel Level { get; init; }
+
+    public required int FileBytes { get; init; }
+
+    public required int Files { get; init; }
+}
