@@ -47,6 +47,12 @@ public sealed record Counter(ushort Id, string Name, CounterFamily Family)
     public static readonly Counter OverdueMovedIn = Add(23, "overdue_moved_in", CounterFamily.Flow);
     public static readonly Counter OverdueMovedOut = Add(24, "overdue_moved_out", CounterFamily.Flow);
 
+    /// <summary>
+    /// An overdue case that had been handled came back to handling (rework, reopening): it is in the stock of overdue, unhandled cases again,
+    /// which is became_overdue + overdue_again + overdue_moved_in − overdue_handled − overdue_withdrawn − overdue_moved_out.
+    /// </summary>
+    public static readonly Counter OverdueAgain = Add(25, "overdue_again", CounterFamily.Flow);
+
     /// <summary>Whole seconds from report to closing, on the closing day.</summary>
     public static readonly Counter ClosedSeconds = Add(30, "closed_seconds", CounterFamily.Flow);
 

@@ -1,0 +1,50 @@
+using CityGrid.Protocol.Names;
+using NodaTime;
+
+namespace CityGrid.Node.Cases;
+
+/// <summary>A decision under way: the events so far and the case as they leave it.</summary>
+internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, CaseRules rules)
+{
+    private readonly List<CaseEvent> _events = [];
+
+    /// <summary>The case after the events so far. Not to be asked before the case has begun.</summary>
+    public CaseState State { get; private set; } = state!;
+
+    public CaseCommand Command { get; } = command;
+
+    public CaseRules Rules { get; } = rules;
+
+    /// <summary>When the decision is made, in whole milliseconds: the time of recording.</summary>
+    public Instant Now { get; } = now;
+
+    /// <summary>When what the command says happened.</summary>
+    public Instant OccurredAt { get; set; }
+
+    public bool HasEvents => _events.Count > 0;
+
+    /// <summary>Adds an event of the command itself, at its time and with its reason and sealed part.</summary>
+    public void Add(CaseEvent happened) => Add(happened with { Reason = Command.Reason, Sealed = Command.Sealed }, OccurredAt);
+
+    /// <summary>Adds an event at a time of its own.</summary>
+    public void Add(CaseEvent happened, Instant at)
+    {
+        var placed = happened with { Case = Command.Case, OccurredAt = at, Day = Rules.DayOf(at) };
+        _events.Add(placed);
+        State = CaseState.Apply(State, placed, new Stamp(State?.LastLsn.Next ?? Lsn.Zero, Now, Command.Actor));
+    }
+
+    /// <summary>The decision, with the request on its last event.</summary>
+    public CaseOutcome Done()
+    {
+        if (Command.Request is { } request)
+        {
+            _events[^1] = _events[^1] with { Request = request };
+        }
+
+        return new CaseOutcome.Decided(_events, State);
+    }
+
+    public CaseOutcome Refuse(string code, string message) =>
+        new CaseOutcome.Refused(new Refusal(code, message, $"case {Command.Case}"));
+}
