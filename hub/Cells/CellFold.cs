@@ -52,6 +52,7 @@ public delegate void CellVisitor(in CellKey key, Lsn local, ReadOnlySpan<byte> v
 public sealed class CellFold : IFold
 {
     private readonly CellDraft _draft = new();
+    private readonly SortedDictionary<int, long> _newestByDay = [];
     private byte[] _scratch = new byte[1024];
     private CellStore _store;
     private CellDigests _digests;
@@ -74,6 +75,24 @@ public sealed class CellFold : IFold
     /// <summary>The local position of the newest change.</summary>
     public Lsn NewestChange => new(_store.NewestLocal);
 
+    /// <summary>The first statistical day that a cell is held of; the beginning of time where none is.</summary>
+    public StatDay FirstDay => _newestByDay.Count == 0 ? new StatDay(0) : new StatDay(_newestByDay.First().Key);
+
+    /// <summary>The local position of the newest change to what is counted on these days (to is out); zero for none. A new revision of an equal value is no change.</summary>
+    public Lsn NewestChangeOf(StatDay from, StatDay to)
+    {
+        long newest = 0;
+        foreach (var (day, local) in _newestByDay)
+        {
+            if (day >= from.Number && day < to.Number)
+            {
+                newest = Math.Max(newest, local);
+            }
+        }
+
+        return new Lsn(newest);
+    }
+
     /// <summary>The origins that have at least one cell here.</summary>
     public IReadOnlyList<NodeId> Origins => [.. _store.Names.Scopes.Where(s => s.Cells > 0).Select(s => s.Origin).Distinct().Order()];
 
@@ -91,6 +110,11 @@ public sealed class CellFold : IFold
     {
         _store = CellSnapshot.Load(source);
         _digests = new CellDigests(_store);
+        _newestByDay.Clear();
+        for (var cell = _store.Oldest; cell >= 0; cell = _store.At(cell).Newer)
+        {
+            _newestByDay[_store.KeyOf(cell).Day.Number] = _store.At(cell).Local;
+        }
     }
 
     public long CountOf(NodeId origin, Grain grain) =>
@@ -200,6 +224,7 @@ public sealed class CellFold : IFold
         {
             if (_store.RevisionOf(cell) < revision && !CellCodec.IsZero(_store.ValueOf(cell)) && !named.Contains(_store.KeyOf(cell)))
             {
+                _newestByDay[_store.KeyOf(cell).Day.Number] = local.Value;
                 _store.Change(cell, revision, CellCodec.Zero, local.Value);
                 zeroed++;
             }
@@ -279,6 +304,11 @@ public sealed class CellFold : IFold
 
     private void Put(int cell, in CellKey key, Revision revision, ReadOnlySpan<byte> value, Lsn local)
     {
+        if (cell < 0 || !value.SequenceEqual(_store.ValueOf(cell)))
+        {
+            _newestByDay[key.Day.Number] = local.Value;
+        }
+
         if (cell < 0)
         {
             _store.Put(key, revision, value, local.Value);
