@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using CityGrid.Hub.Catalogue;
 using CityGrid.Protocol.Names;
 using TypeCode = CityGrid.Protocol.Names.TypeCode;
 
@@ -15,7 +16,7 @@ public static class SourceNames
     public static string Canonical(string name) => name.Trim().Normalize(NormalizationForm.FormC);
 
     /// <summary>The code of a local type: <c>x</c> and the first 8 hexadecimal digits of the SHA-256 of its canonical name in UTF-8.</summary>
-    public static TypeCode LocalType(string name) => TypeCode.Parse("x" + Convert.ToHexStringLower(HashOf(Canonical(name)))[..8]);
+    public static TypeCode LocalType(string name) => TypeCatalogue.LocalCodeOf(Canonical(name));
 
     /// <summary>Where a city counts the cases whose district is not known.</summary>
     public static DivisionCode NoDistrict(DivisionCode city) => DivisionCode.Parse($"{city}-NONE");
