@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using NodaTime;
-using NodaTime.TimeZones;
 
 namespace CityGrid.Hub.Catalogue;
 
@@ -14,8 +13,8 @@ public readonly record struct Shift(int FromMinute, int ToMinute)
 
 /// <summary>
 /// When a place works: weekly days with shifts, holidays, make-up workdays (调休), and the zone of its clocks. Answers where a limit ends and
-/// how much working time lies between two instants, to the millisecond and across changes of the clock: an hour that the clock skips is not
-/// worked, an hour that it repeats is worked twice if a shift spans it. Immutable; safe for many threads.
+/// how much working time lies between two instants, to the millisecond. A moment is worked if the wall clock then shows a minute of a shift of a
+/// workday: an hour that the clock skips is not worked, one that it repeats is worked twice. Immutable; safe for many threads.
 /// </summary>
 public sealed class WorkCalendar
 {
@@ -27,9 +26,6 @@ public sealed class WorkCalendar
 
     /// <summary>The last year that is reckoned with; a deadline past it is refused.</summary>
     private const int YearMax = 9000;
-
-    private static readonly ZoneLocalMappingResolver ToInstant =
-        Resolvers.CreateMappingResolver(Resolvers.ReturnEarlier, Resolvers.ReturnStartOfIntervalAfter);
 
     private readonly Shift[] _shifts;
     private readonly HashSet<IsoDayOfWeek> _workDays;
@@ -65,6 +61,8 @@ public sealed class WorkCalendar
     }
 
     public DateTimeZone Zone { get; }
+
+    public IReadOnlyList<Shift> Shifts => _shifts;
 
     /// <summary>True where this date of the place is worked on. A make-up workday beats a holiday, a holiday beats the day of the week.</summary>
     public bool IsWorkday(LocalDate date) =>
@@ -129,35 +127,41 @@ public sealed class WorkCalendar
 
     private WorkYear Build(int number)
     {
-        var starts = new List<long>();
-        var ends = new List<long>();
+        var pieces = new List<(long Start, long End)>();
         for (var date = new LocalDate(number, 1, 1); date.Year == number; date = date.PlusDays(1))
         {
-            if (!IsWorkday(date))
+            if (IsWorkday(date))
             {
-                continue;
+                AddPieces(pieces, date);
             }
+        }
 
+        return new WorkYear(number, [.. pieces.Select(p => p.Start)], [.. pieces.Select(p => p.End)]);
+    }
+
+    /// <summary>The stretches of time during which the wall clock shows a minute of a shift: one a shift, but on the day of a change of the clock.</summary>
+    private void AddPieces(List<(long Start, long End)> pieces, LocalDate date)
+    {
+        var first = pieces.Count;
+        var from = Zone.AtStartOfDay(date).ToInstant();
+        var to = Zone.AtStartOfDay(date.PlusDays(1)).ToInstant();
+        foreach (var interval in Zone.GetZoneIntervals(from, to))
+        {
+            var earliest = interval.HasStart ? interval.Start.ToUnixTimeMilliseconds() : long.MinValue;
+            var latest = interval.HasEnd ? interval.End.ToUnixTimeMilliseconds() : long.MaxValue;
+            var midnight = date.AtMidnight().WithOffset(interval.WallOffset).ToInstant().ToUnixTimeMilliseconds();
             foreach (var shift in _shifts)
             {
-                var start = At(date, shift.FromMinute);
-                var end = At(date, shift.ToMinute);
-                // A shift inside an hour that the clock skips is not worked.
+                var start = Math.Max(earliest, midnight + (shift.FromMinute * 60_000L));
+                var end = Math.Min(latest, midnight + (shift.ToMinute * 60_000L));
                 if (start < end)
                 {
-                    starts.Add(start);
-                    ends.Add(end);
+                    pieces.Add((start, end));
                 }
             }
         }
 
-        return new WorkYear(number, [.. starts], [.. ends]);
-    }
-
-    private long At(LocalDate date, int minute)
-    {
-        var local = minute == Shift.MinutesMax ? date.PlusDays(1).AtMidnight() : date.AtMidnight().PlusMinutes(minute);
-        return Zone.ResolveLocal(local, ToInstant).ToInstant().ToUnixTimeMilliseconds();
+        pieces.Sort(first, pieces.Count - first, Comparer<(long Start, long End)>.Default);
     }
 
     private static ArgumentOutOfRangeException TooFar() => new($"The limit runs past the year {YearMax}.");

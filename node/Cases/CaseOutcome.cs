@@ -11,7 +11,8 @@ public abstract record CaseOutcome
 
     /// <summary>
     /// These events, in one record. <see cref="After"/> is the case as it will be (positions in it are those that follow the last known one;
-    /// the fold of what was appended has the true ones). The answer to the caller is <c>After.Version</c>, and the position of the last event.
+    /// the fold of what was appended has the true ones). The answer to the caller is <c>After.Version</c> and the position of the last of these
+    /// events, which carries the request.
     /// </summary>
     public sealed record Decided(IReadOnlyList<CaseEvent> Events, CaseState After) : CaseOutcome;
 
