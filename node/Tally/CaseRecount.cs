@@ -145,7 +145,7 @@ internal sealed class CaseRecount
                     (since, waits) = (happened.Day, true);
                     break;
                 case DeadlineWithdrawn:
-                    Put(i, happened.Day, Counter.OverdueWithdrawn);
+                    Put(i, happened.Day, Counter.OverdueWithdrawn, waits ? 1 : 0);
                     (since, waits) = (null, false);
                     break;
                 case HandlingFinished { InTime: not true } or Closed when waits:

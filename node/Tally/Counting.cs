@@ -85,7 +85,8 @@ internal static class Counting
                 sheet.Count(here, Counter.BecameOverdue, day, 1);
                 break;
             case DeadlineWithdrawn:
-                sheet.Count(here, Counter.OverdueWithdrawn, day, 1);
+                // One that was handled or ended since is out of the stock already.
+                sheet.CountIf(s.Filing is { InOverdueStock: true }, here, Counter.OverdueWithdrawn, day, 1);
                 break;
             case Escalated { Version: 1 }:
                 sheet.Count(here, Counter.Escalated, day, 1);

@@ -60,13 +60,14 @@ public sealed class Recount(NodeId origin, DivisionCode place)
         new CaseRecount(history, Put, Last).Count();
     }
 
-    /// <summary>All cells that any case ever touched, zero ones left out of them, each key once and in order.</summary>
+    /// <summary>The cells with what is in them, each key once and in order. A cell that fell to zero is not among them: the fold keeps such.</summary>
     public IReadOnlyList<CellChange> Cells() =>
     [
         .. _cells.OrderBy(c => c.Key, ByKey).Select(c => new CellChange(
             c.Key,
-            [.. c.Value.Counters.Where(n => n.Value != 0).OrderBy(n => n.Key).Select(n => new CounterChange(n.Key, n.Value))],
-            [.. c.Value.Durations.Where(n => n.Value != 0).OrderBy(n => n.Key).Select(n => new DurationChange(n.Key.Histogram, n.Key.Seconds, n.Value))])),
+            [.. c.Value.Counters.OrderBy(n => n.Key).Select(n => new CounterChange(n.Key, n.Value)).Where(n => n.Delta != 0)],
+            [.. c.Value.Durations.OrderBy(n => n.Key).Select(n => new DurationChange(n.Key.Histogram, n.Key.Seconds, n.Value))]))
+        .Where(c => c.Counters.Count + c.Durations.Count > 0),
     ];
 
     private static readonly Comparer<CellKey> ByKey = Comparer<CellKey>.Create((a, b) =>

@@ -49,6 +49,10 @@ internal sealed class RandomLife
 
     public List<CaseOutcome> Outcomes { get; } = [];
 
+    /// <summary>The history, one event a line, for whoever must find out why.</summary>
+    public override string ToString() =>
+        string.Join('\n', History.Select(h => $"{h.Stamp.Lsn} {h.Event.OccurredAt} {h.Event.Day} {h.Event.GetType().Name} {(h.Event as HandlingFinished)?.InTime} {(h.Event as Corrected)?.Division} {(h.Event as Corrected)?.Type} {(h.Event as Moved)?.Division} {(h.Event as Moved)?.Type}")) + '\n';
+
     public static RandomLife Of(int number, IEnumerable<Turn> turns)
     {
         var life = new RandomLife(number, imported: number % 4 == 3);

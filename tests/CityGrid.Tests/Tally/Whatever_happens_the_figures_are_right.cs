@@ -28,7 +28,7 @@ public sealed class Whatever_happens_the_figures_are_right
 
                 Assert.That(Tallied(lives).ToLines(), Is.EqualTo(LooseCells.Of(recount.Cells()).ToLines()));
             },
-            iter: 2000);
+            iter: 1000);
 
     [Test]
     public void No_cell_is_ever_below_zero_and_histograms_add_up() =>
@@ -49,7 +49,7 @@ public sealed class Whatever_happens_the_figures_are_right
                     }
                 }
             },
-            iter: 300);
+            iter: 150);
 
     [Test]
     public void The_stocks_are_running_sums_of_the_flows() =>
@@ -70,7 +70,7 @@ public sealed class Whatever_happens_the_figures_are_right
                     Assert.That(Sum(Counter.CohortClosed), Is.EqualTo(here.Count(l => l.State!.Stage == CaseStage.Closed)), "closed for good");
                 }
             },
-            iter: 1000);
+            iter: 500);
 
     [Test]
     public void The_national_cells_are_the_sums_of_the_detail_cells() =>
@@ -126,7 +126,7 @@ public sealed class Whatever_happens_the_figures_are_right
                     refused.UnionWith(lives.SelectMany(l => l.Outcomes).OfType<CaseOutcome.Refused>().Select(r => r.Refusal.Code));
                 }
             },
-            iter: 2000);
+            iter: 500);
         Assert.That(seen, Is.SupersetOf(all));
         Assert.That(refused, Has.Count.GreaterThan(10));
     }
