@@ -26,6 +26,9 @@ public static class EventKinds
     /// <summary>This node's own epoch as granted by its parent.</summary>
     public const ushort EpochTaken = 21;
 
+    /// <summary>This node raised an escalation, or a new version of one: the payload is the protocol's Escalation, made once and never changed.</summary>
+    public const ushort EscalationRaised = 30;
+
     /// <summary>The first kind of the node's own events.</summary>
     public const ushort NodeFirst = 1000;
 }

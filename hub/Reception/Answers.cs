@@ -1,3 +1,4 @@
+using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 
 namespace CityGrid.Hub.Reception;
@@ -8,6 +9,9 @@ internal static class Answers
     /// <summary>A refusal; the connection ends after it unless the caller keeps the session.</summary>
     public static LinkDecision Refuse(long number, LinkRefusalCode code, string message, Lane lane = Lane.Unspecified, StreamPosition? position = null) =>
         new(null, new ConnectResponse { Number = number, Refusal = new LinkRefusal { Code = code, Message = message, Lane = lane, Position = position } }, null);
+
+    public static LinkDecision Quarantined(long number, NodeId child, Quarantine quarantine) =>
+        Refuse(number, LinkRefusalCode.Fork, $"{child} is quarantined since {quarantine.Since}: {quarantine.Reason} A person must release it.");
 
     /// <summary>The receiver cannot take it now.</summary>
     public static ConnectResponse Busy(long number, string message, TimeSpan retryAfter) => new()

@@ -12,26 +12,40 @@ public sealed record CutProgress(StreamMark To, int Parts, int Applied);
 public sealed record LaneRow(StreamMark Mark, CutProgress? Cut)
 {
     public static readonly LaneRow Start = new(StreamMark.Start, null);
+
+    /// <summary>The furthest position of the sender's journal that this lane has heard of: the end of a cut that has begun, else the cursor.</summary>
+    public StreamMark Heard => Cut?.To ?? Mark;
 }
 
 /// <summary>Why nothing of a child is applied until a person has released it.</summary>
 public sealed record Quarantine(string Code, string Reason, Instant Since);
 
+/// <summary>An epoch granted to a data directory that has not yet spoken in it.</summary>
+public sealed record EpochOffer(Incarnation Incarnation, Epoch Epoch, DivisionCode Division);
+
 /// <summary>
-/// What this node knows durably of a child: the stream in office (incarnation and epoch), what is applied of each lane, and when it was last
-/// heard. It changes only by a <see cref="ReceptionChange"/>, in the same journal event as the effect (RULE-3).
+/// What this node knows durably of a child: the stream in office (incarnation and epoch), the one that may come into office next, what is applied
+/// of each lane, and when it was last heard. It changes only by a <see cref="ReceptionChange"/>, in the same journal event as the effect (RULE-3).
 /// </summary>
-public sealed record ChildRow(NodeId Node, DivisionCode Division, Incarnation Incarnation, Epoch Epoch)
+public sealed record ChildRow(NodeId Node, DivisionCode Division)
 {
     /// <summary>Incarnations out of office are remembered so that an old copy is fenced rather than taken for a new directory; a node has a handful in its life.</summary>
     public const int RetiredMax = 64;
 
+    /// <summary>The data directory in office; none before the first part.</summary>
+    public Incarnation Incarnation { get; init; }
+
+    public Epoch Epoch { get; init; }
+
+    /// <summary>
+    /// A grant takes office with the first part sent in it. Until then the one before stays, so that a late or lost hello of a directory that is
+    /// gone puts nobody out of office.
+    /// </summary>
+    public EpochOffer? Offer { get; init; }
+
     public LaneRow Cells { get; init; } = LaneRow.Start;
 
     public LaneRow Escalations { get; init; } = LaneRow.Start;
-
-    /// <summary>The child has sent a part in this epoch, so it knows of its grant.</summary>
-    public bool HasSpoken { get; init; }
 
     public Instant? LastHeard { get; init; }
 
@@ -41,32 +55,38 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division, Incarnation In
 
     public LaneRow Lane(Lane lane) => lane == Protocol.V1.Lane.Escalations ? Escalations : Cells;
 
+    /// <summary>The row as a part of this stream finds it: the stream in office, or the one on offer come into office; null for any other.</summary>
+    public ChildRow? Seat(Incarnation incarnation, Epoch epoch) =>
+        incarnation == Incarnation && epoch == Epoch && epoch.IsGranted ? this
+        : Offer is { } offer && incarnation == offer.Incarnation && epoch == offer.Epoch ? InOffice(offer)
+        : null;
+
     /// <summary>The row after a change; <paramref name="row"/> is null for a child not heard of before. A function of its arguments alone.</summary>
     public static ChildRow? After(ChildRow? row, ReceptionChange change, Instant recordedAt) => change switch
     {
-        EpochGrant grant => Granted(row, grant, recordedAt),
-        CellsTaken taken when row is not null => row with { Cells = Taken(row.Cells, taken.Part), HasSpoken = true, LastHeard = recordedAt },
-        EscalationsTaken taken when row is not null => row with { Escalations = Taken(row.Escalations, taken.Part), HasSpoken = true, LastHeard = recordedAt },
+        EpochGrant grant => (row ?? new ChildRow(grant.Child, grant.Division)) with
+        {
+            Offer = new EpochOffer(grant.Incarnation, grant.Epoch, grant.Division),
+            LastHeard = recordedAt,
+        },
+        CellsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Cells = Taken(seat.Cells, taken.Part), LastHeard = recordedAt } : row,
+        EscalationsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Escalations = Taken(seat.Escalations, taken.Part), LastHeard = recordedAt } : row,
         QuarantineChange { Released: true } => row is null ? null : row with { Quarantine = null },
         QuarantineChange set => row is null ? null : row with { Quarantine = new Quarantine(set.Code, set.Reason, recordedAt) },
         _ => row,
     };
 
-    private static ChildRow Granted(ChildRow? row, EpochGrant grant, Instant recordedAt)
+    /// <summary>A new epoch is a new stream: both lanes start again at 0 (L7).</summary>
+    private ChildRow InOffice(EpochOffer offer) => this with
     {
-        var retired = row?.Retired ?? [];
-        if (row is not null && row.Incarnation != grant.Incarnation)
-        {
-            retired = [.. retired.Add(row.Incarnation).TakeLast(RetiredMax)];
-        }
-
-        return new ChildRow(grant.Child, grant.Division, grant.Incarnation, grant.Epoch)
-        {
-            Retired = retired,
-            LastHeard = recordedAt,
-            Quarantine = row?.Quarantine,
-        };
-    }
+        Division = offer.Division,
+        Incarnation = offer.Incarnation,
+        Epoch = offer.Epoch,
+        Offer = null,
+        Cells = LaneRow.Start,
+        Escalations = LaneRow.Start,
+        Retired = Incarnation.IsNone || Incarnation == offer.Incarnation ? Retired : [.. Retired.Add(Incarnation).TakeLast(RetiredMax)],
+    };
 
     private static LaneRow Taken(LaneRow lane, CellsPart part)
     {

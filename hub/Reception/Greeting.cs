@@ -30,17 +30,19 @@ internal static class Greeting
 
         if (row?.Quarantine is { } quarantine)
         {
-            return Answers.Refuse(request.Number, LinkRefusalCode.Fork, $"{row.Node} is quarantined since {quarantine.Since}: {quarantine.Reason} A person must release it.");
+            return Answers.Quarantined(request.Number, row.Node, quarantine);
         }
 
         var standing = Standing(settings, row, who, nonce);
-        return standing switch
+        if (standing.Epoch is { } epoch)
         {
-            { Grant: { } grant } => Welcome(settings, ChildRow.After(row, grant, default)!, request, parentEpoch) with { Change = grant },
-            { Code: LinkRefusalCode.Fork } => LinkReceiver.Fork(row!, request.Number, Lane.Unspecified, standing.Message),
-            { Code: LinkRefusalCode.Unspecified } => Regressed(row!, hello, request.Number) ?? Welcome(settings, row!, request, parentEpoch),
-            _ => Answers.Refuse(request.Number, standing.Code, standing.Message),
-        };
+            var seat = (standing.Grant is null ? row! : ChildRow.After(row, standing.Grant, default)!).Seat(who.Incarnation, epoch)!;
+            return Regressed(seat, hello, request.Number) ?? Welcome(settings, seat, request, parentEpoch) with { Change = standing.Grant };
+        }
+
+        return standing.Code == LinkRefusalCode.Fork
+            ? LinkReceiver.Fork(row!, request.Number, Lane.Unspecified, standing.Message)
+            : Answers.Refuse(request.Number, standing.Code, standing.Message);
     }
 
     private static bool TryRead(Hello hello, out Caller who, out string fault)
@@ -59,13 +61,13 @@ internal static class Greeting
         {
             fault = "Hello.incarnation is not 16 bytes of identity.";
         }
-        else if (hello.Epoch < 0 || !StreamMark.TryRead(hello.HeadLsn, hello.HeadChainHash, out var head))
+        else if (hello.Epoch < 0 || hello.LastEpoch < 0 || !StreamMark.TryRead(hello.HeadLsn, hello.HeadChainHash, out _))
         {
             fault = "Hello names no valid epoch or head.";
         }
         else
         {
-            who = new Caller(node, division, incarnation, new Epoch(hello.Epoch, hello.EpochNonce), head);
+            who = new Caller(node, division, incarnation, new Epoch(hello.Epoch, hello.EpochNonce), Math.Max(hello.Epoch, hello.LastEpoch));
         }
 
         return fault.Length == 0;
@@ -88,7 +90,10 @@ internal static class Greeting
             : $"The certificate of {peer.Node} does not cover {who.Division}.";
     }
 
-    /// <summary>Compare-and-set on the child's row (RULE-8). The child never chooses its epoch; it only shows which one it holds.</summary>
+    /// <summary>
+    /// Compare-and-set on the child's row (RULE-8). The child never chooses its epoch; it only shows which one it holds, and how far its history
+    /// has come.
+    /// </summary>
     private static Stand Standing(ReceiverSettings settings, ChildRow? row, Caller who, ulong nonce)
     {
         if (row is null)
@@ -101,10 +106,15 @@ internal static class Greeting
             return Stand.No(LinkRefusalCode.Fenced, $"Data directory {who.Incarnation} of {who.Node} is out of office. Restore it as a new one (--restored) or take the right one.");
         }
 
-        var sameDirectory = row.Incarnation == who.Incarnation;
-        if (sameDirectory && row.Epoch == who.Epoch)
+        if (row.Seat(who.Incarnation, who.Epoch) is not null)
         {
-            return Stand.Seated;
+            return Stand.Seated(who.Epoch);
+        }
+
+        if (row.Offer is { } offer && offer.Incarnation == who.Incarnation && offer.Epoch.Number > who.LastEpoch)
+        {
+            // The welcome that carried the grant was lost; the same answer again.
+            return Stand.Seated(offer.Epoch);
         }
 
         if (who.Epoch.IsGranted && who.Epoch.Number == row.Epoch.Number)
@@ -114,35 +124,29 @@ internal static class Greeting
 
         if (who.Epoch.Number > row.Epoch.Number)
         {
-            // This node was restored from a copy that did not know the grant yet: it grants past it and is refilled (INV-22).
+            // A grant that this node does not know, for it was restored from a copy (INV-22), or that it withdrew: it grants past it.
             return Granted(row, who, nonce);
         }
 
-        if (sameDirectory && !row.HasSpoken)
-        {
-            // The welcome that carried the grant was lost; the same answer again.
-            return Stand.Seated;
-        }
-
-        if (sameDirectory || who.Epoch.IsGranted)
+        if (row.Incarnation == who.Incarnation || who.Epoch.IsGranted)
         {
             return Stand.No(LinkRefusalCode.Fenced, $"Epoch {row.Epoch} of {who.Node} is in office; {who.Epoch} may not report. Restore the directory as a new one (--restored).");
         }
 
-        return settings.Policy == EpochPolicy.AutoGrant
+        return settings.Policy == EpochPolicy.AutoGrant || row.Incarnation.IsNone
             ? Granted(row, who, nonce)
             : Stand.No(LinkRefusalCode.IncarnationUnknown, $"Another data directory of {who.Node} is in office. A person at {settings.Node} must grant this one its epoch.");
     }
 
     private static Stand Granted(ChildRow? row, Caller who, ulong nonce)
     {
-        var known = row?.Epoch.Number ?? 0;
-        if (who.Epoch.Number > known && who.Epoch.Number - known > ReceiverSettings.EpochLeapMax)
+        var known = Math.Max(row?.Epoch.Number ?? 0, row?.Offer?.Epoch.Number ?? 0);
+        if (who.LastEpoch > known && who.LastEpoch - known > ReceiverSettings.EpochLeapMax)
         {
-            return Stand.No(LinkRefusalCode.Malformed, $"{who.Node} claims epoch {who.Epoch.Number}; {known} is the newest known here.");
+            return Stand.No(LinkRefusalCode.Malformed, $"{who.Node} claims epoch {who.LastEpoch}; {known} is the newest known here.");
         }
 
-        return new Stand(new EpochGrant(who.Node, who.Division, who.Incarnation, new Epoch(Math.Max(known, who.Epoch.Number) + 1, nonce)), LinkRefusalCode.Unspecified, string.Empty);
+        return Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, new Epoch(Math.Max(known, who.LastEpoch) + 1, nonce)));
     }
 
     /// <summary>Null where the child's journal still holds everything that was applied from it (INV-21).</summary>
@@ -150,28 +154,30 @@ internal static class Greeting
     {
         foreach (var lane in new[] { Lane.Escalations, Lane.Cells })
         {
-            var mark = row.Lane(lane).Mark;
-            if (hello.HeadLsn < mark.Lsn.Value)
+            var (mark, heard) = (row.Lane(lane).Mark, row.Lane(lane).Heard);
+            if (hello.HeadLsn < heard.Lsn.Value)
             {
                 return Answers.Refuse(
                     number,
                     LinkRefusalCode.EpochRegression,
-                    $"{row.Node} ends at {hello.HeadLsn}, but {mark.Lsn} is applied here: it was restored from a copy. Open the directory as a restored one (--restored).",
+                    $"{row.Node} ends at {hello.HeadLsn}, but {heard.Lsn} was sent here: it was restored from a copy. Open the directory as a restored one (--restored).",
                     lane,
                     mark.ToPosition(lane, row.Incarnation, row.Epoch));
             }
 
             foreach (var claimed in hello.Positions.Where(p => p.Lane == lane && p.IsOf(row.Incarnation, row.Epoch)).Append(HeadOf(hello, lane, row)))
             {
-                if (claimed.Lsn == mark.Lsn.Value && StreamMark.TryRead(claimed.Lsn, claimed.ChainHash, out var theirs) && theirs != mark)
+                if (StreamMark.TryRead(claimed.Lsn, claimed.ChainHash, out var theirs) && (Differs(theirs, mark) || Differs(theirs, heard)))
                 {
-                    return LinkReceiver.Fork(row, number, lane, $"The chain of {row.Node} at {mark.Lsn} is {theirs.ChainHash}, but {mark.ChainHash} was applied.");
+                    return LinkReceiver.Fork(row, number, lane, $"The chain of {row.Node} at {theirs.Lsn} is {theirs.ChainHash}; another was sent here before.");
                 }
             }
         }
 
         return null;
     }
+
+    private static bool Differs(StreamMark theirs, StreamMark ours) => theirs.Lsn == ours.Lsn && theirs != ours;
 
     private static StreamPosition HeadOf(Hello hello, Lane lane, ChildRow row) => new()
     {
@@ -203,12 +209,15 @@ internal static class Greeting
         return new LinkDecision(null, new ConnectResponse { Number = request.Number, Welcome = welcome }, new LinkSession(row.Node, row.Incarnation, row.Epoch));
     }
 
-    private readonly record struct Caller(NodeId Node, DivisionCode Division, Incarnation Incarnation, Epoch Epoch, StreamMark Head);
+    private readonly record struct Caller(NodeId Node, DivisionCode Division, Incarnation Incarnation, Epoch Epoch, long LastEpoch);
 
-    private sealed record Stand(EpochGrant? Grant, LinkRefusalCode Code, string Message)
+    /// <summary>The epoch that the child is seated in, with the grant that makes it so where it is new; or why it is not.</summary>
+    private sealed record Stand(EpochGrant? Grant, Epoch? Epoch, LinkRefusalCode Code, string Message)
     {
-        public static readonly Stand Seated = new(null, LinkRefusalCode.Unspecified, string.Empty);
+        public static Stand Seated(Epoch epoch) => new(null, epoch, LinkRefusalCode.Unspecified, string.Empty);
 
-        public static Stand No(LinkRefusalCode code, string message) => new(null, code, message);
+        public static Stand With(EpochGrant grant) => new(grant, grant.Epoch, LinkRefusalCode.Unspecified, string.Empty);
+
+        public static Stand No(LinkRefusalCode code, string message) => new(null, null, code, message);
     }
 }

@@ -16,14 +16,18 @@ public static class LinkReceiver
         ReceiverSettings settings, ChildRow? row, LinkSession? session, IPeerIdentity peer, ConnectRequest request, Epoch parentEpoch, ulong nonce, IRecordJudge judge) =>
         request.FrameCase switch
         {
+            ConnectRequest.FrameOneofCase.Hello when session is not null => Answers.Refuse(
+                request.Number, LinkRefusalCode.NoSession, "A hello was welcomed on this connection already; it comes once. Dial again."),
             ConnectRequest.FrameOneofCase.Hello => Greeting.Decide(settings, row, peer, request, parentEpoch, nonce),
-            ConnectRequest.FrameOneofCase.Cells => Seated(row, session, request) ?? TakeCells(row!, session!, peer, request, judge),
-            ConnectRequest.FrameOneofCase.Escalations => Seated(row, session, request) ?? TakeEscalations(row!, session!, peer, request, judge),
+            ConnectRequest.FrameOneofCase.Cells => Unseated(row, session, request) ?? TakeCells(Seat(row, session), session!, peer, request, judge),
+            ConnectRequest.FrameOneofCase.Escalations => Unseated(row, session, request) ?? TakeEscalations(Seat(row, session), session!, peer, request, judge),
             _ => Answers.Refuse(request.Number, LinkRefusalCode.Malformed, "The request has no frame that this protocol knows. Send hello, cells or escalations."),
         };
 
-    /// <summary>Null where the connection speaks for the stream in office; else the refusal (L2, L7).</summary>
-    private static LinkDecision? Seated(ChildRow? row, LinkSession? session, ConnectRequest request)
+    private static ChildRow Seat(ChildRow? row, LinkSession? session) => row!.Seat(session!.Incarnation, session.Epoch)!;
+
+    /// <summary>Null where the connection speaks for the stream in office, or for the one on offer; else the refusal (L2, L7).</summary>
+    private static LinkDecision? Unseated(ChildRow? row, LinkSession? session, ConnectRequest request)
     {
         if (session is null || row is null)
         {
@@ -32,12 +36,13 @@ public static class LinkReceiver
 
         if (row.Quarantine is { } quarantine)
         {
-            return Answers.Refuse(request.Number, LinkRefusalCode.Fork, $"{row.Node} is quarantined since {quarantine.Since}: {quarantine.Reason} A person must release it.");
+            return Answers.Quarantined(request.Number, row.Node, quarantine);
         }
 
-        return row.Incarnation == session.Incarnation && row.Epoch == session.Epoch
-            ? null
-            : Answers.Refuse(request.Number, LinkRefusalCode.Fenced, $"Epoch {row.Epoch} of {row.Node} is in office; this connection speaks for {session.Epoch}.");
+        return row.Seat(session.Incarnation, session.Epoch) is not null ? null
+            : row.Epoch.Number >= session.Epoch.Number
+                ? Answers.Refuse(request.Number, LinkRefusalCode.Fenced, $"Epoch {row.Epoch} of {row.Node} is in office; this connection speaks for {session.Epoch}.")
+                : Answers.Refuse(request.Number, LinkRefusalCode.NoSession, $"The grant of {session.Epoch} to {row.Node} was withdrawn before it spoke. Send hello again.");
     }
 
     private static LinkDecision TakeCells(ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge)
@@ -54,6 +59,11 @@ public static class LinkReceiver
         }
 
         StreamMark.TryRead(part.CutTo, part.CutChainHash, out var to);
+        if (row.Cells.Cut is { } open && to.Lsn == open.To.Lsn && to != open.To)
+        {
+            return Fork(row, request.Number, Lane.Cells, $"The chain of {row.Node} at {to.Lsn} is {to.ChainHash}, but {open.To.ChainHash} was sent before.");
+        }
+
         var cut = row.Cells.Cut is { } begun && begun.To == to && begun.Parts == part.Parts ? begun : null;
         if (part.Part > 1 && part.Part > (cut?.Applied ?? 0) + 1)
         {
@@ -66,6 +76,11 @@ public static class LinkReceiver
         }
 
         var judgement = judge.Judge(session.Child, peer, part);
+        if (judgement.Fork is { } conflict)
+        {
+            return Fork(row, request.Number, Lane.Cells, conflict);
+        }
+
         var mark = part.Part == part.Parts ? to : row.Cells.Mark;
         return new LinkDecision(
             new CellsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named),

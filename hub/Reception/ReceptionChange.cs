@@ -26,7 +26,8 @@ public sealed record QuarantineChange(NodeId Child, bool Released, string Code, 
 /// </summary>
 public sealed record Judgement(int Accepted, int Unchanged, IReadOnlyList<RecordReceipt> Named)
 {
-    public static readonly Judgement Empty = new(0, 0, []);
+    /// <summary>Set where the child itself gave one name two contents, so that nothing of the part is applied: what it said before, and now.</summary>
+    public string? Fork { get; init; }
 }
 
 /// <summary>The stream that a connection speaks for, once its hello was welcomed. Kept with the connection, in memory.</summary>

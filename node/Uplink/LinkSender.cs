@@ -117,6 +117,7 @@ public static class LinkSender
                 ProtocolMin = SenderSettings.ProtocolMin,
                 ProtocolMax = SenderSettings.ProtocolMax,
                 SentAt = now.ToUnixTimeMilliseconds(),
+                LastEpoch = State.LastEpoch,
             };
             hello.Positions.Add(State.Escalations.Acked.ToPosition(Lane.Escalations, State.Incarnation, State.Epoch));
             hello.Positions.Add(State.Cells.Acked.ToPosition(Lane.Cells, State.Incarnation, State.Epoch));
@@ -169,8 +170,8 @@ public static class LinkSender
             var fault =
                 !NodeId.TryParse(welcome.Node, out var parent) ? "it does not name itself"
                 : welcome.Protocol is < SenderSettings.ProtocolMin or > SenderSettings.ProtocolMax ? $"it chose protocol {welcome.Protocol}"
-                : !granted.IsGranted || granted.Number < State.Epoch.Number ? $"it grants epoch {granted}, this node holds {State.Epoch}"
-                : granted.Number == State.Epoch.Number && granted != State.Epoch ? $"it grants epoch {granted} a second time, this node holds {State.Epoch}"
+                : granted != State.Epoch && granted.Number <= State.LastEpoch ? $"it grants epoch {granted}, this node knows of {State.LastEpoch} and holds {State.Epoch}"
+                : !granted.IsGranted ? "it grants no epoch"
                 : !StreamMark.TryFind(welcome.Positions, Lane.Escalations, State.Incarnation, granted, out escalations)
                     || !StreamMark.TryFind(welcome.Positions, Lane.Cells, State.Incarnation, granted, out cells) ? "it names a position of another stream"
                 : escalations.Lsn > State.Head || cells.Lsn > State.Head ? $"it has applied more than this journal's {State.Head}"
@@ -182,7 +183,7 @@ public static class LinkSender
             }
 
             Set(State.Escalations with { From = escalations, Due = true });
-            Set(State.Cells with { From = cells, Due = true });
+            Set(State.Cells with { From = cells, Due = true, EvenIfEmpty = State.Cells.EvenIfEmpty || cells.IsStart });
             State = State with
             {
                 Phase = granted == State.Epoch ? SenderPhase.Open : SenderPhase.TakingEpoch,
@@ -202,11 +203,12 @@ public static class LinkSender
                 return;
             }
 
-            State = State with { Epoch = epoch, Phase = State.Phase == SenderPhase.TakingEpoch ? SenderPhase.Open : State.Phase };
+            State = State with { Epoch = epoch, LastEpoch = epoch.Number, Phase = State.Phase == SenderPhase.TakingEpoch ? SenderPhase.Open : State.Phase };
             foreach (var lane in new[] { State.Escalations, State.Cells })
             {
-                // A new epoch is a new stream: both lanes start again at 0 (L7), and the first cells cut is a complete set.
-                Set(lane with { Acked = StreamMark.Start, From = StreamMark.Start, Due = true });
+                // A new epoch is a new stream: both lanes start again at 0 (L7). The first cells cut is a complete set and goes even if it is
+                // empty, for what an earlier life had sent must become zero (L12).
+                Set(lane with { Acked = StreamMark.Start, From = StreamMark.Start, Due = true, EvenIfEmpty = lane.EvenIfEmpty || lane.Lane == Lane.Cells });
             }
         }
 
@@ -219,17 +221,12 @@ public static class LinkSender
             }
         }
 
+        /// <summary>Whether the chain at the start is the one that the parent knows is for the parent to say: it is the one who must set this node aside (L8).</summary>
         private void TakeCut(Cut cut)
         {
             var lane = State.Lane(cut.Lane);
             if (State.Phase != SenderPhase.Open || lane.Phase != LanePhase.Reading || cut.From.Lsn != lane.From.Lsn)
             {
-                return;
-            }
-
-            if (cut.From != lane.From)
-            {
-                Disbelieve($"FORK: this journal's chain at {cut.From.Lsn} is {cut.From.ChainHash}, the parent has applied {lane.From.ChainHash}.", State.Settings.RefusedPause);
                 return;
             }
 

@@ -72,7 +72,7 @@ public sealed record LaneState(Lane Lane)
     public int Gaps { get; init; }
 }
 
-/// <summary>Everything the sender remembers; it is rebuilt from the journal at start (<see cref="Start"/>).</summary>
+/// <summary>Everything the sender remembers; it is rebuilt from the journal at start (see Start).</summary>
 public sealed record SenderState(SenderSettings Settings, Incarnation Incarnation, Epoch Epoch)
 {
     public SenderPhase Phase { get; init; }
@@ -93,6 +93,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>Grains that the parent asks for.</summary>
     public ImmutableArray<Grain> Grains { get; init; } = [];
 
+    /// <summary>The newest epoch number in this journal, whichever data directory it was granted to.</summary>
+    public long LastEpoch { get; init; }
+
     /// <summary>Failed connections in a row.</summary>
     public int Failures { get; init; }
 
@@ -111,8 +114,17 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     public LaneState Lane(Lane lane) => lane == Protocol.V1.Lane.Escalations ? Escalations : Cells;
 
     /// <summary>The state of a node that starts: its own epoch and what it durably noted of the parent's receipts.</summary>
-    public static SenderState Start(SenderSettings settings, Incarnation incarnation, Epoch epoch, StreamMark escalations, StreamMark cells) => new(settings, incarnation, epoch)
+    public static SenderState Start(SenderSettings settings, Incarnation incarnation, UplinkFold uplink)
     {
+        var epoch = uplink.EpochOf(incarnation);
+        var marks = (Escalations: uplink.ReceiptOf(Protocol.V1.Lane.Escalations, incarnation).Mark, Cells: uplink.ReceiptOf(Protocol.V1.Lane.Cells, incarnation).Mark);
+        return Start(settings, incarnation, epoch, uplink.RevisionEpoch, marks.Escalations, marks.Cells);
+    }
+
+    public static SenderState Start(
+        SenderSettings settings, Incarnation incarnation, Epoch epoch, long lastEpoch, StreamMark escalations, StreamMark cells) => new(settings, incarnation, epoch)
+    {
+        LastEpoch = Math.Max(lastEpoch, epoch.Number),
         Escalations = new LaneState(Protocol.V1.Lane.Escalations) { Acked = escalations, From = escalations, Due = true },
         Cells = new LaneState(Protocol.V1.Lane.Cells) { Acked = cells, From = cells, Due = true },
     };

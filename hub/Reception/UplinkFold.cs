@@ -1,0 +1,148 @@
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception.V1;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>What the parent has applied of one lane as it last said, when that was noted, and what of the last cut it keeps aside or refused.</summary>
+public sealed record LaneReceipt(StreamMark Mark, Instant? KeptAt, IReadOnlyList<RecordReceipt> Problems)
+{
+    public static readonly LaneReceipt None = new(StreamMark.Start, null, []);
+}
+
+/// <summary>
+/// This node's own standing with its parent: the epoch it was granted for its data directory, and the parent's receipts. Both hold for the
+/// incarnation they were given to; another incarnation has neither (a restored directory asks anew).
+/// </summary>
+public sealed class UplinkFold : IFold
+{
+    /// <summary>Problem records kept a lane; all of them stay in the journal.</summary>
+    public const int ProblemsMax = 200;
+
+    private readonly Action<Epoch, Lsn>? _epochTaken;
+    private Incarnation _incarnation;
+    private Epoch _epoch;
+    private LaneReceipt _escalations = LaneReceipt.None;
+    private LaneReceipt _cells = LaneReceipt.None;
+
+    /// <param name="epochTaken">Called when this node takes an epoch, with the event's position: its own cells are stamped anew (L7).</param>
+    public UplinkFold(Action<Epoch, Lsn>? epochTaken = null) => _epochTaken = epochTaken;
+
+    public string Name => "uplink";
+
+    public int Version => 1;
+
+    /// <summary>The number that this node's own cells carry: that of the last epoch taken, whatever directory it was granted to; 0 before the first.</summary>
+    public long RevisionEpoch => _epoch.Number;
+
+    public NodeId? Parent { get; private set; }
+
+    public Epoch ParentEpoch { get; private set; }
+
+    /// <summary>The epoch granted to this data directory, or <see cref="Epoch.NotGranted"/>.</summary>
+    public Epoch EpochOf(Incarnation incarnation) => incarnation == _incarnation ? _epoch : Epoch.NotGranted;
+
+    public LaneReceipt ReceiptOf(Lane lane, Incarnation incarnation) =>
+        incarnation != _incarnation ? LaneReceipt.None : lane == Lane.Escalations ? _escalations : _cells;
+
+    public static EventDraft EpochTakenEvent(Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) => ReceptionEvents.Draft(EventKinds.EpochTaken, new EpochTaken
+    {
+        Incarnation = ByteString.CopyFrom(incarnation.ToBytes()),
+        Epoch = epoch.Number,
+        EpochNonce = epoch.Nonce,
+        Parent = parent.ToString(),
+        ParentEpoch = parentEpoch.Number,
+        ParentEpochNonce = parentEpoch.Nonce,
+    });
+
+    public static EventDraft ReceiptKeptEvent(Lane lane, Incarnation incarnation, Epoch epoch, StreamMark mark, IReadOnlyList<RecordReceipt> problems) => ReceptionEvents.Draft(EventKinds.ReceiptKept, new ReceiptKept
+    {
+        Lane = (int)lane,
+        Incarnation = ByteString.CopyFrom(incarnation.ToBytes()),
+        Epoch = epoch.Number,
+        EpochNonce = epoch.Nonce,
+        Lsn = mark.Lsn.Value,
+        ChainHash = mark.HashBytes(),
+        Verdicts = { problems.Take(ProblemsMax).Select(ReceptionEvents.ToVerdict) },
+    });
+
+    public void Apply(in JournalEvent journalEvent)
+    {
+        switch (journalEvent.Kind)
+        {
+            case EventKinds.EpochTaken:
+                Take(EpochTaken.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
+                break;
+            case EventKinds.ReceiptKept:
+                Keep(ReceiptKept.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.RecordedAt);
+                break;
+            default:
+                break;
+        }
+    }
+
+    public void Save(Stream target) => new UplinkImage
+    {
+        Incarnation = ByteString.CopyFrom(_incarnation.ToBytes()),
+        Epoch = _epoch.Number,
+        EpochNonce = _epoch.Nonce,
+        Parent = Parent?.ToString() ?? string.Empty,
+        ParentEpoch = ParentEpoch.Number,
+        ParentEpochNonce = ParentEpoch.Nonce,
+        Escalations = Images.Of(_escalations.Mark),
+        Cells = Images.Of(_cells.Mark),
+        EscalationVerdicts = { _escalations.Problems.Select(ReceptionEvents.ToVerdict) },
+        CellVerdicts = { _cells.Problems.Select(ReceptionEvents.ToVerdict) },
+    }.WithTimes(_escalations.KeptAt, _cells.KeptAt).WriteTo(target);
+
+    public void Load(Stream source)
+    {
+        var image = UplinkImage.Parser.ParseFrom(source);
+        _incarnation = Incarnation.FromBytes(image.Incarnation.Span);
+        _epoch = new Epoch(image.Epoch, image.EpochNonce);
+        Parent = image.Parent.Length == 0 ? null : NodeId.Parse(image.Parent);
+        ParentEpoch = new Epoch(image.ParentEpoch, image.ParentEpochNonce);
+        _escalations = new LaneReceipt(Images.MarkOf(image.Escalations), image.HasEscalationsKeptAt ? Images.InstantOf(image.EscalationsKeptAt) : null, ReceptionEvents.ToReceipts(image.EscalationVerdicts));
+        _cells = new LaneReceipt(Images.MarkOf(image.Cells), image.HasCellsKeptAt ? Images.InstantOf(image.CellsKeptAt) : null, ReceptionEvents.ToReceipts(image.CellVerdicts));
+    }
+
+    private void Take(EpochTaken taken, Lsn lsn)
+    {
+        var incarnation = Incarnation.FromBytes(taken.Incarnation.Span);
+        var epoch = new Epoch(taken.Epoch, taken.EpochNonce);
+        if (incarnation == _incarnation && epoch.Number <= _epoch.Number)
+        {
+            return;
+        }
+
+        _incarnation = incarnation;
+        _epoch = epoch;
+        Parent = NodeId.Parse(taken.Parent);
+        ParentEpoch = new Epoch(taken.ParentEpoch, taken.ParentEpochNonce);
+        _escalations = LaneReceipt.None;
+        _cells = LaneReceipt.None;
+        _epochTaken?.Invoke(epoch, lsn);
+    }
+
+    private void Keep(ReceiptKept kept, Instant recordedAt)
+    {
+        if (Incarnation.FromBytes(kept.Incarnation.Span) != _incarnation || kept.Epoch != _epoch.Number || kept.EpochNonce != _epoch.Nonce
+            || !StreamMark.TryRead(kept.Lsn, kept.ChainHash, out var mark))
+        {
+            return;
+        }
+
+        var receipt = new LaneReceipt(mark, recordedAt, ReceptionEvents.ToReceipts(kept.Verdicts));
+        if ((Lane)kept.Lane == Lane.Escalations)
+        {
+            _escalations = receipt;
+        }
+        else
+        {
+            _cells = receipt;
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Link;
+
+/// <summary>Each fault that the link is built against, planted in front of or behind the real code: the search must find every one.</summary>
+public sealed class Planted_faults_are_found
+{
+    private static readonly (char Kind, int Name, int Value)[] Story = [('c', 1, 5), ('x', 1, 1), ('c', 1, 0)];
+    private static readonly (char Kind, int Name, int Value)[] Urgent = [('x', 1, 1), ('x', 2, 1)];
+    private static readonly (char Kind, int Name, int Value)[] Wide = [('c', 1, 3), ('c', 2, 4), ('x', 1, 1)];
+
+    // L5, INV-8.
+    [Test]
+    public void A_gap_that_is_accepted() => IsFound(Planted.GapAccepted, new Faults(0, Losses: 1, 0, 0, 0), Urgent);
+
+    // L9, INV-7.
+    [Test]
+    public void An_escalation_without_dedupe() => IsFound(Planted.NoDedupe, new Faults(0, 0, 0, 0, Restores: 1), Story);
+
+    // L6, RULE-3.
+    [Test]
+    public void A_cursor_outside_the_record_of_its_effect() => IsFound(Planted.CursorBeforeTheEffect, new Faults(Crashes: 1, 0, 0, 0, 0), Story);
+
+    // RULE-5.
+    [Test]
+    public void A_delta_where_an_absolute_value_was_meant() => IsFound(Planted.DeltaForAbsolute, new Faults(0, 0, 0, 0, 0), Story);
+
+    [Test]
+    public void A_cell_that_fell_to_zero_and_is_not_sent() => IsFound(Planted.DroppedTombstone, new Faults(0, 0, 0, 0, 0), Story);
+
+    // L7, RULE-8.
+    [Test]
+    public void An_epoch_chosen_by_the_child() => IsFound(Planted.EpochChosenByChild, new Faults(0, 0, 0, 0, Restores: 1), Story);
+
+    // L6, RULE-1.
+    [Test]
+    public void A_receipt_before_the_effect_is_durable() => IsFound(Planted.ReceiptBeforeDurable, new Faults(Crashes: 1, 0, 0, 0, 0), Story);
+
+    // L7.
+    [Test]
+    public void A_connection_of_an_epoch_out_of_office() => IsFound(Planted.OldSessionNotFenced, new Faults(0, 0, 0, 0, Restores: 1), Wide);
+
+    // L8.
+    [Test]
+    public void A_chain_that_is_not_compared() => IsFound(Planted.ChainNotCompared, new Faults(0, 0, 0, 0, Restores: 1), Wide);
+
+    // L10.
+    [Test]
+    public void A_receipt_that_is_believed_unchecked() => IsFound(Planted.ReceiptBelievedUnchecked, new Faults(0, Losses: 1, 0, 0, 0), Wide);
+
+    // L5.
+    [Test]
+    public void A_last_part_without_those_before_it() => IsFound(Planted.LastPartAlone, new Faults(0, Losses: 1, 0, 0, 0), Wide);
+
+    private static void IsFound(Planted planted, Faults faults, params (char Kind, int Name, int Value)[] script)
+    {
+        var rules = new SmallWorldRules(planted, script);
+        var result = new SmallWorldSearch(rules).Run(rules.Start(faults), 60_000);
+        TestContext.Out.WriteLine($"{planted} after {result.States} states: {result.Fault}\n  {string.Join("\n  ", result.Way)}");
+        Assert.That(result.Fault, Is.Not.Null, $"{planted} was not found among {result.States} states.");
+    }
+}

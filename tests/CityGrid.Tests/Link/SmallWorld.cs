@@ -1,0 +1,183 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+
+namespace CityGrid.Tests.Link;
+
+/// <summary>What may go wrong in a small world, and how often.</summary>
+internal readonly record struct Faults(int Crashes, int Losses, int Duplicates, int Breaks, int Restores);
+
+/// <summary>A fault planted beside the code, to show that the search finds it.</summary>
+internal enum Planted
+{
+    Nothing,
+    GapAccepted,
+    NoDedupe,
+    CursorBeforeTheEffect,
+    DeltaForAbsolute,
+    DroppedTombstone,
+    EpochChosenByChild,
+    ReceiptBeforeDurable,
+    OldSessionNotFenced,
+    ChainNotCompared,
+    ReceiptBelievedUnchecked,
+    LastPartAlone,
+}
+
+/// <summary>An event in a child's journal: a cell's new absolute value, an escalation's version, or an epoch taken.</summary>
+internal sealed record Entry(char Kind, int Name, int Value, Hash256 Chain)
+{
+    public static Entry After(IReadOnlyList<Entry> journal, Incarnation incarnation, char kind, int name, int value)
+    {
+        var before = journal.Count == 0 ? 0x9E3779B97F4A7C15UL : (ulong)journal[^1].Chain.Low;
+        var mixed = new Fingerprint();
+        mixed.Add(before);
+        mixed.Add((ulong)incarnation.Value);
+        mixed.Add(kind);
+        mixed.Add((ulong)name);
+        mixed.Add((ulong)value);
+        return new Entry(kind, name, value, new Hash256(UInt128.One, mixed.Value | 1));
+    }
+}
+
+internal readonly record struct ModelCell(int Origin, int Name, Revision Revision, int Value);
+
+/// <summary>One child: what is durable (journal, epoch, receipts) and what a crash takes (the sender).</summary>
+internal sealed record ChildSide(int Index, ImmutableArray<Entry> Journal, Incarnation Incarnation, Epoch Epoch, long LastEpoch)
+{
+    public StreamMark AckedEscalations { get; init; }
+
+    public StreamMark AckedCells { get; init; }
+
+    public required SenderState Sender { get; init; }
+
+    /// <summary>The number of the connection at hand; 0 for none.</summary>
+    public int Session { get; init; }
+
+    public int Sessions { get; init; }
+
+    /// <summary>Events of the script that have happened.</summary>
+    public int Happened { get; init; }
+
+    /// <summary>An old copy runs under its old name: a person has to open it as a restored one.</summary>
+    public bool IsOldCopy { get; init; }
+
+    /// <summary>A cut in several parts was under way when the copy took over: what came of it is told by the digest only (L12).</summary>
+    public bool IsMurky { get; init; }
+
+    public StreamMark Head => MarkAt(Journal.Length);
+
+    public StreamMark MarkAt(long lsn) => lsn == 0 ? StreamMark.Start : new StreamMark(new Lsn(lsn), Journal[(int)lsn - 1].Chain);
+
+    /// <summary>This child's own cells: newest value, revision and the position of the last change.</summary>
+    public List<(ModelCell Cell, long Local)> Cells(int upTo = int.MaxValue)
+    {
+        var cells = new List<(ModelCell Cell, long Local)>();
+        long epoch = 0;
+        for (var i = 0; i < Journal.Length && i < upTo; i++)
+        {
+            var entry = Journal[i];
+            if (entry.Kind == 'e')
+            {
+                epoch = entry.Value;
+                for (var k = 0; k < cells.Count; k++)
+                {
+                    cells[k] = (cells[k].Cell with { Revision = new Revision(epoch, i + 1) }, i + 1);
+                }
+            }
+            else if (entry.Kind == 'c')
+            {
+                cells.RemoveAll(c => c.Cell.Name == entry.Name);
+                cells.Add((new ModelCell(Index, entry.Name, new Revision(epoch, i + 1), entry.Value), i + 1));
+            }
+        }
+
+        return cells;
+    }
+}
+
+internal sealed record UpFrame(int Child, int Session, ConnectRequest Request, ulong Print);
+
+internal sealed record DownFrame(int Child, int Session, ConnectResponse Response, ulong Print);
+
+internal sealed record Seat(int Child, int Session, LinkSession Link);
+
+/// <summary>An escalation's version as it took effect at the parent, and how often it did.</summary>
+internal readonly record struct Applied(int Origin, int Name, int Version, int Times);
+
+/// <summary>The parent: what is durable, and the connections that a crash takes.</summary>
+internal sealed record ParentSide
+{
+    public ImmutableArray<ChildRow?> Rows { get; init; } = [null, null];
+
+    public ImmutableArray<ModelCell> Cells { get; init; } = [];
+
+    public ImmutableArray<Applied> Escalations { get; init; } = [];
+
+    public ImmutableArray<Seat> Seats { get; init; } = [];
+
+    public int Grants { get; init; }
+
+    /// <summary>Only with a planted fault: what was answered and is not durable yet.</summary>
+    public ImmutableArray<ReceptionChange> Unsynced { get; init; } = [];
+}
+
+/// <summary>Everything there is: two children, their parent, and the frames on their way.</summary>
+internal sealed record SmallWorld(ImmutableArray<ChildSide> Children, ParentSide Parent, ImmutableArray<UpFrame> Up, ImmutableArray<DownFrame> Down, Faults Left);
+
+/// <summary>128 bits of a state, by a multiply-and-fold over its words.</summary>
+internal sealed class Fingerprint
+{
+    private ulong _a = 0x243F6A8885A308D3;
+    private ulong _b = 0x13198A2E03707344;
+
+    public ulong Value => _a ^ (_b << 1);
+
+    public UInt128 Whole => new(_a, _b);
+
+    public void Add(ulong word)
+    {
+        unchecked
+        {
+            _a = (_a ^ word) * 0x9FB21C651E98DF25;
+            _a ^= _a >> 32;
+            _b = (_b + word) * 0xD6E8FEB86659FD93;
+            _b ^= _b >> 29;
+        }
+    }
+
+    public void Add(bool flag) => Add(flag ? 3UL : 5UL);
+
+    public void Add(StreamMark mark)
+    {
+        Add((ulong)mark.Lsn.Value);
+        Add((ulong)mark.ChainHash.Low);
+    }
+
+    public void Add(IMessage message)
+    {
+        var bytes = message.ToByteArray();
+        Add((ulong)bytes.Length);
+        Span<byte> last = stackalloc byte[8];
+        for (var i = 0; i < bytes.Length; i += 8)
+        {
+            if (i + 8 <= bytes.Length)
+            {
+                Add(BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(i)));
+                continue;
+            }
+
+            last.Clear();
+            bytes.AsSpan(i).CopyTo(last);
+            Add(BinaryPrimitives.ReadUInt64LittleEndian(last));
+        }
+    }
+}
+
+/// <summary>The peer that a certificate would name.</summary>
+internal sealed record NamedPeer(NodeId Node, IReadOnlyList<DivisionCode> Divisions) : IPeerIdentity;
