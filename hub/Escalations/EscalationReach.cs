@@ -3,7 +3,7 @@ using CityGrid.Protocol.V1;
 namespace CityGrid.Hub.Escalations;
 
 /// <summary>The tiers that must be told of an event (突发事件应对法: by grade, hop by hop). A tier is configuration, never read off a code.</summary>
-public enum Tier
+public enum GradeTier
 {
     City = 1,
     Province = 2,
@@ -14,14 +14,14 @@ public enum Tier
 /// Which escalations a node hands on to its parent: those whose grade demands a tier that lies above, and of its own also those that a rule
 /// sends to the parent.
 /// </summary>
-public sealed record EscalationReach(Tier Parent, Func<string, bool> RuleGoesToParent)
+public sealed record EscalationReach(GradeTier Parent, Func<string, bool> RuleGoesToParent)
 {
     /// <summary>The tier that a grade demands: larger to the province, serious and especially serious to the ministry. An unknown grade is taken for the gravest.</summary>
-    public static Tier Demanded(EmergencyGrade grade) => grade switch
+    public static GradeTier Demanded(EmergencyGrade grade) => grade switch
     {
-        EmergencyGrade.Unspecified or EmergencyGrade.General => Tier.City,
-        EmergencyGrade.Larger => Tier.Province,
-        _ => Tier.Ministry,
+        EmergencyGrade.Unspecified or EmergencyGrade.General => GradeTier.City,
+        EmergencyGrade.Larger => GradeTier.Province,
+        _ => GradeTier.Ministry,
     };
 
     public bool GoesUp(EscalationRecord record) =>

@@ -75,7 +75,7 @@ public static class LinkReceiver
             return Known(row, session, request.Number, Lane.Cells, part.Cells.Count);
         }
 
-        var judgement = judge.Judge(session.Child, peer, part);
+        var judgement = judge.Judge(session, row, peer, part);
         if (judgement.Fork is { } conflict)
         {
             return Fork(row, request.Number, Lane.Cells, conflict);
@@ -102,7 +102,7 @@ public static class LinkReceiver
         }
 
         StreamMark.TryRead(part.To, part.ChainHash, out var to);
-        var judgement = judge.Judge(session.Child, peer, part);
+        var judgement = judge.Judge(session, row, peer, part);
         return new LinkDecision(
             new EscalationsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named),
             Answers.Receipt(request.Number, to.ToPosition(Lane.Escalations, session.Incarnation, session.Epoch), judgement),
@@ -143,7 +143,12 @@ public static class LinkReceiver
 /// <summary>Looks at each record of a part: who may speak of what, what is sound, what is known already. It decides and changes nothing.</summary>
 public interface IRecordJudge
 {
-    Judgement Judge(NodeId child, IPeerIdentity peer, CellsPart part);
+    /// <param name="session">The stream that the part came on.</param>
+    /// <param name="seat">The child's row as the stream finds it.</param>
+    /// <param name="peer">What the certificate allows.</param>
+    /// <param name="part">A part of sound shape that starts at the cursor.</param>
+    Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, CellsPart part);
 
-    Judgement Judge(NodeId child, IPeerIdentity peer, EscalationsPart part);
+    /// <inheritdoc cref="Judge(LinkSession, ChildRow, IPeerIdentity, CellsPart)"/>
+    Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, EscalationsPart part);
 }

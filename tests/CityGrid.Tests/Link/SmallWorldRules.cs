@@ -55,9 +55,9 @@ internal sealed class SmallWorldRules : IRecordJudge
         return world;
     }
 
-    public Judgement Judge(NodeId child, IPeerIdentity peer, CellsPart part) => new(part.Cells.Count, 0, []);
+    public Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, CellsPart part) => new(part.Cells.Count, 0, []);
 
-    public Judgement Judge(NodeId child, IPeerIdentity peer, EscalationsPart part) => new(part.Escalations.Count, 0, []);
+    public Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, EscalationsPart part) => new(part.Escalations.Count, 0, []);
 
     /// <summary>Every world that may come next, with what happened.</summary>
     public IEnumerable<(string What, SmallWorld World)> Next(SmallWorld world)

@@ -1,0 +1,58 @@
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>
+/// What a child may speak of (INV-29): divisions that this node's register puts at or below one that the child's certificate names, and at or below
+/// the division of the origin spoken of. Decided by the register's parent column at every hop, never by a code's prefix. Answers are kept for the
+/// length of a part, for its cells name the same few.
+/// </summary>
+internal sealed class Authority(ReceiverSettings settings, ReceptionFold reception, LinkSession session, ChildRow seat, IPeerIdentity peer)
+{
+    private readonly Dictionary<(NodeId, DivisionCode), (RecordOutcome Outcome, string Code, string Message)?> _known = [];
+
+    /// <summary>Null where the child may speak of this origin and division; else the verdict on record <paramref name="index"/>.</summary>
+    public RecordReceipt? Over(NodeId origin, DivisionCode division, int index)
+    {
+        if (!_known.TryGetValue((origin, division), out var verdict))
+        {
+            verdict = Decide(origin, division);
+            _known.Add((origin, division), verdict);
+        }
+
+        return verdict is { } named ? RecordJudge.Named(index, named.Outcome, named.Code, named.Message) : null;
+    }
+
+    private (RecordOutcome Outcome, string Code, string Message)? Decide(NodeId origin, DivisionCode division)
+    {
+        if (!settings.Register.Contains(division))
+        {
+            return (RecordOutcome.Parked, RecordJudge.UnknownDivision, $"{division} is not in the register of {settings.Node}. Load a register that has it.");
+        }
+
+        if (!Covers(division))
+        {
+            return (RecordOutcome.Refused, RecordJudge.PermissionDenied, $"{division} is not at or below what the certificate of {peer.Node} names.");
+        }
+
+        if (origin == settings.Node)
+        {
+            return (RecordOutcome.Refused, RecordJudge.PermissionDenied, $"{origin} speaks for itself.");
+        }
+
+        var home = origin == session.Child ? seat.Division : reception.Child(origin)?.Division ?? reception.Origin(origin)?.Watermark.Division;
+        if (home is not { } at)
+        {
+            return null;
+        }
+
+        return !Covers(at) ? (RecordOutcome.Refused, RecordJudge.PermissionDenied, $"{origin} is of {at}, which is not at or below what the certificate of {peer.Node} names.")
+            : !settings.Register.IsAtOrBelow(division, at) ? (RecordOutcome.Refused, RecordJudge.PermissionDenied, $"{division} is not at or below {at}, the division of {origin}.")
+            : null;
+    }
+
+    private bool Covers(DivisionCode division) =>
+        settings.Register.IsAtOrBelow(division, settings.Division) && peer.Divisions.Any(covered => settings.Register.IsAtOrBelow(division, covered));
+}

@@ -1,0 +1,84 @@
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NodaTime;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>
+/// The door of reception: a frame from a child becomes a command for the sequencer, whose answer exists only when the effect and the cursor are durable
+/// in one event (RULE-3). Frames of one connection are given one after the other, each with the session of the answer before.
+/// </summary>
+public sealed class ReceptionDesk(
+    ReceiverSettings settings, ReceptionFold reception, CellFold cells, EscalationFold escalations, Func<Epoch> ownEpoch)
+{
+    public ReceiverSettings Settings => settings;
+
+    /// <param name="peer">Who the certificate says is there.</param>
+    /// <param name="session">The session of the last answer on this connection; null before the first.</param>
+    /// <param name="request">The frame.</param>
+    /// <param name="nonce">A fresh random number, for a grant.</param>
+    public Command<LinkDecision> Receive(IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) =>
+        new ReceiveFrame(this, peer, session, request, nonce) { Actor = $"node/{peer.Node}" };
+
+    /// <summary>A person releases a quarantined child. Answers false where it was not quarantined.</summary>
+    public Command<bool> Release(NodeId child, string actor) => new ReleaseChild(this, child) { Actor = actor };
+
+    private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) : Command<LinkDecision>
+    {
+        /// <summary>The child, and what two children might speak of at once: an origin that both relay, an escalation that came by two paths.</summary>
+        public override IEnumerable<string> Touches
+        {
+            get
+            {
+                var touches = new HashSet<string>(StringComparer.Ordinal) { $"child/{peer.Node}" };
+                if (request.FrameCase == ConnectRequest.FrameOneofCase.Cells)
+                {
+                    var symbols = request.Cells.Symbols;
+                    touches.UnionWith(request.Cells.Cells.Select(c => c.Origin).Distinct().Where(o => o >= 0 && o < symbols.Count).Select(o => "origin/" + symbols[o]));
+                    touches.UnionWith(request.Cells.Watermarks.Select(w => "origin/" + w.Origin));
+                }
+                else if (request.FrameCase == ConnectRequest.FrameOneofCase.Escalations && request.Escalations.Escalations.Count > 0)
+                {
+                    touches.Add("escalations");
+                }
+
+                return touches;
+            }
+        }
+
+        public override Decision<LinkDecision> Decide(Instant now)
+        {
+            var judge = new RecordJudge(desk.Settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
+            var decision = LinkReceiver.Decide(desk.Settings, desk.Fold.Child(peer.Node), session, peer, request, desk.OwnEpoch(), nonce, judge);
+            if (decision.Response.Welcome is { } welcome)
+            {
+                welcome.ReceivedAt = now.ToUnixTimeMilliseconds();
+            }
+
+            return decision.Change is null
+                ? Decision<LinkDecision>.Nothing(decision)
+                : Decision<LinkDecision>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(decision.Change, desk.Settings.Node)]), _ => decision);
+        }
+    }
+
+    private sealed class ReleaseChild(ReceptionDesk desk, NodeId child) : Command<bool>
+    {
+        public override IEnumerable<string> Touches => [$"child/{child}"];
+
+        public override Decision<bool> Decide(Instant now) => desk.Fold.Child(child)?.Quarantine is null
+            ? Decision<bool>.Nothing(false)
+            : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(new QuarantineChange(child, true, string.Empty, string.Empty), desk.Settings.Node)]), _ => true);
+    }
+
+    private ReceptionFold Fold => reception;
+
+    private CellFold Cells => cells;
+
+    private EscalationFold EscalationsKnown => escalations;
+
+    private Epoch OwnEpoch() => ownEpoch();
+}

@@ -1,0 +1,201 @@
+using System.Collections.Frozen;
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception.V1;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using Google.Protobuf;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>
+/// What this node has received: a row for each child, the newest statement of each origin below, and the records kept aside. It puts the cells
+/// that its events accept into the <see cref="CellFold"/>, so both are one function of the journal.
+/// </summary>
+public sealed class ReceptionFold : IFold
+{
+    /// <summary>Records kept aside that are listed; all of them stay in the journal, and all are counted.</summary>
+    public const int SetAsideMax = 1000;
+
+    private static readonly FrozenSet<CellKey> NoCells = FrozenSet<CellKey>.Empty;
+    private static readonly Grain[] AllGrains = [Grain.Detail, Grain.National];
+
+    private readonly CellFold _cells;
+    private readonly SortedDictionary<NodeId, ChildRow> _children = [];
+    private readonly SortedDictionary<NodeId, OriginRow> _origins = [];
+    private readonly Queue<SetAside> _setAside = new();
+
+    public ReceptionFold(CellFold cells) => _cells = cells;
+
+    public string Name => "reception";
+
+    public int Version => 1;
+
+    /// <summary>The children heard of, in order of name.</summary>
+    public IReadOnlyCollection<ChildRow> Children => _children.Values;
+
+    /// <summary>The origins heard of, in order of name.</summary>
+    public IReadOnlyCollection<OriginRow> Origins => _origins.Values;
+
+    /// <summary>The newest statement of each origin, for views.</summary>
+    public IReadOnlyList<OriginWatermark> Watermarks => [.. _origins.Values.Select(o => o.Watermark)];
+
+    /// <summary>The newest records that were kept aside or refused, oldest first.</summary>
+    public IReadOnlyCollection<SetAside> Aside => _setAside;
+
+    public long ParkedInAll { get; private set; }
+
+    public long RefusedInAll { get; private set; }
+
+    /// <summary>The position of the newest statement of an origin: where nothing else has changed, that is what must go up.</summary>
+    public Lsn NewestStatement { get; private set; }
+
+    public ChildRow? Child(NodeId node) => _children.GetValueOrDefault(node);
+
+    public OriginRow? Origin(NodeId node) => _origins.GetValueOrDefault(node);
+
+    /// <summary>
+    /// Whether the cells held of an origin are what it says they are (RULE-9). Null where that cannot be told: it is not known, or newer cells than
+    /// its statement are in.
+    /// </summary>
+    public bool? DigestAgrees(NodeId origin) =>
+        Origin(origin) is not { } row || Child(origin) is not { Cells.Cut: null } ? null : _cells.DigestOf(origin, Grain.National) == row.Watermark.Digest;
+
+    public void Apply(in JournalEvent journalEvent)
+    {
+        if (ReceptionEvents.Read(journalEvent) is not { } change)
+        {
+            return;
+        }
+
+        var row = Child(change.Child);
+        if (change is CellsTaken cells && row?.Seat(cells.Incarnation, cells.Epoch) is not null)
+        {
+            Take(cells, journalEvent.Lsn);
+        }
+        else if (change is EscalationsTaken escalations)
+        {
+            Note(escalations.Child, Lane.Escalations, escalations.Verdicts, journalEvent.Lsn);
+        }
+
+        if (ChildRow.After(row, change, journalEvent.RecordedAt) is { } after)
+        {
+            _children[change.Child] = after;
+        }
+    }
+
+    public void Save(Stream target)
+    {
+        var image = new ReceptionImage { ParkedInAll = ParkedInAll, RefusedInAll = RefusedInAll };
+        image.Children.AddRange(_children.Values.Select(Images.Of));
+        image.Origins.AddRange(_origins.Values.Select(o => new OriginImage
+        {
+            Watermark = o.Message.ToByteString(),
+            Via = o.Via.ToString(),
+            CompleteEpoch = o.CompleteEpoch,
+            LocalLsn = o.Local.Value,
+        }));
+        image.Parked.AddRange(_setAside.Select(s => new ParkedImage
+        {
+            Child = s.Child.ToString(),
+            Lane = (int)s.Lane,
+            Lsn = s.Event.Value,
+            Verdict = ReceptionEvents.ToVerdict(s.Verdict),
+        }));
+        image.WriteTo(target);
+    }
+
+    public void Load(Stream source)
+    {
+        var image = ReceptionImage.Parser.ParseFrom(source);
+        _children.Clear();
+        _origins.Clear();
+        _setAside.Clear();
+        ParkedInAll = image.ParkedInAll;
+        RefusedInAll = image.RefusedInAll;
+        foreach (var row in image.Children.Select(Images.RowOf))
+        {
+            _children.Add(row.Node, row);
+        }
+
+        foreach (var origin in image.Origins)
+        {
+            var message = Watermark.Parser.ParseFrom(origin.Watermark);
+            if (CellsPartCodec.Read(message, out var watermark) is { } refusal)
+            {
+                throw new FormatException($"A watermark in the snapshot is malformed: {refusal}");
+            }
+
+            var local = new Lsn(origin.LocalLsn);
+            _origins.Add(watermark!.Origin, new OriginRow(watermark, message, NodeId.Parse(origin.Via), origin.CompleteEpoch, local));
+            NewestStatement = local > NewestStatement ? local : NewestStatement;
+        }
+
+        foreach (var aside in image.Parked)
+        {
+            _setAside.Enqueue(new SetAside(NodeId.Parse(aside.Child), (Lane)aside.Lane, new Lsn(aside.Lsn), ReceptionEvents.ToReceipts([aside.Verdict])[0]));
+        }
+    }
+
+    private void Take(CellsTaken taken, Lsn lsn)
+    {
+        var leftOut = taken.Verdicts.Select(v => v.Index).ToHashSet();
+        foreach (var cell in PartRecords.CellsOf(taken.Part).Cells)
+        {
+            if (leftOut.Count == 0 || !leftOut.Contains(cell.Index))
+            {
+                _cells.Merge(cell.Row.Key, cell.Row.Revision, cell.Row.Value.Span, lsn);
+            }
+        }
+
+        for (var i = 0; i < taken.Part.Watermarks.Count; i++)
+        {
+            var message = taken.Part.Watermarks[i];
+            if (!leftOut.Contains(PartRecords.IndexOfWatermark(taken.Part, i)) && CellsPartCodec.Read(message, out var stated) is null)
+            {
+                _origins[stated!.Origin] = Origin(stated.Origin)?.After(stated, message, taken.Child, lsn) ?? new OriginRow(stated, message, taken.Child, 0, lsn);
+                NewestStatement = lsn;
+            }
+        }
+
+        for (var i = 0; i < taken.Part.CompleteOrigins.Count; i++)
+        {
+            if (!leftOut.Contains(PartRecords.IndexOfComplete(taken.Part, i)) && PartRecords.StatementOf(taken.Part, i) is { } stated)
+            {
+                Complete(stated, lsn);
+            }
+        }
+
+        Note(taken.Child, Lane.Cells, taken.Verdicts, lsn);
+    }
+
+    /// <summary>
+    /// L12: all that the origin has in this epoch is in, for a new epoch stamps every cell of its origin anew. What is held of older epochs is of an
+    /// earlier life and becomes zero, with the first revision of the epoch, so that it does on every path and at every tier alike.
+    /// </summary>
+    private void Complete(OriginWatermark stated, Lsn lsn)
+    {
+        if (Origin(stated.Origin) is not { } row || row.CompleteEpoch >= stated.Epoch.Number)
+        {
+            return;
+        }
+
+        _cells.Complete(stated.Origin, AllGrains, NoCells, new Revision(stated.Epoch.Number, 1), lsn);
+        _origins[stated.Origin] = row with { CompleteEpoch = stated.Epoch.Number };
+    }
+
+    private void Note(NodeId child, Lane lane, IReadOnlyList<RecordReceipt> verdicts, Lsn lsn)
+    {
+        foreach (var verdict in verdicts)
+        {
+            ParkedInAll += verdict.Outcome == RecordOutcome.Parked ? 1 : 0;
+            RefusedInAll += verdict.Outcome == RecordOutcome.Refused ? 1 : 0;
+            _setAside.Enqueue(new SetAside(child, lane, lsn, verdict));
+            if (_setAside.Count > SetAsideMax)
+            {
+                _setAside.Dequeue();
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Hub.Reception;
+
+/// <summary>
+/// Judges each record of a part by itself (L9, L10, L13): may this child speak of it, by register and certificate; is it sound; is it known. What may not be
+/// spoken of is refused, what cannot be judged yet or is unsound is parked; the rest of the part goes on.
+/// </summary>
+public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold reception, CellFold cells, EscalationFold escalations, Instant now) : IRecordJudge
+{
+    public const string PermissionDenied = "PERMISSION_DENIED";
+
+    /// <summary>The division is not in the register of this node (yet).</summary>
+    public const string UnknownDivision = "UNKNOWN_DIVISION";
+
+    /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents.</summary>
+    public const string Conflict = "CONFLICT";
+
+    /// <summary>A revision, or a statement, past what its origin can have reached.</summary>
+    public const string Ahead = "AHEAD";
+
+    public const string Malformed = "MALFORMED";
+
+    /// <summary>The escalation has been here before.</summary>
+    public const string Loop = "LOOP";
+
+    /// <summary>A hop is a tier; the deepest network has five.</summary>
+    public const int HopsMax = 16;
+
+    /// <summary>The easternmost zone: nowhere on Earth is it later by more than this.</summary>
+    private static readonly DateTimeZone Easternmost = DateTimeZone.ForOffset(Offset.FromHours(14));
+
+    public Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, CellsPart part)
+    {
+        var authority = new Authority(settings, reception, session, seat, peer);
+        var named = new List<RecordReceipt>();
+        var reading = PartRecords.CellsOf(part);
+        foreach (var (index, refusal) in reading.Refused)
+        {
+            named.Add(Named(index, RecordOutcome.Refused, refusal));
+        }
+
+        var (accepted, unchanged) = (0, 0);
+        foreach (var (index, row) in reading.Cells)
+        {
+            var verdict = authority.Over(row.Key.Origin, row.Key.Division, index)
+                ?? Early(session, part, row, index)
+                ?? (CellChecks.Judge(row.Key, row.Value.Span, Tomorrow(row.Key.Origin)) is { } refusal ? Named(index, RecordOutcome.Parked, refusal) : null);
+            if (verdict is not null)
+            {
+                named.Add(verdict);
+                continue;
+            }
+
+            switch (cells.Compare(row.Key, row.Revision, row.Value.Span))
+            {
+                case MergeOutcome.Accepted:
+                    accepted++;
+                    break;
+                case MergeOutcome.Conflict when row.Key.Origin == session.Child:
+                    return new Judgement(0, 0, []) { Fork = $"{session.Child} gives its cell {row.Key.Type} of {row.Key.Day} two contents at revision {row.Revision}." };
+                case MergeOutcome.Conflict:
+                    named.Add(Named(index, RecordOutcome.Refused, Conflict, $"Revision {row.Revision} of a cell of {row.Key.Origin} is held with another content."));
+                    break;
+                default:
+                    unchanged++;
+                    break;
+            }
+        }
+
+        JudgeStatements(session, seat, authority, part, named);
+        return new Judgement(accepted, unchanged, Sorted(named));
+    }
+
+    public Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, EscalationsPart part)
+    {
+        var authority = new Authority(settings, reception, session, seat, peer);
+        var named = new List<RecordReceipt>();
+        var here = new HashSet<(UInt128, int)>();
+        var (accepted, unchanged) = (0, 0);
+        for (var i = 0; i < part.Escalations.Count; i++)
+        {
+            var envelope = part.Escalations[i];
+            if (ReadEscalation(envelope, out var content, out var id) is { } fault)
+            {
+                named.Add(Named(i, RecordOutcome.Refused, fault));
+                continue;
+            }
+
+            if (authority.Over(NodeId.Parse(content!.Origin), DivisionCode.Parse(content.Division), i) is { } verdict)
+            {
+                named.Add(verdict);
+                continue;
+            }
+
+            switch (escalations.StandingOf(id, content.Version, envelope.Escalation.Span))
+            {
+                case EscalationStanding.Conflict:
+                    named.Add(Named(i, RecordOutcome.Refused, Conflict, $"Version {content.Version} of escalation {id:x32} is held with another content."));
+                    break;
+                case EscalationStanding.New when here.Add((id, content.Version)):
+                    accepted++;
+                    break;
+                default:
+                    unchanged++;
+                    break;
+            }
+        }
+
+        return new Judgement(accepted, unchanged, named);
+    }
+
+    /// <summary>A child's own cell cannot be newer than its stream: neither of an epoch not granted nor past the end of the cut.</summary>
+    private static RecordReceipt? Early(LinkSession session, CellsPart part, CellRow row, int index) =>
+        row.Key.Origin == session.Child && (row.Revision.Epoch > session.Epoch.Number || row.Revision.Lsn > part.CutTo)
+            ? Named(index, RecordOutcome.Refused, Ahead, $"Revision {row.Revision} lies past epoch {session.Epoch.Number} and the cut's end {part.CutTo}.")
+            : null;
+
+    private void JudgeStatements(LinkSession session, ChildRow seat, Authority authority, CellsPart part, List<RecordReceipt> named)
+    {
+        var spoken = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < part.Watermarks.Count; i++)
+        {
+            var index = PartRecords.IndexOfWatermark(part, i);
+            var verdict = CellsPartCodec.Read(part.Watermarks[i], out var stated) is { } refusal
+                ? Named(index, RecordOutcome.Refused, refusal)
+                : authority.Over(stated!.Origin, stated.Division, index) ?? Unfit(session, seat, part, stated, index);
+            if (verdict is not null)
+            {
+                named.Add(verdict);
+            }
+            else
+            {
+                spoken.Add(part.Watermarks[i].Origin);
+            }
+        }
+
+        for (var i = 0; i < part.CompleteOrigins.Count; i++)
+        {
+            if (PartRecords.CompleteName(part, i) is not { } name || !spoken.Contains(name))
+            {
+                named.Add(Named(PartRecords.IndexOfComplete(part, i), RecordOutcome.Refused, Malformed, "A complete origin states itself in the same part; this one does not."));
+            }
+        }
+    }
+
+    private RecordReceipt? Unfit(LinkSession session, ChildRow seat, CellsPart part, OriginWatermark stated, int index)
+    {
+        if (stated.Origin == session.Child
+            && (stated.Division != seat.Division || stated.Incarnation != session.Incarnation || stated.Epoch != session.Epoch || stated.Lsn.Value > part.CutTo))
+        {
+            return Named(index, RecordOutcome.Refused, PermissionDenied, $"{session.Child} states itself as another than it is: {stated.Division}, epoch {stated.Epoch}, position {stated.Lsn}.");
+        }
+
+        var zone = DateTimeZoneProviders.Tzdb[stated.Zone];
+        return stated.CompleteThrough > StatDay.Of(now, zone).Plus(1)
+            ? Named(index, RecordOutcome.Refused, Ahead, $"{stated.Origin} is complete through {stated.CompleteThrough}, a day that has not come. Check its clock.")
+            : null;
+    }
+
+    private StatDay Tomorrow(NodeId origin) =>
+        StatDay.Of(now, reception.Origin(origin) is { } row ? DateTimeZoneProviders.Tzdb[row.Watermark.Zone] : Easternmost).Plus(1);
+
+    private Refusal? ReadEscalation(EscalationEnvelope envelope, out Escalation? content, out UInt128 id)
+    {
+        (content, id) = (null, UInt128.Zero);
+        try
+        {
+            content = Escalation.Parser.ParseFrom(envelope.Escalation);
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return new Refusal(Malformed, "The bytes are no escalation.");
+        }
+
+        id = EscalationRecord.IdOf(content);
+        var what = id == UInt128.Zero ? "id"
+            : content.Version < 1 ? "version"
+            : !NodeId.TryParse(content.Origin, out _) ? "origin"
+            : !DivisionCode.TryParse(content.Division, out _) ? "division"
+            : envelope.Hops.Count > HopsMax || envelope.Hops.Any(h => !NodeId.TryParse(h.Node, out _) || !IsTime(h.ReceivedAt)) ? "list of hops"
+            : null;
+        return what is not null ? new Refusal(Malformed, $"The escalation's {what} is none.")
+            : envelope.Hops.Any(h => h.Node == settings.Node.ToString()) ? new Refusal(Loop, $"The escalation has been at {settings.Node} before.")
+            : null;
+    }
+
+    private static bool IsTime(long unixMilliseconds) =>
+        unixMilliseconds >= Instant.MinValue.ToUnixTimeMilliseconds() && unixMilliseconds <= Instant.MaxValue.ToUnixTimeMilliseconds();
+
+    private static List<RecordReceipt> Sorted(List<RecordReceipt> named)
+    {
+        named.Sort((a, b) => a.Index.CompareTo(b.Index));
+        return named;
+    }
+
+    internal static RecordReceipt Named(int index, RecordOutcome outcome, Refusal refusal) =>
+        Named(index, outcome, refusal.Code, refusal.Where is null ? refusal.Message : $"{refusal.Message} ({refusal.Where})");
+
+    internal static RecordReceipt Named(int index, RecordOutcome outcome, string code, string message) => new() { Index = index, Outcome = outcome, Code = code, Message = message };
+}

@@ -1,0 +1,129 @@
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using Google.Protobuf;
+
+namespace CityGrid.Node.Uplink;
+
+/// <summary>
+/// Reads from the folds what a lane has after a position: the feed of architecture 2.4, of which nothing is stored. Call it while the folds hold
+/// still (<c>Sequencer.Read</c>), so that a cut that reaches the head is exactly the state there (INV-11).
+/// </summary>
+public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach)
+{
+    /// <summary>About 100 kB a part.</summary>
+    public const int CellsAPart = 1000;
+
+    /// <summary>A cut is held in memory while it is sent; what is left goes with the next. A month's backlog is a thousand cuts, not one of a gigabyte.</summary>
+    public const int PartsACut = 8;
+
+    public const int EscalationsAPart = 256;
+
+    /// <summary>
+    /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
+    /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own.
+    /// </summary>
+    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, Func<OriginWatermark>? own)
+    {
+        var read = cells.Cut(from.Lsn, head.Lsn, CellsAPart * PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || grain != Grain.Detail));
+        var reachesHead = read.To == head.Lsn;
+        var news = reachesHead && reception.NewestStatement > from.Lsn;
+        if (read.Cells.Count == 0 && reachesHead && !news && !evenIfEmpty)
+        {
+            return new Cut(Lane.Cells, from, head, true, []);
+        }
+
+        var to = reachesHead ? head : markAt(read.To);
+        var count = Math.Max(1, (read.Cells.Count + CellsAPart - 1) / CellsAPart);
+        var parts = new List<CutPart>(count);
+        for (var i = 0; i < count; i++)
+        {
+            var last = i == count - 1;
+            var part = new CellsPart
+            {
+                CutFrom = from.Lsn.Value,
+                CutFromChainHash = from.HashBytes(),
+                CutTo = to.Lsn.Value,
+                CutChainHash = to.HashBytes(),
+                Part = i + 1,
+                Parts = count,
+            };
+            var complete = last && reachesHead ? Complete(own is null ? null : node) : [];
+            CellsPartCodec.Write(part, read.Cells.Skip(i * CellsAPart).Take(CellsAPart), last && reachesHead && own is not null ? [own()] : [], complete);
+            if (last && reachesHead)
+            {
+                // Relayed as received: what a newer version may have added goes up with it (RULE-10).
+                part.Watermarks.AddRange(reception.Origins.Select(o => o.Message));
+            }
+
+            parts.Add(new CutPart(last ? to : from, part, null));
+        }
+
+        return new Cut(Lane.Cells, from, to, reachesHead, parts);
+    }
+
+    /// <summary>The escalations lane after <paramref name="from"/>: every version that must go further up, with the hops it took.</summary>
+    public Cut Escalations(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, bool evenIfEmpty)
+    {
+        var parts = new List<CutPart>();
+        var open = new List<EscalationRecord>();
+        var at = from;
+        foreach (var record in escalations.ChangedSince(from.Lsn, head.Lsn).Where(reach.GoesUp))
+        {
+            if (open.Count >= EscalationsAPart && open[^1].Local != record.Local)
+            {
+                if (parts.Count == PartsACut - 1)
+                {
+                    var end = markAt(open[^1].Local);
+                    parts.Add(PartOf(at, end, open));
+                    return new Cut(Lane.Escalations, from, end, false, parts);
+                }
+
+                parts.Add(PartOf(at, markAt(open[^1].Local), open));
+                at = parts[^1].After;
+                open.Clear();
+            }
+
+            open.Add(record);
+        }
+
+        if (open.Count > 0 || evenIfEmpty)
+        {
+            parts.Add(PartOf(at, head, open));
+        }
+
+        return new Cut(Lane.Escalations, from, head, true, parts);
+    }
+
+    private IEnumerable<NodeId> Complete(NodeId? own)
+    {
+        if (own is { } self)
+        {
+            yield return self;
+        }
+
+        foreach (var origin in reception.Origins.Where(o => o.CompleteEpoch == o.Watermark.Epoch.Number))
+        {
+            yield return origin.Watermark.Origin;
+        }
+    }
+
+    private static CutPart PartOf(StreamMark from, StreamMark to, List<EscalationRecord> records)
+    {
+        var part = new EscalationsPart { From = from.Lsn.Value, FromChainHash = from.HashBytes(), To = to.Lsn.Value, ChainHash = to.HashBytes() };
+        foreach (var record in records)
+        {
+            part.Escalations.Add(new EscalationEnvelope
+            {
+                Lsn = record.Local.Value,
+                Escalation = UnsafeByteOperations.UnsafeWrap(record.Bytes),
+                Hops = { record.Hops.Select(h => new Hop { Node = h.Node.ToString(), ReceivedAt = h.ReceivedAt.ToUnixTimeMilliseconds() }) },
+            });
+        }
+
+        return new CutPart(to, null, part);
+    }
+}

@@ -1,0 +1,29 @@
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NodaTime;
+
+namespace CityGrid.Node.Uplink;
+
+/// <summary>Makes the parent's receipt durable (the effect StoreReceipt). One that says nothing new changes nothing.</summary>
+public sealed class KeepReceipt(UplinkFold uplink, Incarnation incarnation, Epoch epoch, Lane lane, StreamMark mark, IReadOnlyList<RecordReceipt> problems) : Command<StreamMark>
+{
+    public override IEnumerable<string> Touches => [$"uplink/{lane}"];
+
+    public override Decision<StreamMark> Decide(Instant now) =>
+        uplink.EpochOf(incarnation) != epoch || (uplink.ReceiptOf(lane, incarnation).Mark == mark && problems.Count == 0)
+            ? Decision<StreamMark>.Nothing(mark)
+            : Decision<StreamMark>.Of(new RecordDraft(Actor, [UplinkFold.ReceiptKeptEvent(lane, incarnation, epoch, mark, problems)]), _ => mark);
+}
+
+/// <summary>Makes a granted epoch durable (the effect TakeEpoch); this node's own cells carry it from that event on.</summary>
+public sealed class TakeEpoch(UplinkFold uplink, Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) : Command<Epoch>
+{
+    public override IEnumerable<string> Touches => [$"uplink/{Lane.Cells}", $"uplink/{Lane.Escalations}"];
+
+    public override Decision<Epoch> Decide(Instant now) =>
+        uplink.EpochOf(incarnation) == epoch
+            ? Decision<Epoch>.Nothing(epoch)
+            : Decision<Epoch>.Of(new RecordDraft(Actor, [UplinkFold.EpochTakenEvent(incarnation, epoch, parent, parentEpoch)]), _ => epoch);
+}
