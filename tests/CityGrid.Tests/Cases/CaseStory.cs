@@ -62,6 +62,9 @@ internal sealed class CaseStory(CaseRules? rules = null)
         return (outcome as CaseOutcome.Refused)?.Refusal.Code;
     }
 
+    /// <summary>The code that a command is refused with; null where it is allowed, and then it is done.</summary>
+    public string? RefusalOrNull(CaseCommand command) => (Try(command) as CaseOutcome.Refused)?.Refusal.Code;
+
     public CaseStory Report(TypeCode? type = null, DivisionCode? division = null, EmergencyGrade grade = default, SealedPart? part = null) =>
         Do(new ReportCase(type ?? City.Cover, division ?? City.North, City.Hotline) { Case = Id, Actor = "desk", Grade = grade, Sealed = part, Request = NewRequest() });
 
