@@ -58,7 +58,7 @@ internal sealed class CutPlan
     private void ApplyPrefix(int offset, byte[] bytes, ref Content content)
     {
         var kept = Below(bytes.Length + 1);
-        if (Below(2) == 0)
+        if (offset + kept >= content.Length && Below(2) == 0)
         {
             content.Write(offset, bytes.AsSpan(0, kept));
             return;

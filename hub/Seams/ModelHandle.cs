@@ -13,14 +13,14 @@ internal sealed class ModelHandle(ModelDisk disk, ModelFile file, string path) :
 
     public int Read(long offset, Span<byte> target)
     {
-        var bytes = disk.Do(new("read", path, offset, target.Length), changes: false, () =>
+        var wanted = target.Length;
+        var bytes = disk.Do(new("read", path, offset, wanted), changes: false, () =>
         {
             var now = Alive(file).Now;
-            return offset < now.Length ? now[(int)offset..].ToArray() : [];
+            return offset < now.Length ? now.Slice((int)offset, (int)Math.Min(wanted, now.Length - offset)).ToArray() : [];
         });
-        var count = Math.Min(bytes.Length, target.Length);
-        bytes.AsSpan(0, count).CopyTo(target);
-        return count;
+        bytes.CopyTo(target);
+        return bytes.Length;
     }
 
     public void Write(long offset, ReadOnlySpan<byte> bytes)
