@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using CityGrid.Hub.Seams;
+using CityGrid.Hub.Storage;
 
 namespace CityGrid.Hub.Sealing;
 
@@ -51,7 +52,7 @@ public sealed class KeyPool : IDisposable
     public static KeyPool Open(IDisk disk, IEntropy entropy, long usedUpTo, string folder = "keys")
     {
         ArgumentOutOfRangeException.ThrowIfNegative(usedUpTo);
-        disk.CreateFolder(folder);
+        DurableFolder.Create(disk, folder);
         var blocks = new HashSet<long>();
         foreach (var name in disk.List(folder))
         {

@@ -1,6 +1,5 @@
 using CityGrid.Hub.Sealing;
 using CityGrid.Hub.Seams;
-using CityGrid.Tests.Storage;
 using CsCheck;
 using NUnit.Framework;
 
@@ -16,7 +15,7 @@ public sealed class A_box_opens_whole_or_not_at_all(bool simulation)
     [OneTimeSetUp]
     public void Open()
     {
-        _keys = KeyPool.Open(new ForgetfulDisk(), new SeededEntropy(20), 0);
+        _keys = KeyPool.Open(new ModelDisk(), new SeededEntropy(20), 0);
         _sealer = new Sealer(_keys, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(21));
     }
 
@@ -65,7 +64,7 @@ public sealed class A_box_opens_whole_or_not_at_all(bool simulation)
         var box = _sealer.Seal(slot, "13800138000"u8, "case"u8);
         Assert.That(_sealer.Unseal(box, "cast"u8), Is.EqualTo(Unsealed.Damaged));
 
-        using var elsewhere = KeyPool.Open(new ForgetfulDisk(), new SeededEntropy(22), 0);
+        using var elsewhere = KeyPool.Open(new ModelDisk(), new SeededEntropy(22), 0);
         var other = new Sealer(elsewhere, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(23));
         Assert.That(other.Unseal(box, "case"u8), Is.EqualTo(Unsealed.Damaged));
     }

@@ -1,7 +1,6 @@
 using System.Text;
 using CityGrid.Hub.Seams;
 using CityGrid.Hub.Sealing;
-using CityGrid.Tests.Storage;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Sealing;
@@ -14,7 +13,7 @@ public sealed class When_a_key_is_erased
     public void Nothing_of_the_text_is_found_by_a_byte_search_of_the_directory([Values] bool simulation)
     {
         const string reporter = "张伟明 13800138000 海淀区中关村大街27号";
-        var disk = new ForgetfulDisk();
+        var disk = new ModelDisk();
         using var keys = KeyPool.Open(disk, new SeededEntropy(1), 0);
         var sealer = new Sealer(keys, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(2));
         var slot = keys.Take();
@@ -33,16 +32,16 @@ public sealed class When_a_key_is_erased
             needles.AddRange(forms.Select(form => Encoding.ASCII.GetBytes(Convert.ToBase64String(form).TrimEnd('=')[..^1])));
         }
 
-        foreach (var (path, bytes) in disk.Files)
+        foreach (var path in disk.Files)
         {
-            Assert.That(needles.Where(needle => bytes.AsSpan().IndexOf(needle) >= 0), Is.Empty, path);
+            Assert.That(needles.Where(needle => disk.Bytes(path).AsSpan().IndexOf(needle) >= 0), Is.Empty, path);
         }
     }
 
     [Test]
     public void Its_bytes_are_gone_from_every_file_and_its_boxes_say_erased()
     {
-        var disk = new ForgetfulDisk();
+        var disk = new ModelDisk();
         using var keys = KeyPool.Open(disk, new SeededEntropy(3), 0);
         var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(4));
         var slot = keys.Take();
@@ -53,19 +52,19 @@ public sealed class When_a_key_is_erased
         keys.Erase(slot);
 
         Assert.That(sealer.Unseal(box, Case), Is.EqualTo(Unsealed.Erased));
-        foreach (var (path, bytes) in disk.Files)
+        foreach (var path in disk.Files)
         {
-            Assert.That(bytes.AsSpan().IndexOf(key), Is.Negative, path);
+            Assert.That(disk.Bytes(path).AsSpan().IndexOf(key), Is.Negative, path);
         }
 
-        using var reopened = KeyPool.Open(disk.AfterPowerCut(0), new SeededEntropy(5), slot);
+        using var reopened = KeyPool.Open(disk.AfterCut(new SeededEntropy(0)), new SeededEntropy(5), slot);
         Assert.That(new Sealer(reopened, new AesGcmSeal(), new SeededEntropy(6)).Unseal(box, Case), Is.EqualTo(Unsealed.Erased));
     }
 
     [Test]
     public void All_others_still_open()
     {
-        var disk = new ForgetfulDisk();
+        var disk = new ModelDisk();
         using var keys = KeyPool.Open(disk, new SeededEntropy(7), 0);
         var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(8));
         var boxes = Enumerable.Range(0, 20).Select(_ => keys.Take()).Select(slot => (Slot: slot, Box: sealer.Seal(slot, "x"u8, Case))).ToList();
@@ -82,7 +81,7 @@ public sealed class When_a_key_is_erased
     [Test]
     public void Nothing_can_be_sealed_under_it_and_it_is_not_given_out_again()
     {
-        var disk = new ForgetfulDisk();
+        var disk = new ModelDisk();
         using (var keys = KeyPool.Open(disk, new SeededEntropy(9), 0))
         {
             keys.Erase(keys.Take(), keys.Take());
@@ -96,55 +95,48 @@ public sealed class When_a_key_is_erased
     [Test]
     public void A_power_cut_at_any_step_leaves_it_whole_or_gone_and_erasing_again_finishes_it()
     {
-        for (var step = 1; ; step++)
+        var disk = new ModelDisk();
+        using var keys = KeyPool.Open(disk, new SeededEntropy(12), 0);
+        var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(13));
+        var (slot, other) = (keys.Take(), keys.Take());
+        var (box, otherBox) = (sealer.Seal(slot, "x"u8, Case), sealer.Seal(other, "y"u8, Case));
+        var states = new List<ModelDisk>();
+        var cuts = new SeededEntropy(14);
+        disk.Happened = _ => states.AddRange(disk.CrashStates(cuts, 32));
+
+        keys.Erase(slot);
+
+        Assert.That(states, Has.Count.GreaterThan(30));
+        Assert.That(Opened(disk.AfterCut(cuts), box), Is.EqualTo(UnsealState.Erased));
+        foreach (var state in states)
         {
-            var disk = new ForgetfulDisk();
-            var keys = KeyPool.Open(disk, new SeededEntropy(12), 0);
-            var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(13));
-            var (slot, other) = (keys.Take(), keys.Take());
-            var (box, otherBox) = (sealer.Seal(slot, "x"u8, Case), sealer.Seal(other, "y"u8, Case));
-            disk.CutBefore = disk.Changes + step;
-            var finished = true;
-            try
-            {
-                keys.Erase(slot);
-            }
-            catch (PowerFailedException)
-            {
-                finished = false;
-            }
+            Assert.That(Opened(state, box), Is.AnyOf(UnsealState.Opened, UnsealState.Erased));
+            Assert.That(Opened(state, otherBox), Is.EqualTo(UnsealState.Opened));
+            using var reopened = KeyPool.Open(state, new SeededEntropy(15), other);
+            reopened.Erase(slot);
+            Assert.That(Opened(state, box), Is.EqualTo(UnsealState.Erased));
+        }
 
-            for (var seed = 0; seed < 32; seed++)
-            {
-                var after = disk.AfterPowerCut(seed);
-                using var reopened = KeyPool.Open(after, new SeededEntropy(14), other);
-                var opener = new Sealer(reopened, new AesGcmSeal(), new SeededEntropy(15));
-                Assert.That(opener.Unseal(box, Case).State, finished ? Is.EqualTo(UnsealState.Erased) : Is.AnyOf(UnsealState.Opened, UnsealState.Erased));
-                Assert.That(opener.Unseal(otherBox, Case).State, Is.EqualTo(UnsealState.Opened));
-                reopened.Erase(slot);
-                Assert.That(opener.Unseal(box, Case).State, Is.EqualTo(UnsealState.Erased));
-            }
-
-            if (finished)
-            {
-                Assert.That(step, Is.GreaterThan(2), "a write and a sync");
-                return;
-            }
+        UnsealState Opened(ModelDisk state, byte[] sealedBox)
+        {
+            using var reopened = KeyPool.Open(state, new SeededEntropy(16), other);
+            return new Sealer(reopened, new AesGcmSeal(), new SeededEntropy(17)).Unseal(sealedBox, Case).State;
         }
     }
 
     [Test]
     public void A_failed_sync_is_no_erasure()
     {
-        var disk = new ForgetfulDisk();
+        var disk = new ModelDisk();
         using var keys = KeyPool.Open(disk, new SeededEntropy(16), 0);
         var slot = keys.Take();
-        disk.SyncFails = true;
+        disk.Fail(new DiskFault(disk.Operations + 3, 5)); // After opening and writing.
         Assert.That(() => keys.Erase(slot), Throws.TypeOf<DiskFailedException>());
     }
 
-    private static void Keep(ForgetfulDisk disk, string path, byte[] bytes)
+    private static void Keep(ModelDisk disk, string path, byte[] bytes)
     {
+        disk.CreateFolder("journal");
         using var file = disk.Open(path, DiskAccess.CreateNew);
         file.Write(0, bytes);
         file.Sync();

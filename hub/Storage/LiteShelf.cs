@@ -1,0 +1,241 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using LiteDB;
+using LiteDB.Engine;
+
+namespace CityGrid.Hub.Storage;
+
+/// <summary>
+/// One shelf: a LiteDB database of two collections, the documents and the one row that says how far they are applied. A document is
+/// {_id: 32 hex digits, l: lsn, c: CRC32C over id, lsn and body, b: body}. Used by the owner thread only; any exception means that the shelf is
+/// to be put aside.
+/// </summary>
+internal sealed class LiteShelf : IDisposable
+{
+    public const string DataSuffix = ".db";
+    public const string LogSuffix = ".log";
+    private const string Documents = "docs";
+    private const string Position = "applied";
+    private const string Row = "row";
+
+    private readonly PageStreams _streams;
+    private readonly LiteEngine _engine;
+
+    private LiteShelf(PageStreams streams)
+    {
+        _streams = streams;
+        try
+        {
+            _engine = new LiteEngine(new EngineSettings
+            {
+                DataStream = streams.Data,
+                LogStream = streams.Log,
+                TempStream = new MemoryStream(),
+                Collation = Collation.Binary,
+            });
+        }
+        catch
+        {
+            streams.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Applied up to.</summary>
+    public Lsn Applied { get; private set; }
+
+    /// <summary>Opens the shelf whose data file is at <paramref name="path"/> without suffix; null where there is none.</summary>
+    public static LiteShelf? Open(IDisk disk, string path, Incarnation lineage)
+    {
+        if (!disk.Exists(path + DataSuffix))
+        {
+            return null;
+        }
+
+        if (PageRecords.Open(disk, path + DataSuffix, PageFileKind.Data, lineage) is not { } data)
+        {
+            disk.Delete(path + DataSuffix); // Its creation was cut off.
+            return null;
+        }
+
+        PageRecords? log = null;
+        try
+        {
+            log = disk.Exists(path + LogSuffix) ? PageRecords.Open(disk, path + LogSuffix, PageFileKind.Log, lineage) : null;
+            var streams = new PageStreams(data, log ?? throw new PageDamagedException(path + LogSuffix, 0, "the log is missing."));
+            streams.RecoverLog();
+            return new LiteShelf(streams).Recovered();
+        }
+        catch
+        {
+            data.Dispose();
+            log?.Dispose();
+            throw;
+        }
+    }
+
+    public static LiteShelf Create(IDisk disk, string folder, string shelf, Incarnation lineage)
+    {
+        var path = $"{folder}/{shelf}";
+        if (disk.Exists(path + LogSuffix))
+        {
+            disk.Delete(path + LogSuffix);
+        }
+
+        var data = PageRecords.Create(disk, path + DataSuffix, PageFileKind.Data, lineage);
+        var log = PageRecords.Create(disk, path + LogSuffix, PageFileKind.Log, lineage);
+        disk.SyncFolder(folder);
+        var created = new LiteShelf(new PageStreams(data, log));
+        created._engine.Pragma("UTC_DATE", true);
+        created._engine.Checkpoint();
+        created._streams.Ready();
+        return created;
+    }
+
+    public void Apply(IReadOnlyList<ViewDocument> documents, Lsn applied)
+    {
+        Require(_engine.BeginTrans(), "a transaction was already open");
+        if (documents.Count > 0)
+        {
+            _engine.Upsert(Documents, documents.Select(ToBson), BsonAutoId.ObjectId);
+        }
+
+        _engine.Upsert(Position, [new BsonDocument { ["_id"] = Row, ["l"] = applied.Value }], BsonAutoId.ObjectId);
+        Require(_engine.Commit(), "the transaction was not there to be committed");
+        RequireSound();
+        Applied = applied;
+    }
+
+    public ViewDocument? Get(UInt128 id)
+    {
+        var found = First(Documents, "_id = @0", Hex(id));
+        RequireSound();
+        return found is null ? null : FromBson(found);
+    }
+
+    public IReadOnlyList<ViewDocument> Page(UInt128 after, int most)
+    {
+        var query = new Query { OrderBy = BsonExpression.Create("_id"), Limit = most };
+        query.Where.Add(BsonExpression.Create("_id > @0", Hex(after)));
+        var page = new List<ViewDocument>(Math.Min(most, ViewLimits.DocumentsMax));
+        using (var reader = _engine.Query(Documents, query))
+        {
+            while (reader.Read())
+            {
+                page.Add(FromBson(reader.Current.AsDocument));
+            }
+        }
+
+        RequireSound();
+        return page;
+    }
+
+    /// <summary>Empties the log into the data file and closes both.</summary>
+    public void Close()
+    {
+        _engine.Checkpoint();
+        RequireSound();
+        Dispose();
+    }
+
+    /// <summary>Closes without writing anything more: for a shelf that is doubted.</summary>
+    public void Dispose()
+    {
+        _streams.Abandon();
+        try
+        {
+            _engine.Dispose();
+        }
+        catch (Exception)
+        {
+            // It wanted to write its log out, which a doubted shelf must not.
+        }
+
+        _streams.Dispose();
+    }
+
+    private LiteShelf Recovered()
+    {
+        try
+        {
+            // The log is emptied before anything is added to it: what it holds is committed and durable by now.
+            _engine.Checkpoint();
+            if (First(Position, "_id = @0", Row) is { } row)
+            {
+                Applied = new Lsn(row["l"].AsInt64);
+            }
+            else if (First(Documents, "_id > @0", string.Empty) is not null)
+            {
+                throw new InvalidDataException("there are documents, but no row says how far they are applied.");
+            }
+
+            RequireSound();
+            return this;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    private BsonDocument? First(string collection, string where, string value)
+    {
+        var query = new Query { Limit = 1 };
+        query.Where.Add(BsonExpression.Create(where, new BsonValue(value)));
+        using var reader = _engine.Query(collection, query);
+        return reader.Read() ? reader.Current.AsDocument : null;
+    }
+
+    private void RequireSound()
+    {
+        if (_streams.Fault is { } fault)
+        {
+            throw new IOException("A write to the view's files failed.", fault);
+        }
+    }
+
+    private static void Require(bool condition, string otherwise)
+    {
+        if (!condition)
+        {
+            throw new InvalidOperationException(otherwise);
+        }
+    }
+
+    private static string Hex(UInt128 id) => id.ToString("x32", CultureInfo.InvariantCulture);
+
+    private static BsonDocument ToBson(ViewDocument document)
+    {
+        var body = MemoryMarshal.TryGetArray(document.Bytes, out var array) && array.Offset == 0 && array.Count == array.Array!.Length
+            ? array.Array
+            : document.Bytes.ToArray();
+        return new BsonDocument
+        {
+            ["_id"] = Hex(document.Id),
+            ["l"] = document.Lsn.Value,
+            ["c"] = unchecked((int)Checksum(document.Id, document.Lsn, body)),
+            ["b"] = body,
+        };
+    }
+
+    private static ViewDocument FromBson(BsonDocument found)
+    {
+        var id = UInt128.Parse(found["_id"].AsString, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        var lsn = new Lsn(found["l"].AsInt64);
+        var body = found["b"].AsBinary;
+        return unchecked((uint)found["c"].AsInt32) == Checksum(id, lsn, body)
+            ? new ViewDocument(id, lsn, body)
+            : throw new InvalidDataException($"document {id:x32} is not what was written.");
+    }
+
+    private static uint Checksum(UInt128 id, Lsn lsn, ReadOnlySpan<byte> body)
+    {
+        Span<byte> name = stackalloc byte[24];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt128LittleEndian(name, id);
+        System.Buffers.Binary.BinaryPrimitives.WriteInt64LittleEndian(name[16..], lsn.Value);
+        return Crc32C.Of(body, Crc32C.Of(name));
+    }
+}
