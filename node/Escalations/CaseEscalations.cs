@@ -83,8 +83,7 @@ public static class CaseEscalations
         var after = decided.After;
         foreach (var rule in rules.Rules)
         {
-            var id = IdOf(after.Id, rule.Name);
-            if (after.Escalations.Any(m => m.Id == id))
+            if (after.Escalations.Any(m => m.Rule == rule.Name))
             {
                 continue;
             }
@@ -93,7 +92,7 @@ public static class CaseEscalations
             {
                 if (Applies(rule, happened, after, reported))
                 {
-                    yield return new Escalated(id, 1, rule.Name, after.Grade, TierOf(rule, after.Grade), StateOf(after), happened.OccurredAt);
+                    yield return new Escalated(IdOf(after.Id, rule.Name), 1, rule.Name, after.Grade, TierOf(rule, after.Grade), StateOf(after), happened.OccurredAt);
                     break;
                 }
             }
