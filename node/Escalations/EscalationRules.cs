@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using CityGrid.Hub.Escalations;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.V1;
 
@@ -57,11 +58,11 @@ public sealed class EscalationRules
     /// <summary>True where what this rule raises goes one tier up whatever its grade.</summary>
     public bool GoesToParent(string rule) => Rules.Any(r => r.ToParent && r.Name == rule);
 
-    /// <summary>The tier that must know of an event: one that is larger concerns the province, a serious one the ministry. A grade not known here is taken for the gravest.</summary>
-    public static EscalationTier TierOf(EmergencyGrade grade) => grade switch
+    /// <summary>The tier that must know of an event of this grade.</summary>
+    public static EscalationTier TierOf(EmergencyGrade grade) => EscalationReach.Demanded(grade) switch
     {
-        EmergencyGrade.Unspecified or EmergencyGrade.General => EscalationTier.City,
-        EmergencyGrade.Larger => EscalationTier.Province,
+        GradeTier.City => EscalationTier.City,
+        GradeTier.Province => EscalationTier.Province,
         _ => EscalationTier.Ministry,
     };
 

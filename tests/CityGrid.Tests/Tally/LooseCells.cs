@@ -42,6 +42,9 @@ internal sealed class LooseCells
 
     public long this[CellKey key, Counter counter] => _cells.TryGetValue(key, out var cell) ? cell.GetValueOrDefault((0, counter.Id, 0)) : 0;
 
+    public IEnumerable<(long Seconds, long Count)> Bars(CellKey key, Histogram histogram) =>
+        _cells[key].Where(v => v.Key.Kind == 1 && v.Key.Id == histogram.Id).Select(v => (v.Key.Seconds, v.Value));
+
     /// <summary>The sum of a counter over the cells of a grain that fit.</summary>
     public long Sum(Grain grain, Counter counter, Func<CellKey, bool>? fits = null) =>
         _cells.Keys.Where(k => k.Grain == grain && (fits?.Invoke(k) ?? true)).Sum(k => this[k, counter]);
