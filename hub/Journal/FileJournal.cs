@@ -1,0 +1,398 @@
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using NodaTime;
+
+namespace CityGrid.Hub.Journal;
+
+/// <summary>
+/// The journal of a node in segment files (README.md beside this file has the format). A batch is one write and one fdatasync, and is acknowledged
+/// after it. Sealed segments are packed in the background. Whatever fails on the way of a record to the disk closes the journal for good (INV-2); so
+/// does damage that a read finds (INV-3). Reading goes on after that.
+/// </summary>
+public sealed class FileJournal : IJournal
+{
+    /// <summary>A read of fewer events than this is done on the reader's own thread.</summary>
+    private const long ReadAheadFrom = 4096;
+    private const int ReadAheadBatches = 4;
+    private const int BufferBytesKept = 4 << 20;
+
+    private readonly IDisk _disk;
+    private readonly IEntropy _entropy;
+    private readonly JournalOptions _options;
+    private readonly ISpawner? _spawner;
+    private readonly JournalReading _reading;
+    private readonly SnapshotFiles _snapshots;
+    private readonly Lock _writing = new();
+    private readonly Lock _snapshotting = new();
+    private readonly Lock _packing = new();
+    private readonly List<JournalNotice> _notices = [];
+    private volatile JournalState _state;
+    private volatile Exception? _closedBy;
+    private IDiskFile _active;
+    private byte[] _buffer = [];
+
+    private FileJournal(IDisk disk, IEntropy entropy, JournalOptions options, ISpawner? spawner, JournalOpening.Result opened)
+    {
+        (_disk, _entropy, _options, _spawner, _active) = (disk, entropy, options, spawner, opened.Active);
+        _state = new(opened.Head, [.. opened.Segments], opened.ActiveEnd);
+        _reading = new(() => _state, options);
+        Incarnation = opened.Segments[0].Header.Incarnation;
+        _snapshots = new(disk, Incarnation, options);
+        _notices.AddRange(opened.Notices);
+        SpawnPacking();
+    }
+
+    public Incarnation Incarnation { get; }
+
+    public JournalHead Head => _state.Head;
+
+    /// <summary>What closed the journal, or null while it is open.</summary>
+    public Exception? ClosedBy => _closedBy;
+
+    /// <summary>What was noticed and dealt with since the journal was opened, in order; for the log.</summary>
+    public IReadOnlyList<JournalNotice> Notices
+    {
+        get
+        {
+            lock (_notices)
+            {
+                return [.. _notices];
+            }
+        }
+    }
+
+    private RawSegment ActiveSegment => (RawSegment)_state.Segments[^1];
+
+    /// <summary>
+    /// Opens the journal in the folders <c>journal/</c> and <c>snapshots/</c> of a disk, creates it with a new incarnation where there is none, and
+    /// recovers from whatever crash came before. Throws <see cref="JournalDamagedException"/>, <see cref="NewerFormatException"/>,
+    /// <see cref="JournalOfAnotherNodeException"/> or <see cref="DiskFailedException"/>. One process at a time: the caller holds the directory's lock.
+    /// </summary>
+    public static FileJournal Open(IDisk disk, IEntropy entropy, NodeId node, JournalOptions? options = null, ISpawner? spawner = null)
+    {
+        options ??= new JournalOptions();
+        return new FileJournal(disk, entropy, options, spawner, new JournalOpening(disk, entropy, node, options).Open());
+    }
+
+    public AppendResult Append(IReadOnlyList<RecordDraft> records, Instant recordedAt, Lsn? expectedHead = null)
+    {
+        JournalRules.CheckBatch(records);
+        lock (_writing)
+        {
+            JournalRules.CheckOpen(_closedBy);
+            if ((expectedHead is { } expected && expected != _state.Head.Lsn) || records.Count == 0)
+            {
+                return new(records.Count == 0 && (expectedHead ?? _state.Head.Lsn) == _state.Head.Lsn, [], _state.Head);
+            }
+
+            var ranges = new LsnRange[records.Count];
+            try
+            {
+                for (var done = 0; done < records.Count;)
+                {
+                    done = AppendFrame(records, done, RecordFormat.TicksOf(recordedAt), ranges);
+                }
+            }
+            catch (Exception failure)
+            {
+                Close(failure);
+                throw;
+            }
+
+            return new(true, ranges, _state.Head);
+        }
+    }
+
+    public IEnumerable<JournalRecord> ReadFrom(Lsn after)
+    {
+        var head = _state.Head;
+        var batches = _reading.Batches(after, head);
+        if (_options.ReadAhead && head.Lsn.Value - after.Value >= ReadAheadFrom)
+        {
+            batches = ReadAhead.Of(batches, ReadAheadBatches);
+        }
+
+        using var next = batches.GetEnumerator();
+        while (ClosingOnDamage(next.MoveNext))
+        {
+            foreach (var record in next.Current)
+            {
+                yield return record;
+            }
+        }
+    }
+
+    public JournalRecord? ReadAt(Lsn lsn) => lsn > Lsn.Zero && lsn <= _state.Head.Lsn ? ClosingOnDamage(() => _reading.ReadAt(lsn)) : null;
+
+    public Hash256? ChainHashAt(Lsn lsn)
+    {
+        var head = _state.Head;
+        return lsn == head.Lsn ? head.ChainHash : lsn == Lsn.Zero ? Hash256.Zero : ReadAt(lsn)?.Hash;
+    }
+
+    public void SaveSnapshot(Lsn lsn, IReadOnlyList<FoldImage> folds)
+    {
+        lock (_snapshotting)
+        {
+            JournalRules.CheckOpen(_closedBy);
+            var snapshot = new Snapshot(lsn, JournalRules.CheckSnapshot(this, lsn), folds);
+            ClosingUnlessFull(() => _snapshots.Save(snapshot));
+        }
+    }
+
+    public Snapshot? LoadSnapshot()
+    {
+        foreach (var lsn in _snapshots.All())
+        {
+            if (lsn > Head.Lsn)
+            {
+                Notice(new(JournalFiles.Snapshot(lsn), 0, $"the snapshot was passed over: it stands past the journal's head {Head.Lsn}"));
+                continue;
+            }
+
+            try
+            {
+                var snapshot = _snapshots.Load(lsn);
+                if (snapshot.ChainHash == ChainHashAt(lsn))
+                {
+                    return snapshot;
+                }
+
+                Notice(new(JournalFiles.Snapshot(lsn), 0, "the snapshot was passed over: its chain hash is not that of the journal"));
+            }
+            catch (JournalDamagedException damage) when (damage.File == JournalFiles.Snapshot(lsn))
+            {
+                Notice(new(damage.File, damage.Offset, $"the snapshot was passed over: {damage.Message}"));
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// Packs the sealed segments that are still raw. The spawner calls it when a segment was sealed; without one the owner may. A full disk leaves them
+    /// raw and is noticed; any other failure closes the journal.
+    /// </summary>
+    public void PackSealed(CancellationToken stop)
+    {
+        lock (_packing)
+        {
+            while (_closedBy is null && !stop.IsCancellationRequested && FirstUnpacked() is var (raw, end))
+            {
+                try
+                {
+                    if (!ClosingUnlessFull(() => Pack(raw, end, stop)))
+                    {
+                        return;
+                    }
+                }
+                catch (DiskFailedException full) when (_closedBy is null)
+                {
+                    Notice(new(raw.Path, 0, $"the segment stays unpacked: {full.Message}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_writing)
+        {
+            Close(JournalRules.Disposed);
+            _active.Dispose();
+            foreach (var segment in _state.Segments)
+            {
+                segment.Dispose();
+            }
+        }
+    }
+
+    private int AppendFrame(IReadOnlyList<RecordDraft> records, int from, long ticks, LsnRange[] ranges)
+    {
+        if (_state.ActiveEnd >= _options.SegmentBytes)
+        {
+            BeginSegment();
+        }
+
+        var head = _state.Head;
+        var recordedAt = RecordFormat.InstantOf(ticks);
+        var at = FrameHeader.Bytes;
+        var index = from;
+        for (; index < records.Count; index++)
+        {
+            var size = (int)RecordFormat.Size(records[index]);
+            if (index > from && at + size + FrameHeader.TrailerBytes > _options.FrameBytesMax)
+            {
+                break;
+            }
+
+            Reserve(at + size + FrameHeader.TrailerBytes, at);
+            var record = _buffer.AsSpan(at, RecordFormat.Write(_buffer.AsSpan(at), records[index], head.Lsn.Next, ticks, head.ChainHash));
+            var last = new Lsn(head.Lsn.Value + records[index].Events.Count);
+            ranges[index] = new(head.Lsn.Next, last, recordedAt);
+            head = new(last, RecordFormat.HashOf(record));
+            at += record.Length;
+        }
+
+        WriteFrame(at, index - from, head);
+        return index;
+    }
+
+    private void WriteFrame(int bodyEnd, int records, JournalHead head)
+    {
+        var state = _state;
+        var frame = _buffer.AsSpan(0, bodyEnd + FrameHeader.TrailerBytes);
+        var first = state.Head.Lsn.Next;
+        var header = new FrameHeader(frame.Length, records, (int)(head.Lsn.Value - state.Head.Lsn.Value), 0, first);
+        FrameHeader.WriteTrailer(frame[bodyEnd..], head.ChainHash);
+        header.WriteTo(frame, ActiveSegment.Header.FrameSeed);
+        header = header with { ZeroSlices = Sectors.ZeroSlices(frame, state.ActiveEnd) };
+        header.WriteTo(frame, ActiveSegment.Header.FrameSeed);
+        _active.Write(state.ActiveEnd, frame);
+        if (!_options.Faults.AckBeforeSync)
+        {
+            _active.Sync();
+        }
+
+        ActiveSegment.Learn(first, state.ActiveEnd);
+        _state = state with { Head = head, ActiveEnd = state.ActiveEnd + frame.Length };
+        if (_buffer.Length > BufferBytesKept)
+        {
+            _buffer = [];
+        }
+    }
+
+    private void Reserve(int length, int used)
+    {
+        if (_buffer.Length < length)
+        {
+            var larger = new byte[Math.Max(length, _buffer.Length * 2)];
+            _buffer.AsSpan(0, Math.Min(used, _buffer.Length)).CopyTo(larger);
+            _buffer = larger;
+        }
+    }
+
+    /// <summary>Seals the active segment and begins the next one, which is durable with its entry before anything is written into it.</summary>
+    private void BeginSegment()
+    {
+        var state = _state;
+        var header = ActiveSegment.Header with { First = state.Head.Lsn.Next, Previous = state.Head.ChainHash, Salt = _entropy.NextUInt64() };
+        var segment = JournalOpening.Create(_disk, _options, header);
+        var file = _disk.Open(segment.Path, DiskAccess.ReadWrite);
+        _active.Dispose();
+        _active = file;
+        _state = state with { Segments = state.Segments.Add(segment), ActiveEnd = SegmentHeader.Bytes };
+        SpawnPacking();
+    }
+
+    private void SpawnPacking()
+    {
+        if (_spawner is not null && FirstUnpacked() is not null)
+        {
+            _spawner.Spawn("journal: pack sealed segments", stop =>
+            {
+                PackSealed(stop);
+                return Task.CompletedTask;
+            });
+        }
+    }
+
+    private (RawSegment Raw, JournalHead End)? FirstUnpacked()
+    {
+        var segments = _state.Segments;
+        for (var i = 0; i < segments.Length - 1; i++)
+        {
+            if (segments[i] is RawSegment raw)
+            {
+                var next = segments[i + 1].Header;
+                return (raw, new(new Lsn(next.First.Value - 1), next.Previous));
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Replaces a raw segment by its packed form; the raw file goes only after the entry of the other is durable. False when told to stop.</summary>
+    private bool Pack(RawSegment raw, JournalHead end, CancellationToken stop)
+    {
+        var packing = new SegmentPacking(_disk, _options);
+        if (!packing.Write(raw, end, stop))
+        {
+            return false;
+        }
+
+        var path = JournalFiles.Packed(raw.First);
+        _disk.Rename(SegmentPacking.TemporaryPath(raw.First), path);
+        if (!_options.Faults.DeleteBeforeFolderSync)
+        {
+            _disk.SyncFolder(JournalFiles.Folder);
+        }
+
+        var packed = PackedSegment.Load(_disk, path);
+        lock (_writing)
+        {
+            _state = _state with { Segments = _state.Segments.Replace(raw, packed) };
+        }
+
+        raw.Dispose();
+        _disk.Delete(raw.Path);
+        _disk.SyncFolder(JournalFiles.Folder);
+        return true;
+    }
+
+    private void Notice(JournalNotice notice)
+    {
+        lock (_notices)
+        {
+            _notices.Add(notice);
+        }
+    }
+
+    private void Close(Exception cause)
+    {
+        if (!_options.Faults.GoOnAfterFailure || ReferenceEquals(cause, JournalRules.Disposed))
+        {
+            _closedBy ??= cause;
+        }
+    }
+
+    private T ClosingOnDamage<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (JournalDamagedException damage)
+        {
+            Close(damage);
+            throw;
+        }
+    }
+
+    private void ClosingUnlessFull(Action write) => ClosingUnlessFull(() =>
+    {
+        write();
+        return true;
+    });
+
+    /// <summary>A side file that the disk had no room for is not there, and no harm is done; after any other failure nothing is sure.</summary>
+    private T ClosingUnlessFull<T>(Func<T> write)
+    {
+        const int noSpace = 28;
+        const int overQuota = 122;
+        try
+        {
+            return write();
+        }
+        catch (DiskFailedException full) when (full is { Operation: "write", ErrorNumber: noSpace or overQuota })
+        {
+            throw;
+        }
+        catch (Exception failure) when (failure is IOException or JournalDamagedException)
+        {
+            Close(failure);
+            throw;
+        }
+    }
+}
