@@ -4,7 +4,7 @@ using CityGrid.Protocol.V1;
 
 namespace CityGrid.Hub.Reception;
 
-/// <summary>The hello (L2, L3, L6 to L9): is this the node its certificate names, in our subtree, and does it speak for the stream in office?</summary>
+/// <summary>The hello (L2, L3, L7, L8, L13): is this the node its certificate names, in our subtree, and does it speak for the stream in office?</summary>
 internal static class Greeting
 {
     public static LinkDecision Decide(ReceiverSettings settings, ChildRow? row, IPeerIdentity peer, ConnectRequest request, Epoch parentEpoch, ulong nonce)
