@@ -1,0 +1,300 @@
+using CityGrid.Hub.Reception;
+using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CsCheck;
+using NodaTime;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Link;
+
+/// <summary>Clauses L5, L6, L7 and L14; T1, T3, T8.</summary>
+public sealed class A_sender_paces_itself_and_believes_little
+{
+    private static readonly Instant Start = Instant.FromUtc(2026, 11, 24, 0, 0);
+    private static readonly Epoch Granted = new(1, 7);
+    private static readonly Incarnation Directory = new(5);
+
+    [Test]
+    public void It_dials_says_hello_takes_its_epoch_and_reads_both_lanes_escalations_first()
+    {
+        var story = new Sender();
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
+        story.Step(new SenderInput.Connected(Mark(10)));
+        var hello = story.Last.OfType<SenderEffect.Send>().Single().Request.Hello;
+        Assert.That((hello.Epoch, hello.HeadLsn, hello.Positions.Count), Is.EqualTo((0L, 10L, 2)));
+        story.Step(new SenderInput.Responded(Welcomed()));
+        Assert.That(story.Last.OfType<SenderEffect.TakeEpoch>().Single().Epoch, Is.EqualTo(Granted));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>(), Is.Empty, "The own cells do not carry the epoch yet.");
+        story.Step(new SenderInput.EpochStored(Granted));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => (r.Lane, r.From.Value, r.EvenIfEmpty)), Is.EqualTo(new[] { (Lane.Escalations, 0L, false), (Lane.Cells, 0L, true) }));
+    }
+
+    [Test]
+    public void At_most_eight_parts_are_under_way_and_escalations_overtake()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 20, 12)));
+        Assert.That(story.Sent, Has.Count.EqualTo(8));
+        story.Step(new SenderInput.CutReady(Raised(0, 1)));
+        Assert.That(story.Last.OfType<SenderEffect.Send>(), Is.Empty);
+        story.Answer(story.Sent[0], Lane.Cells, 0);
+        Assert.That(story.Sent[^1].FrameCase, Is.EqualTo(ConnectRequest.FrameOneofCase.Escalations), "It goes before the cells that wait.");
+    }
+
+    [Test]
+    public void One_cut_a_lane_and_the_next_from_where_the_parent_stands()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 10, 2)));
+        story.Step(new SenderInput.Nudged(Lane.Cells));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>(), Is.Empty);
+        story.Answer(story.Sent[0], Lane.Cells, 0);
+        Assert.That(story.Last.OfType<SenderEffect.StoreReceipt>(), Is.Empty, "The cursor moves with the last part.");
+        story.Answer(story.Sent[1], Lane.Cells, 10);
+        Assert.That(story.Last.OfType<SenderEffect.StoreReceipt>().Single().Mark, Is.EqualTo(Mark(10)));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single().From.Value, Is.EqualTo(10));
+    }
+
+    [Test]
+    public void A_cut_that_stopped_short_is_followed_by_the_next_at_once()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 10, 1) with { ReachesHead = false }));
+        story.Answer(story.Sent[0], Lane.Cells, 10);
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single().From.Value, Is.EqualTo(10));
+    }
+
+    [Test]
+    public void The_schedule_sends_an_empty_cut_and_a_nudge_does_not()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        story.Answer(story.Sent[0], Lane.Cells, 10);
+        story.Step(new SenderInput.Nudged(Lane.Cells));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single().EvenIfEmpty, Is.False);
+        story.Step(new SenderInput.CutReady(new Cut(Lane.Cells, Mark(10), Mark(10), true, [])));
+        story.Step(new SenderInput.PushDue(Lane.Cells));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single().EvenIfEmpty, Is.True);
+    }
+
+    [Test]
+    public void A_welcome_further_back_is_believed_and_filled_from_there()
+    {
+        // INV-22: the parent was restored from a copy.
+        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, Mark(8), Mark(9)));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed(cells: 4, escalations: 2)));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => r.From.Value), Is.EqualTo(new[] { 2L, 4L }));
+    }
+
+    [Test]
+    public void A_welcome_that_cannot_be_is_not_believed()
+    {
+        foreach (var welcome in new[]
+        {
+            Welcomed(cells: 11),
+            Welcomed(epoch: new Epoch(0, 0)),
+            Welcomed(twist: w => w.Protocol = 2),
+            Welcomed(twist: w => w.Node = string.Empty),
+            Welcomed(twist: w => w.Positions[0].Incarnation = Google.Protobuf.ByteString.CopyFrom(new byte[16])),
+            Welcomed(cells: 4, twist: w => w.Positions[1].ChainHash = Google.Protobuf.ByteString.Empty),
+        })
+        {
+            var story = new Sender();
+            story.Step(new SenderInput.Woken());
+            story.Step(new SenderInput.Connected(Mark(10)));
+            story.Step(new SenderInput.Responded(welcome));
+            Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1), welcome.ToString());
+            Assert.That(story.Last.OfType<SenderEffect.Report>().Count(), Is.EqualTo(1));
+        }
+    }
+
+    [TestCase(1, 6)]
+    [TestCase(1, 8)]
+    [TestCase(2, 7)]
+    public void Only_the_highest_epoch_ever_held_is_obeyed(long number, long nonce)
+    {
+        var story = new Sender(SenderState.Start(Settings, Directory, new Epoch(2, 6), 2, default, default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed(epoch: new Epoch(number, (ulong)nonce))));
+        Assert.That(story.Last.OfType<SenderEffect.TakeEpoch>(), Is.Empty);
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void An_answer_to_nothing_is_ignored()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        var before = story.State;
+        foreach (var response in new[]
+        {
+            Receipt(99, Lane.Cells, 10),
+            Receipt(1, Lane.Cells, 10),
+            new ConnectResponse { Number = 99, Refusal = new LinkRefusal { Code = LinkRefusalCode.Fenced } },
+            Welcomed(),
+            new ConnectResponse(),
+        })
+        {
+            story.Step(new SenderInput.Responded(response));
+            Assert.That(story.State with { Alarm = before.Alarm }, Is.EqualTo(before));
+        }
+    }
+
+    [Test]
+    public void A_receipt_that_was_not_due_ends_the_connection()
+    {
+        foreach (var twist in new Action<ConnectResponse>[]
+        {
+            r => r.Receipt.Position.Lsn = 9,
+            r => r.Receipt.Position.Lsn = 11,
+            r => r.Receipt.Position.ChainHash = Mark(9).HashBytes(),
+            r => r.Receipt.Position.Epoch = 2,
+            r => r.Receipt.Lane = Lane.Escalations,
+            r => r.Receipt.Position = null,
+        })
+        {
+            var story = Opened();
+            story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+            var response = Receipt(story.Sent[0].Number, Lane.Cells, 10);
+            twist(response);
+            story.Step(new SenderInput.Responded(response));
+            Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
+            Assert.That(story.Last.OfType<SenderEffect.StoreReceipt>(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public void What_the_parent_set_aside_is_shown_at_this_end_too()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        var response = Receipt(story.Sent[0].Number, Lane.Cells, 10);
+        response.Receipt.Records.Add(new RecordReceipt { Index = 0, Outcome = RecordOutcome.Parked, Code = "CELL_NEGATIVE" });
+        story.Step(new SenderInput.Responded(response));
+        Assert.That(story.Last.OfType<SenderEffect.ReportRecords>().Single().Records.Single().Code, Is.EqualTo("CELL_NEGATIVE"));
+    }
+
+    [Test]
+    public void The_pause_after_a_failure_is_drawn_from_a_range_that_doubles_up_to_a_minute() => Gen.Select(Gen.ULong, Gen.Int[1, 60]).Sample((draw, failures) =>
+    {
+        var most = Backoff.Most(Settings, failures);
+        var drawn = Backoff.Drawn(most, draw);
+        Assert.That(most, Is.EqualTo(Duration.FromSeconds(Math.Min(60, Math.Pow(2, failures - 1)))));
+        Assert.That(drawn, Is.GreaterThanOrEqualTo(Duration.Zero).And.LessThanOrEqualTo(most));
+    });
+
+    [Test]
+    public void It_does_not_dial_before_the_pause_is_over()
+    {
+        var story = new Sender();
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Disconnected("refused", 500));
+        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Single().At, Is.EqualTo(Start + Duration.FromMilliseconds(500)));
+        story.Step(new SenderInput.PushDue(Lane.Cells));
+        Assert.That(story.Last.OfType<SenderEffect.Dial>(), Is.Empty);
+        story.Now += Duration.FromMilliseconds(500);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
+    }
+
+    [TestCase(LinkRefusalCode.Busy, 20_000, 20)]
+    [TestCase(LinkRefusalCode.Busy, 999_999_999, 900)]
+    [TestCase(LinkRefusalCode.Fenced, 0, 300)]
+    [TestCase(LinkRefusalCode.NoSession, 0, 0)]
+    public void A_pause_that_the_parent_asks_for_is_kept(LinkRefusalCode code, long asked, int seconds)
+    {
+        var story = new Sender();
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = 1, Refusal = new LinkRefusal { Code = code, RetryAfterMs = asked } }));
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
+        story.Step(new SenderInput.Disconnected("hung up", 0));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromSeconds(seconds)));
+    }
+
+    [Test]
+    public void Silence_ends_the_connection_after_half_a_minute()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        story.Now += Duration.FromSeconds(29);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>(), Is.Empty);
+        story.Now += Duration.FromSeconds(1);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
+        story.Step(new SenderInput.Disconnected("hung up", 0));
+        Assert.That(story.State.Cells.Due, Is.True, "What was under way goes again.");
+    }
+
+    [Test]
+    public void A_gap_is_read_again_three_times_and_then_the_next_welcome_decides()
+    {
+        var story = Opened();
+        for (var i = 0; i < 4; i++)
+        {
+            story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+            var gap = new LinkRefusal { Code = LinkRefusalCode.Gap, Lane = Lane.Cells, Position = default(StreamMark).ToPosition(Lane.Cells, Directory, Granted) };
+            story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Sent[^1].Number, Refusal = gap }));
+            Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Count(), Is.EqualTo(i < 3 ? 1 : 0));
+            Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(i < 3 ? 0 : 1));
+        }
+    }
+
+    private static readonly SenderSettings Settings = new(NodeId.Parse("a"), DivisionCode.Parse("A"));
+
+    private static StreamMark Mark(long lsn) => lsn == 0 ? default : new StreamMark(new Lsn(lsn), new Hash256(1, (UInt128)(ulong)lsn));
+
+    private static Sender Opened()
+    {
+        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, default, default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Step(new SenderInput.Responded(Welcomed()));
+        story.Sent.Clear();
+        return story;
+    }
+
+    private static ConnectResponse Welcomed(long cells = 0, long escalations = 0, Epoch? epoch = null, Action<Welcome>? twist = null)
+    {
+        var granted = epoch ?? Granted;
+        var welcome = new Welcome { Node = "p", Protocol = 1, ChildEpoch = granted.Number, ChildEpochNonce = granted.Nonce, Grains = { 1, 2 } };
+        welcome.Positions.Add(Mark(escalations).ToPosition(Lane.Escalations, Directory, granted));
+        welcome.Positions.Add(Mark(cells).ToPosition(Lane.Cells, Directory, granted));
+        twist?.Invoke(welcome);
+        return new ConnectResponse { Number = 1, Welcome = welcome };
+    }
+
+    private static ConnectResponse Receipt(long number, Lane lane, long lsn) =>
+        new() { Number = number, Receipt = new Receipt { Lane = lane, Position = Mark(lsn).ToPosition(lane, Directory, Granted) } };
+
+    private static Cut Cells(long from, long to, int parts) => new(
+        Lane.Cells, Mark(from), Mark(to), true, [.. Enumerable.Range(1, parts).Select(i => new CutPart(i == parts ? Mark(to) : Mark(from), new CellsPart { Part = i, Parts = parts }, null))]);
+
+    private static Cut Raised(long from, long to) => new(Lane.Escalations, Mark(from), Mark(to), true, [new CutPart(Mark(to), null, new EscalationsPart { From = from, To = to })]);
+
+    /// <summary>A sender, stepped by hand.</summary>
+    private sealed class Sender(SenderState? start = null)
+    {
+        public SenderState State { get; private set; } = start ?? SenderState.Start(Settings, Directory, Epoch.NotGranted, 0, default, default);
+
+        public Instant Now { get; set; } = Start;
+
+        public IReadOnlyList<SenderEffect> Last { get; private set; } = [];
+
+        public List<ConnectRequest> Sent { get; } = [];
+
+        public void Step(SenderInput input)
+        {
+            (State, Last) = LinkSender.Step(State, input, Now);
+            Sent.AddRange(Last.OfType<SenderEffect.Send>().Select(s => s.Request));
+        }
+
+        public void Answer(ConnectRequest request, Lane lane, long lsn) => Step(new SenderInput.Responded(Receipt(request.Number, lane, lsn)));
+    }
+}

@@ -1,0 +1,134 @@
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Reception;
+
+/// <summary>Clauses L4 to L6, L8 and L10; INV-7, INV-8, INV-16.</summary>
+public sealed class A_cut_comes_in_parts
+{
+    private Parent _parent = null!;
+    private Child _child = null!;
+
+    [SetUp]
+    public void Join()
+    {
+        _parent = new Parent("hubei", "42", Registers.Tempting);
+        _child = new Child("wuhan", "4201");
+        _child.Join(_parent);
+    }
+
+    [Test]
+    public void The_cursor_moves_with_the_last_one()
+    {
+        var first = Take(_child.Cut(0, 9, [_child.Cell(3, 1, day: 1)], 1, 3)).Receipt;
+        var second = Take(_child.Cut(0, 9, [_child.Cell(4, 1, day: 2)], 2, 3)).Receipt;
+        var third = Take(_child.Cut(0, 9, [_child.Cell(5, 1, day: 3)], 3, 3)).Receipt;
+        Assert.That(new[] { first, second, third }.Select(r => (r.Position.Lsn, r.Accepted)), Is.EqualTo(new[] { (0L, 1), (0L, 1), (9L, 1) }));
+        Assert.That(third.Position.ChainHash, Is.EqualTo(_child.MarkAt(9).HashBytes()));
+        Assert.That(_parent.Cells.Count, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void One_out_of_turn_is_a_gap_and_has_no_effect()
+    {
+        Take(_child.Cut(0, 9, [_child.Cell(3, 1, day: 1)], 1, 3));
+        var head = _parent.Head;
+        var refusal = Take(_child.Cut(0, 9, [_child.Cell(5, 1, day: 3)], 3, 3)).Refusal;
+        Assert.That((refusal.Code, refusal.Position.Lsn, _parent.Head), Is.EqualTo((LinkRefusalCode.Gap, 0L, head)));
+        Assert.That(Take(_child.Cut(0, 9, [_child.Cell(4, 1, day: 2)], 2, 3)).Receipt, Is.Not.Null, "A gap does not end the conversation.");
+    }
+
+    [Test]
+    public void One_that_starts_past_the_cursor_is_a_gap()
+    {
+        var refusal = Take(_child.Cut(4, 9, [_child.Cell(5, 1)])).Refusal;
+        Assert.That((refusal.Code, refusal.Position.Lsn, _parent.Cells.Count), Is.EqualTo((LinkRefusalCode.Gap, 0L, 0L)));
+    }
+
+    [Test]
+    public void One_that_comes_again_changes_nothing()
+    {
+        var part = _child.Cut(0, 9, [_child.Cell(3, 1)], 1, 2);
+        Take(part);
+        var head = _parent.Head;
+        Assert.That(Take(part).Receipt.Unchanged, Is.EqualTo(1));
+        Take(_child.Cut(0, 9, [], 2, 2));
+        Assert.That(Take(part).Receipt.Position.Lsn, Is.EqualTo(9), "What was applied has a receipt with the cursor.");
+        Assert.That(_parent.Head, Is.EqualTo(new Lsn(head.Value + 1)));
+    }
+
+    [Test]
+    public void A_newer_cut_from_the_same_cursor_takes_the_place_of_one_that_was_not_finished()
+    {
+        Take(_child.Cut(0, 8, [_child.Cell(3, 1)], 1, 2));
+        var receipt = Take(_child.Cut(0, 9, [_child.Cell(9, 2)])).Receipt;
+        Assert.That((receipt.Position.Lsn, receipt.Accepted), Is.EqualTo((9L, 1)));
+        Assert.That(Take(_child.Cut(0, 8, [], 2, 2)).Receipt.Position.Lsn, Is.EqualTo(9), "The rest of the old one comes late.");
+    }
+
+    [Test]
+    public void An_empty_one_moves_the_cursor_and_says_that_the_child_lives()
+    {
+        _parent.Now += NodaTime.Duration.FromHours(1);
+        var receipt = Take(_child.Cut(0, 9, [], 1, 1, p => CellsPartCodec.Write(p, [], [_child.Statement(9)], []))).Receipt;
+        Assert.That((receipt.Position.Lsn, receipt.Accepted), Is.EqualTo((9L, 0)));
+        Assert.That(_parent.Reception.Child(_child.Node)!.LastHeard, Is.EqualTo(_parent.Now));
+        Assert.That(_parent.Reception.Watermarks.Single().Lsn, Is.EqualTo(new Lsn(9)));
+    }
+
+    [Test]
+    public void Another_chain_at_its_start_is_a_fork()
+    {
+        Take(_child.Cut(0, 5, [_child.Cell(3, 1)]));
+        _child.History = "another";
+        var refusal = Take(_child.Cut(5, 9, [_child.Cell(7, 1)])).Refusal;
+        Assert.That(refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
+        Assert.That(_parent.Reception.Child(_child.Node)!.Quarantine, Is.Not.Null);
+        Assert.That(_parent.Cells.Count, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Two_contents_at_one_revision_of_its_own_cell_are_a_fork()
+    {
+        Take(_child.Cut(0, 5, [_child.Cell(3, 1)]));
+        Assert.That(Take(_child.Cut(5, 9, [_child.Cell(3, 2)])).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
+    }
+
+    [TestCase(-1, 5, 1, 1)]
+    [TestCase(5, 4, 1, 1)]
+    [TestCase(0, 5, 0, 1)]
+    [TestCase(0, 5, 2, 1)]
+    [TestCase(0, 5, 1, 0)]
+    [TestCase(0, 5, 1, int.MaxValue)]
+    public void One_without_shape_is_malformed(long from, long to, int part, int parts)
+    {
+        var head = _parent.Head;
+        var request = _child.Cut(0, 5, [_child.Cell(3, 1)], 1, 1, p => (p.CutFrom, p.CutTo, p.Part, p.Parts) = (from, to, part, parts));
+        Assert.That((Take(request).Refusal?.Code, _parent.Head), Is.EqualTo((LinkRefusalCode.Malformed, head)));
+    }
+
+    [Test]
+    public void One_without_a_hash_or_with_too_much_in_it_is_malformed()
+    {
+        foreach (var twist in new Action<CellsPart>[]
+        {
+            p => p.CutChainHash = Google.Protobuf.ByteString.Empty,
+            p => p.CutChainHash = Google.Protobuf.ByteString.CopyFrom(new byte[31]),
+            p => p.Symbols.AddRange(Enumerable.Repeat("x", ReceiverSettings.SymbolsMax + 1)),
+            p => p.Cells.AddRange(Enumerable.Repeat(new Cell(), ReceiverSettings.CellsMax + 1)),
+            p => { p.Parts = 2; p.Watermarks.Add(new Watermark()); },
+        })
+        {
+            var parent = new Parent("hubei", "42", Registers.Tempting);
+            var child = new Child("wuhan", "4201");
+            child.Join(parent);
+            var head = parent.Head;
+            Assert.That((parent.Take(child.Peer, child.Cut(0, 5, [], 1, 1, twist)).Refusal?.Code, parent.Head), Is.EqualTo((LinkRefusalCode.Malformed, head)));
+        }
+    }
+
+    private ConnectResponse Take(ConnectRequest request) => _parent.Take(_child.Peer, request);
+}

@@ -1,0 +1,229 @@
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using NodaTime;
+
+namespace CityGrid.Tests.Reception;
+
+/// <summary>A peer as a certificate would name it.</summary>
+internal sealed record Peer(NodeId Node, IReadOnlyList<DivisionCode> Divisions) : IPeerIdentity;
+
+/// <summary>
+/// The receiving half of a node with its real folds: frames go in, decisions become events, events go through the journal's form into the folds. No
+/// sequencer and no disk.
+/// </summary>
+internal sealed class Parent
+{
+    public static readonly Instant Noon = Instant.FromUtc(2026, 11, 24, 4, 0);
+
+    private readonly Dictionary<NodeId, LinkSession?> _sessions = [];
+    private long _lsn;
+    private ulong _nonce = 100;
+
+    public Parent(string node, string division, DivisionRegister register, EpochPolicy policy = EpochPolicy.AutoGrant)
+    {
+        Settings = new ReceiverSettings(NodeId.Parse(node), DivisionCode.Parse(division), register) { Policy = policy };
+        Cells = new CellFold();
+        Reception = new ReceptionFold(Cells);
+        Escalations = new EscalationFold(Settings.Node);
+    }
+
+    public ReceiverSettings Settings { get; }
+
+    public CellFold Cells { get; }
+
+    public ReceptionFold Reception { get; }
+
+    public EscalationFold Escalations { get; }
+
+    /// <summary>Events so far: what nothing was applied of leaves it as it is.</summary>
+    public Lsn Head => new(_lsn);
+
+    public Instant Now { get; set; } = Noon;
+
+    /// <summary>Takes a frame on the child's connection.</summary>
+    public ConnectResponse Take(IPeerIdentity peer, ConnectRequest request)
+    {
+        var judge = new RecordJudge(Settings, Reception, Cells, Escalations, Now);
+        var decision = LinkReceiver.Decide(Settings, Reception.Child(peer.Node), _sessions.GetValueOrDefault(peer.Node), peer, request, Epoch.NotGranted, _nonce++, judge);
+        if (decision.Change is { } change)
+        {
+            Apply(ReceptionEvents.ToEvent(change, Settings.Node));
+        }
+
+        _sessions[peer.Node] = decision.Session;
+        return decision.Response;
+    }
+
+    public void Apply(EventDraft draft)
+    {
+        var lsn = new Lsn(++_lsn);
+        var journalEvent = new JournalEvent(lsn, lsn, lsn, Now, "test", draft.Kind, draft.Schema, draft.Payload);
+        Reception.Apply(journalEvent);
+        Escalations.Apply(journalEvent);
+    }
+
+    /// <summary>The child's connection ends.</summary>
+    public void HangUp(NodeId child) => _sessions.Remove(child);
+
+    /// <summary>The mark of this node's own journal, for what it sends further up.</summary>
+    public static StreamMark MarkAt(Lsn lsn) => lsn == Lsn.Zero ? StreamMark.Start : new StreamMark(lsn, Hash256.Of(System.Text.Encoding.ASCII.GetBytes($"parent {lsn}")));
+}
+
+/// <summary>A child made by hand: a journal that is only numbers and hashes, and frames written as a test wants them.</summary>
+internal sealed class Child
+{
+    private int _number;
+
+    public Child(string node, string division, params string[] covered)
+    {
+        Node = NodeId.Parse(node);
+        Division = DivisionCode.Parse(division);
+        Peer = new Peer(Node, covered.Length == 0 ? [Division] : [.. covered.Select(DivisionCode.Parse)]);
+    }
+
+    public NodeId Node { get; }
+
+    public DivisionCode Division { get; }
+
+    public IPeerIdentity Peer { get; init; }
+
+    public Incarnation Incarnation { get; set; } = new(1);
+
+    public Epoch Epoch { get; set; }
+
+    public long LastEpoch { get; set; }
+
+    /// <summary>Tells one history from another.</summary>
+    public string History { get; set; } = "first";
+
+    public long Head { get; set; } = 10;
+
+    public StreamMark MarkAt(long lsn) => lsn == 0 ? StreamMark.Start : new StreamMark(new Lsn(lsn), Hash256.Of(System.Text.Encoding.ASCII.GetBytes($"{Node} {History} {lsn}")));
+
+    public ConnectRequest Hello(Action<Hello>? twist = null)
+    {
+        var head = MarkAt(Head);
+        var hello = new Hello
+        {
+            Node = Node.ToString(),
+            Division = Division.ToString(),
+            Incarnation = Google.Protobuf.ByteString.CopyFrom(Incarnation.ToBytes()),
+            Epoch = Epoch.Number,
+            EpochNonce = Epoch.Nonce,
+            LastEpoch = Math.Max(LastEpoch, Epoch.Number),
+            HeadLsn = Head,
+            HeadChainHash = head.HashBytes(),
+            ProtocolMin = 1,
+            ProtocolMax = 1,
+        };
+        twist?.Invoke(hello);
+        return new ConnectRequest { Number = ++_number, Hello = hello };
+    }
+
+    /// <summary>Says hello on a new connection and takes the epoch that it is granted.</summary>
+    public Welcome Join(Parent parent)
+    {
+        parent.HangUp(Node);
+        var response = parent.Take(Peer, Hello());
+        var welcome = response.Welcome ?? throw new InvalidOperationException($"No welcome: {response.Refusal}");
+        Epoch = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
+        return welcome;
+    }
+
+    public ConnectRequest Cut(long from, long to, IEnumerable<CellRow> cells, int part = 1, int parts = 1, Action<CellsPart>? twist = null)
+    {
+        var message = new CellsPart
+        {
+            CutFrom = from,
+            CutFromChainHash = MarkAt(from).HashBytes(),
+            CutTo = to,
+            CutChainHash = MarkAt(to).HashBytes(),
+            Part = part,
+            Parts = parts,
+        };
+        CellsPartCodec.Write(message, cells, [], []);
+        twist?.Invoke(message);
+        return new ConnectRequest { Number = ++_number, Cells = message };
+    }
+
+    public ConnectRequest Raise(long from, long to, params EscalationEnvelope[] envelopes) => new()
+    {
+        Number = ++_number,
+        Escalations = new EscalationsPart { From = from, FromChainHash = MarkAt(from).HashBytes(), To = to, ChainHash = MarkAt(to).HashBytes(), Escalations = { envelopes } },
+    };
+
+    /// <summary>A cell of this child's own division, or of another place.</summary>
+    public CellRow Cell(long lsn, long reported, string? division = null, string? origin = null, int day = 20_000, Grain? grain = null) => new(
+        new CellKey(
+            origin is null ? Node : NodeId.Parse(origin),
+            grain ?? Grain.Detail,
+            new TypeKey(CatalogueVersion.Parse("gb47678-2026"), TypeKind.Matter, Protocol.Names.TypeCode.Parse("01001")),
+            division is null ? Division : DivisionCode.Parse(division),
+            new StatDay(day),
+            SourceCode.Parse("all")),
+        new Revision(Epoch.Number, lsn),
+        Value(reported));
+
+    public static byte[] Value(long reported)
+    {
+        var draft = new CellDraft();
+        draft.Add(Counter.Reported.Id, reported);
+        return draft.ToBytes();
+    }
+
+    public OriginWatermark Statement(long lsn) => new(
+        Node, Incarnation, Epoch, new Lsn(lsn), Parent.Noon - Duration.FromMinutes(1), StatDay.Of(new LocalDate(2026, 11, 23)), Division, Hash256.Zero, "Asia/Shanghai");
+
+    public EscalationEnvelope Escalation(long lsn, byte id, int version = 1, Action<Escalation>? twist = null)
+    {
+        var bytes = new byte[16];
+        bytes[15] = id;
+        var content = new Escalation
+        {
+            Id = Google.Protobuf.ByteString.CopyFrom(bytes),
+            Version = version,
+            Origin = Node.ToString(),
+            Division = Division.ToString(),
+            Grade = EmergencyGrade.Serious,
+        };
+        twist?.Invoke(content);
+        return new EscalationEnvelope { Lsn = lsn, Escalation = Google.Protobuf.MessageExtensions.ToByteString(content) };
+    }
+}
+
+/// <summary>Registers whose codes tempt a reader to go by prefix.</summary>
+internal static class Registers
+{
+    /// <summary>
+    /// 42 Hubei with 4201 Wuhan and 420111 in it; 4290 groups counties that hang directly under the province, 429004 is one; 43 is a sibling; 420-X has Hubei's
+    /// digits and hangs under 43; 11 is a municipality whose districts hang under it although a group 1101 exists.
+    /// </summary>
+    public static DivisionRegister Tempting { get; } = DivisionRegister.Of(
+    [
+        Row("CN", null, DivisionKind.Nation),
+        Row("42", "CN", DivisionKind.Province),
+        Row("4201", "42", DivisionKind.City),
+        Row("420111", "4201", DivisionKind.County),
+        Row("420111-NONE", "4201", DivisionKind.Unknown),
+        Row("4290", "42", DivisionKind.Placeholder),
+        Row("429004", "42", DivisionKind.DirectCounty),
+        Row("43", "CN", DivisionKind.Province),
+        Row("4301", "43", DivisionKind.City),
+        Row("420-X", "43", DivisionKind.City),
+        Row("42011", "43", DivisionKind.County),
+        Row("430111", "4201", DivisionKind.County),
+        Row("11", "CN", DivisionKind.Municipality),
+        Row("1101", "11", DivisionKind.Placeholder),
+        Row("110101", "11", DivisionKind.County),
+    ]);
+
+    private static Division Row(string code, string? parent, DivisionKind kind) =>
+        new(DivisionCode.Parse(code), parent is null ? null : DivisionCode.Parse(parent), code, code, kind, null, null);
+}
