@@ -112,7 +112,7 @@ public abstract class Every_view_store
                     Assert.That(Enumerable.Range(1, 60).Select(id => Text(Store.Get(shelf, (UInt128)id))), Is.EqualTo(Enumerable.Range(1, 60).Select(id => Text(model.GetValueOrDefault((shelf, (UInt128)id))))));
                 }
             },
-            iter: 15,
+            iter: 8,
             threads: 1);
 
     [Test]
@@ -191,7 +191,7 @@ public abstract class Every_view_store
             CancellationToken.None,
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default)).ToList();
-        for (var lsn = 2; lsn < 100; lsn++)
+        for (var lsn = 2; lsn < 50; lsn++)
         {
             Store.Apply("a", [.. Enumerable.Range(1, 50).Select(id => Document((UInt128)(id * 10), lsn, "y"))], new Lsn(lsn));
         }
