@@ -11,25 +11,25 @@ public static class SecretFiles
     /// <summary>What is wrong with the tokens and the keys of a configuration.</summary>
     public static IReadOnlyList<ConfigurationFault> Faults(NodeConfiguration configuration)
     {
-        var faults = new List<ConfigurationFault>();
-        AddFaultOf("link.key", configuration.Link.KeyFile, faults);
-        if (configuration.Operator.KeyFile is { } key)
-        {
-            AddFaultOf("operator.key", key, faults);
-        }
-
-        AddFaultOf("tokens", configuration.TokensFile, faults);
-        faults.AddRange(TokenFile.Read(configuration.TokensFile).Faults);
-        return faults;
+        List<ConfigurationFault?> modes =
+        [
+            FaultOf("link.key", configuration.Link.KeyFile),
+            configuration.Operator.KeyFile is { } key ? FaultOf("operator.key", key) : null,
+            FaultOf("tokens", configuration.TokensFile),
+        ];
+        return [.. modes.OfType<ConfigurationFault>(), .. TokenFile.Read(configuration.TokensFile).Faults];
     }
 
-    private static void AddFaultOf(string key, string path, List<ConfigurationFault> faults)
+    /// <summary>What is wrong with one file, or null.</summary>
+    public static ConfigurationFault? FaultOf(string key, string path)
     {
         // Windows has no such bits; there the folder's access list is the administrator's to set.
-        if (!OperatingSystem.IsWindows() && File.Exists(path) && (File.GetUnixFileMode(path) & Others) != UnixFileMode.None)
+        if (OperatingSystem.IsWindows() || !File.Exists(path) || (File.GetUnixFileMode(path) & Others) == UnixFileMode.None)
         {
-            var mode = Convert.ToString((int)File.GetUnixFileMode(path), 8).PadLeft(4, '0');
-            faults.Add(new ConfigurationFault(key, $"\"{path}\" with mode {mode}", $"a secret is its owner's only: chmod 600 {path}"));
+            return null;
         }
+
+        var mode = Convert.ToString((int)File.GetUnixFileMode(path), 8).PadLeft(4, '0');
+        return new ConfigurationFault(key, $"\"{path}\" with mode {mode}", $"a secret is its owner's only: chmod 600 {path}");
     }
 }

@@ -4,16 +4,16 @@ using CityGrid.Node.Configuration;
 
 namespace CityGrid.Node.Hosting;
 
-/// <summary>What a bearer of a token may do. An operator may read what a viewer may; an administrator may do everything.</summary>
+/// <summary>What a bearer of a token may do; a token has one or more.</summary>
 public enum Role
 {
     /// <summary>Views, lists and cases without personal data.</summary>
     Viewer,
 
-    /// <summary>Takes in cases and works them.</summary>
+    /// <summary>Takes in cases, works them, and sees what reporters said; and what a viewer sees.</summary>
     Operator,
 
-    /// <summary>What concerns the node and not a case: sending now, erasing a person, digests.</summary>
+    /// <summary>What concerns the node: digests, sending now, erasing a person; and what a viewer sees. No cases are worked with it alone.</summary>
     Admin,
 }
 

@@ -1,0 +1,26 @@
+namespace CityGrid.Node.Hosting;
+
+/// <summary>What the surroundings of a node say of themselves: event ids 100 to 199.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Information, "Node {Node} serves: link {Link}, operator {Operator}, gRPC {Grpc}.")]
+    public static partial void Serving(ILogger log, string node, string link, string @operator, string grpc);
+
+    [LoggerMessage(101, LogLevel.Information, "Node {Node} ends as asked.")]
+    public static partial void Ending(ILogger log, string node);
+
+    [LoggerMessage(102, LogLevel.Critical, "The node must end: {What}")]
+    public static partial void Fatal(ILogger log, string what, Exception exception);
+
+    [LoggerMessage(110, LogLevel.Information, "The file of tokens has changed: {Count} are in force.")]
+    public static partial void TokensRead(ILogger log, int count);
+
+    [LoggerMessage(111, LogLevel.Warning, "The file of tokens has changed and cannot be used ({Fault}); those in force stay.")]
+    public static partial void TokensUnusable(ILogger log, string fault);
+
+    [LoggerMessage(120, LogLevel.Error, "{Method} {Route} failed; the caller was told the id {ErrorId}.")]
+    public static partial void CallFailed(ILogger log, string method, string route, string errorId, Exception exception);
+
+    [LoggerMessage(121, LogLevel.Warning, "The {Listener} port has {Count} connections, the most allowed; a new one was closed.")]
+    public static partial void TooManyConnections(ILogger log, string listener, int count);
+}

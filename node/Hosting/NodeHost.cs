@@ -1,0 +1,108 @@
+using CityGrid.Node.Configuration;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Serilog;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>
+/// The web host of a node: its ports and their limits, who may come in, how errors look, and what the node tells of itself. The services that do
+/// the work are added by whoever builds the node.
+/// </summary>
+public static class NodeHost
+{
+    /// <summary>
+    /// A builder that reads the configuration given and nothing else: no environment, no appsettings. <paramref name="linkTls"/> sets the mutual
+    /// TLS of the link port, and may be null where the node has none.
+    /// </summary>
+    public static WebApplicationBuilder CreateBuilder(
+        NodeConfiguration configuration, TimeProvider clock, Action<HttpsConnectionAdapterOptions>? linkTls, Action<ILoggingBuilder>? logging = null)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory, ApplicationName = "citygrid-node" });
+        if (logging is null)
+        {
+            builder.Logging.AddSerilog(NodeLog.Create(configuration.Log, configuration.Node.ToString()), dispose: true);
+            builder.Logging.SetMinimumLevel(configuration.Log.Level);
+        }
+        else
+        {
+            logging(builder.Logging);
+        }
+
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, _) => { });
+        builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
+            .Configure<ILoggerFactory>((kestrel, logs) => Listeners.Configure(kestrel, configuration, linkTls, logs.CreateLogger("CityGrid.Node.Hosting")));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = configuration.Limits.Shutdown.ToTimeSpan());
+        builder.Services.AddSingleton(configuration);
+        builder.Services.AddSingleton(clock);
+        AddDoors(builder.Services, configuration);
+        AddGrpc(builder.Services, configuration);
+        return builder;
+    }
+
+    /// <summary>Puts everything in order that a call passes before it reaches the work, and maps what the node tells of itself.</summary>
+    public static void Map(WebApplication app, NodeReports reports)
+    {
+        app.UseMiddleware<ErrorShape>();
+        app.UseRouting();
+        app.Use(KeepToTheDoor);
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseMiddleware<StrictJson>();
+        var metrics = new MetricsText();
+        var meter = new NodeMeter(reports);
+        app.Lifetime.ApplicationStopped.Register(() =>
+        {
+            meter.Dispose();
+            metrics.Dispose();
+        });
+        OpsEndpoints.Map(app, reports, metrics, meter);
+    }
+
+    /// <summary>Where the node listens; call it once the host has started.</summary>
+    public static NodeAddresses Addresses(WebApplication app) =>
+        NodeAddresses.Of([.. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses]);
+
+    private static void AddDoors(IServiceCollection services, NodeConfiguration configuration)
+    {
+        services.AddSingleton(provider => new TokenBook(
+            configuration.TokensFile, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenBook>>()));
+        services.AddRouting();
+        services.AddAuthentication(BearerTokenHandler.SchemeName).AddScheme<AuthenticationSchemeOptions, BearerTokenHandler>(BearerTokenHandler.SchemeName, null);
+        services.AddAuthorization(Access.AddPolicies);
+    }
+
+    private static void AddGrpc(IServiceCollection services, NodeConfiguration configuration)
+    {
+        services.AddGrpc(grpc =>
+        {
+            grpc.EnableDetailedErrors = false;
+            grpc.IgnoreUnknownServices = true; // Unknown ones are then no endpoints: the answer is 404, which clients read as UNIMPLEMENTED.
+            grpc.MaxReceiveMessageSize = configuration.Limits.RequestBytes;
+            grpc.MaxSendMessageSize = configuration.Limits.LinkMessageBytes;
+            grpc.Interceptors.Add<RefusalInterceptor>();
+        }).AddJsonTranscoding(json =>
+        {
+            json.JsonSettings.WriteInt64sAsStrings = false;
+            json.JsonSettings.IgnoreDefaultValues = false;
+        });
+    }
+
+    /// <summary>An endpoint of the link is not there for those who came in by the operator's door, and the other way round.</summary>
+    private static Task KeepToTheDoor(HttpContext context, RequestDelegate next)
+    {
+        var door = context.Features.Get<OnDoor>()?.Door;
+        var linkOnly = context.GetEndpoint()?.Metadata.GetMetadata<OnDoor>()?.Door == Door.Link;
+        if (door is not null && linkOnly != (door == Door.Link))
+        {
+            context.SetEndpoint(null);
+            context.Refuse(StatusCodes.Status404NotFound, new Protocol.Names.Refusal("NO_SUCH_CALL", "There is no such call on this port."));
+            return Task.CompletedTask;
+        }
+
+        return next(context);
+    }
+}

@@ -1,0 +1,52 @@
+using CityGrid.Node.Configuration;
+using Serilog;
+using Serilog.Events;
+using Serilog.Formatting.Compact;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>
+/// Where the log goes: text to standard error (standard output is for the line that says where the node listens), and compact JSON to files that
+/// are bounded in size and number. Ids, counts, codes and durations only: a case's content never.
+/// </summary>
+public static class NodeLog
+{
+    private const string Line = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffzzz} {Level:u3} {EventId} {SourceContext}: {Message:lj}{NewLine}{Exception}";
+
+    public static Serilog.Core.Logger Create(LogConfiguration configuration, string node)
+    {
+        var logger = new LoggerConfiguration()
+            .MinimumLevel.Is(configuration.Level == LogLevel.None ? LevelAlias.Off : Level(configuration.Level))
+            .MinimumLevel.Override("Microsoft", Max(LogEventLevel.Warning, Level(configuration.Level)))
+            .MinimumLevel.Override("Grpc", Max(LogEventLevel.Warning, Level(configuration.Level)))
+            .MinimumLevel.Override("Quartz", Max(LogEventLevel.Warning, Level(configuration.Level)))
+            // The exception of a failed call is logged by RefusalInterceptor with the id that the caller was told; once is enough.
+            .MinimumLevel.Override("Grpc.AspNetCore.Server.ServerCallHandler", LogEventLevel.Fatal)
+            .Enrich.WithProperty("node", node)
+            .WriteTo.Console(outputTemplate: Line, formatProvider: System.Globalization.CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose);
+        if (configuration.Folder is { } folder)
+        {
+            logger.WriteTo.File(
+                new CompactJsonFormatter(),
+                Path.Combine(folder, $"{node}-.log"),
+                rollingInterval: RollingInterval.Day,
+                fileSizeLimitBytes: configuration.FileBytes,
+                rollOnFileSizeLimit: true,
+                retainedFileCountLimit: configuration.Files);
+        }
+
+        return logger.CreateLogger();
+    }
+
+    private static LogEventLevel Max(LogEventLevel one, LogEventLevel other) => one > other ? one : other;
+
+    private static LogEventLevel Level(LogLevel level) => level switch
+    {
+        LogLevel.Trace => LogEventLevel.Verbose,
+        LogLevel.Debug => LogEventLevel.Debug,
+        LogLevel.Information => LogEventLevel.Information,
+        LogLevel.Warning => LogEventLevel.Warning,
+        LogLevel.Error => LogEventLevel.Error,
+        _ => LogEventLevel.Fatal,
+    };
+}

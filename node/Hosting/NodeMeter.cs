@@ -1,0 +1,42 @@
+using System.Diagnostics.Metrics;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>The node's own figures as gauges, read from one <see cref="NodeFigures"/> a scrape. No tag is ever a case or a person.</summary>
+internal sealed class NodeMeter : IDisposable
+{
+    public const string MeterName = "CityGrid.Node";
+
+    private readonly Meter _meter;
+    private readonly NodeReports _reports;
+    private NodeFigures _figures = new();
+
+    public NodeMeter(NodeReports reports)
+    {
+        _reports = reports;
+        _meter = new Meter(MeterName);
+        Gauge("citygrid.journal.lsn", "Position of the last durable event.", f => f.Lsn);
+        Gauge("citygrid.view.lsn", "Position up to which the case lists stand.", f => f.ViewLsn);
+        Gauge("citygrid.cells", "Cells held.", f => f.Cells);
+        Gauge("citygrid.cells.size", "Memory that the cells take.", f => f.CellBytes, "By");
+        Gauge("citygrid.cases.open", "Cases of this place that have not ended.", f => f.OpenCases);
+        Gauge("citygrid.escalations.open", "Escalations known here that are open.", f => f.OpenEscalations);
+        Gauge("citygrid.commands.waiting", "Commands that wait for the writer.", f => f.WaitingCommands);
+        Gauge("citygrid.outbox.pending", "Cells and escalations that the parent has not confirmed.", f => f.Pending);
+        Gauge("citygrid.outbox.oldest", "How long the oldest of them waits.", f => f.OldestPendingSeconds, "s");
+        Gauge("citygrid.parked", "Records that children sent and that are kept aside.", f => f.Parked);
+        Gauge("citygrid.children", "Children known.", f => f.Children);
+        Gauge("citygrid.children.connected", "Children connected now.", f => f.ChildrenConnected);
+        Gauge("citygrid.parent.connected", "1 while the link to the parent stands.", f => f.ParentConnected ? 1 : 0);
+        Gauge("citygrid.disk.free", "Bytes free where the data directory is.", f => f.DiskFreeBytes, "By");
+        _meter.CreateObservableGauge("citygrid.health", () => reports.Health().Status == Health.Serving ? 1 : 0, null, "1 while the node serves.");
+    }
+
+    /// <summary>Takes the figures that the gauges show next.</summary>
+    public void Sample() => _figures = _reports.Figures();
+
+    public void Dispose() => _meter.Dispose();
+
+    private void Gauge(string name, string help, Func<NodeFigures, long> read, string? unit = null) =>
+        _meter.CreateObservableGauge(name, () => read(_figures), unit, help);
+}

@@ -1,0 +1,22 @@
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Grpc.Core;
+using Microsoft.AspNetCore.Authorization;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>The view calls of citygrid/v1/views.proto, over gRPC and as JSON.</summary>
+[Authorize(Policy = Access.View)]
+public sealed class NodeViewsService(NodeCore core, NodeStatus status) : ViewsService.ViewsServiceBase
+{
+    public override Task<QueryResponse> Query(QueryRequest request, ServerCallContext context) =>
+        core.Views.Answer(request, out var refusal) is { } response ? Task.FromResult(response) : throw Refused(refusal!);
+
+    public override Task<ListEscalationsResponse> ListEscalations(ListEscalationsRequest request, ServerCallContext context) =>
+        Task.FromResult(status.Escalations(request));
+
+    public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Task.FromResult(status.Status());
+
+    private static RefusedException Refused(Refusal refusal) =>
+        new(refusal.Code is "DETAIL_NOT_HELD" or "NOT_THERE_YET" ? StatusCode.FailedPrecondition : StatusCode.InvalidArgument, refusal);
+}

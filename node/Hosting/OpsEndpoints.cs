@@ -1,0 +1,80 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Node.Hosting;
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(HealthReport))]
+[JsonSerializable(typeof(DigestReport))]
+[JsonSerializable(typeof(OutboxReport))]
+internal sealed partial class OpsJson : JsonSerializerContext;
+
+/// <summary>What anyone may ask a node to see that it works, and an administrator to see that it is right.</summary>
+internal static class OpsEndpoints
+{
+    public static void Map(IEndpointRouteBuilder routes, NodeReports reports, MetricsText metrics, NodeMeter meter)
+    {
+        routes.MapGet("/healthz", context =>
+        {
+            var health = reports.Health();
+            context.Response.StatusCode = health.Status == Health.Serving ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+            return WriteAsync(context, health, OpsJson.Default.HealthReport);
+        }).AllowAnonymous();
+
+        routes.MapGet("/ops/digest", context =>
+        {
+            var report = reports.Digest();
+            return AsOf(context, report.Lsn) ? WriteAsync(context, report, OpsJson.Default.DigestReport) : Task.CompletedTask;
+        }).RequireAuthorization(Access.Keep);
+
+        routes.MapGet("/ops/outbox", context => WriteAsync(context, reports.Outbox(), OpsJson.Default.OutboxReport)).RequireAuthorization(Access.Keep);
+
+        routes.MapGet("/metrics", async context =>
+        {
+            meter.Sample();
+            context.Response.ContentType = MetricsText.ContentType;
+            await context.Response.WriteAsync(metrics.Render(), context.RequestAborted);
+        }).RequireAuthorization(Access.View);
+    }
+
+    /// <summary>True where the caller asks for nothing later than <paramref name="lsn"/>; otherwise the call is refused.</summary>
+    private static bool AsOf(HttpContext context, long lsn)
+    {
+        if (!context.Request.Query.TryGetValue("asOf", out var asked))
+        {
+            return true;
+        }
+
+        if (!long.TryParse(asked, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var least))
+        {
+            context.Refuse(StatusCodes.Status400BadRequest, new Refusal("MALFORMED", "asOf is a journal position: a whole number from 0.", "asOf"));
+            return false;
+        }
+
+        if (least > lsn)
+        {
+            context.Refuse(StatusCodes.Status409Conflict, new Refusal("NOT_YET", $"The node stands at {lsn}; ask again later.", "asOf"));
+            return false;
+        }
+
+        return true;
+    }
+
+    private static Task WriteAsync<T>(HttpContext context, T report, JsonTypeInfo<T> type)
+    {
+        context.Response.ContentType = "application/json; charset=utf-8";
+        if (context.Response.StatusCode < StatusCodes.Status400BadRequest)
+        {
+            return JsonSerializer.SerializeAsync(context.Response.Body, report, type, context.RequestAborted);
+        }
+
+        // A node that does not serve is no error of the call: its report reaches the caller in place of an error's body.
+        context.Features.Set(new DespiteStatus(JsonSerializer.SerializeToUtf8Bytes(report, type)));
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>A body that is meant although the status is an error's.</summary>
+internal sealed record DespiteStatus(byte[] Body);

@@ -1,0 +1,98 @@
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>
+/// Every way in which a handler can end becomes a status with a stable code: refusals as they are, a call that was given up as CANCELLED, a node
+/// that ends as UNAVAILABLE, and everything unforeseen as INTERNAL with an id under which the log has the exception.
+/// </summary>
+internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(request, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Answer(e, context);
+        }
+    }
+
+    public override async Task<TResponse> ClientStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, ServerCallContext context, ClientStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(requestStream, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Answer(e, context);
+        }
+    }
+
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Answer(e, context);
+        }
+    }
+
+    public override async Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream,
+        IServerStreamWriter<TResponse> responseStream,
+        ServerCallContext context,
+        DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(requestStream, responseStream, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Answer(e, context);
+        }
+    }
+
+    private RpcException Answer(Exception exception, ServerCallContext context)
+    {
+        if (exception is RefusedException refused)
+        {
+            context.GetHttpContext().Features.Set(refused.Refusal);
+            return Refusals.ToRpc(refused);
+        }
+
+        if (exception is OperationCanceledException)
+        {
+            return new RpcException(context.CancellationToken.IsCancellationRequested
+                ? new Status(StatusCode.Cancelled, "CANCELLED: The caller gave the call up.")
+                : new Status(StatusCode.Unavailable, "STOPPING: The node is ending; call again when it is back."));
+        }
+
+        if (exception is DiskFailedException or JournalDamagedException)
+        {
+            var storage = new Refusal("STORAGE_FAILED", "The node's storage failed; nothing of this call was kept. An operator must look at the node.");
+            context.GetHttpContext().Features.Set(storage);
+            return new RpcException(new Status(StatusCode.Unavailable, storage.ToString()));
+        }
+
+        var id = context.GetHttpContext().TraceIdentifier;
+        Log.CallFailed(log, "gRPC", context.Method, id, exception);
+        var unforeseen = new Refusal("INTERNAL", $"The node could not do this; its log has more under {id}.");
+        context.GetHttpContext().Features.Set(unforeseen);
+        return new RpcException(new Status(StatusCode.Internal, unforeseen.ToString()));
+    }
+}
