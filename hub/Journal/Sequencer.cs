@@ -47,6 +47,9 @@ public sealed class Sequencer : IDisposable
     /// <summary>Called when a fold threw: the fold, the event and the exception. The node goes on; the fold is doubted.</summary>
     public Action<IFold, JournalEvent, Exception>? FoldFailed { get; set; }
 
+    /// <summary>Why the writer stopped taking changes; null while it takes them.</summary>
+    public Exception? StoppedBy => _stopped;
+
     /// <summary>Commands waiting.</summary>
     public int Waiting
     {
