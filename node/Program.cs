@@ -1,1 +1,4 @@
-return 0;
+using CityGrid.Node;
+using CityGrid.Node.Hosting;
+
+return await NodeProcess.RunAsync(args, Console.Out, Console.Error, NodeServer.RunAsync);

@@ -37,6 +37,9 @@ public static class CaseEventKinds
     /// <summary>Not of a case: a local type was added to the catalogue (<see cref="StoredLocalTypeAdded"/>).</summary>
     public const ushort LocalTypeAdded = 1100;
 
+    /// <summary>Not of a case's life: somebody read what is personal of it (<see cref="StoredPersonalRead"/>).</summary>
+    public const ushort PersonalRead = 1101;
+
     /// <summary>The schema version that is written, and the newest that is read.</summary>
     public const ushort Schema = 1;
 

@@ -1,0 +1,235 @@
+using System.Buffers.Binary;
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Storage;
+using CityGrid.Node.Stored;
+using CityGrid.Node.Tally;
+using CityGrid.Protocol.Names;
+using Google.Protobuf;
+using NodaTime;
+using TypeCode = CityGrid.Protocol.Names.TypeCode;
+
+namespace CityGrid.Node.Cases;
+
+/// <summary>
+/// The cases of this place as the fold of their events: every open case in memory, the closed ones by way of <see cref="Changed"/> in the view
+/// store. It keeps the request keys of creation for ever, the times at which time alone changes something, and adds what each event counts to
+/// the cells. Changed by the sequencer only.
+/// </summary>
+public sealed class CaseBook : IFold
+{
+    private readonly CellFold _cells;
+    private readonly NodeId _node;
+    private readonly DivisionCode _place;
+    private readonly Func<long> _epoch;
+    private readonly Func<Lsn, JournalRecord?> _recordAt;
+    private readonly Dictionary<CaseId, CaseState> _open = [];
+    private readonly PriorityQueue<CaseId, Instant> _due = new();
+    private readonly SortedDictionary<TypeCode, string> _localTypes = [];
+    private readonly SortedSet<long> _toErase = [];
+
+    /// <param name="cells">Where the counts go.</param>
+    /// <param name="node">This node, the origin of its cells.</param>
+    /// <param name="place">The division that it keeps cases for.</param>
+    /// <param name="epoch">The epoch number that own cells carry as the event is applied.</param>
+    /// <param name="recordAt">Reads the journal at a position: the history of a closed case is walked there.</param>
+    public CaseBook(CellFold cells, NodeId node, DivisionCode place, Func<long> epoch, Func<Lsn, JournalRecord?> recordAt) =>
+        (_cells, _node, _place, _epoch, _recordAt) = (cells, node, place, epoch, recordAt);
+
+    public string Name => "cases";
+
+    public int Version => 1;
+
+    /// <summary>The cases that are open, in no order.</summary>
+    public IReadOnlyDictionary<CaseId, CaseState> Open => _open;
+
+    public RequestKeys Keys { get; } = new();
+
+    /// <summary>Types that imports brought, by code; they stand below <c>other</c>.</summary>
+    public IReadOnlyDictionary<TypeCode, string> LocalTypes => _localTypes;
+
+    /// <summary>Slots whose erasure is in the journal and whose keys may still be there: erased before anybody is answered, and again at start.</summary>
+    public IReadOnlyCollection<long> ToErase => _toErase;
+
+    /// <summary>The highest key slot that an event names; slots up to it are never given out again. Slot 1 is the node's own.</summary>
+    public long SlotsUsed { get; private set; }
+
+    /// <summary>Cases in all, open and ended.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>The shelves of the view store that hold cases, each with the position of the last change in it.</summary>
+    public ShelfPositions Shelves { get; } = new();
+
+    /// <summary>Is shown every case that an event changed, as it is after it.</summary>
+    public Action<CaseState>? Changed { get; set; }
+
+    /// <summary>The earliest time at which time alone changes a case; null for never.</summary>
+    public Instant? NextDueAt => _due.TryPeek(out _, out var at) ? at : null;
+
+    /// <summary>At most <paramref name="most"/> cases for which something is due by <paramref name="now"/>.</summary>
+    public IReadOnlyList<CaseId> DueBy(Instant now, int most)
+    {
+        var due = new List<CaseId>();
+        while (due.Count < most && _due.TryPeek(out var id, out var at) && at <= now)
+        {
+            _due.Dequeue();
+            if (_open.TryGetValue(id, out var state) && state.NextDueAt is { } really)
+            {
+                if (really <= now)
+                {
+                    due.Add(id);
+                }
+
+                // Asked again where the command that is made of it should fail.
+                _due.Enqueue(id, Instant.Max(really, now + Duration.FromSeconds(30)));
+            }
+        }
+
+        return due;
+    }
+
+    /// <summary>The events of a case from the first to the one at <paramref name="last"/>, walked back through the journal.</summary>
+    public IReadOnlyList<CaseEntry> History(Lsn last)
+    {
+        var entries = new List<CaseEntry>();
+        for (var at = last; at > Lsn.Zero;)
+        {
+            var entry = EntryAt(at) ?? throw new InvalidOperationException($"Position {at} of the journal holds no event of a case.");
+            entries.Add(entry);
+            at = entry.PreviousLsn;
+        }
+
+        entries.Reverse();
+        return entries;
+    }
+
+    public void Apply(in JournalEvent journalEvent)
+    {
+        if (journalEvent.Kind == CaseEventKinds.LocalTypeAdded)
+        {
+            var added = StoredLocalTypeAdded.Parser.ParseFrom(journalEvent.Payload.Span);
+            _localTypes[TypeCode.Parse(added.Code)] = added.Name;
+        }
+        else if (CaseEventCodec.Decode(journalEvent) is { } entry)
+        {
+            Apply(entry);
+        }
+    }
+
+    /// <summary>The keys of these slots are gone.</summary>
+    public void Erased(IEnumerable<long> slots) => _toErase.ExceptWith(slots);
+
+    /// <summary>Local types and slots, open cases, request keys; numbers little-endian.</summary>
+    public void Save(Stream target)
+    {
+        var head = new StoredBookHead { SlotsUsed = SlotsUsed, Cases = Count, Open = _open.Count };
+        head.ToErase.AddRange(_toErase);
+        head.LocalTypes.AddRange(_localTypes.Select(t => new StoredLocalTypeAdded { Code = t.Key.ToString(), Name = t.Value }));
+        Write(target, head.ToByteArray());
+        foreach (var state in _open.Values.OrderBy(s => s.Id))
+        {
+            Write(target, CaseStateCodec.Write(state));
+        }
+
+        Shelves.Save(target);
+        Keys.Save(target);
+    }
+
+    public void Load(Stream source)
+    {
+        var head = StoredBookHead.Parser.ParseFrom(Read(source));
+        SlotsUsed = head.SlotsUsed;
+        Count = head.Cases;
+        _toErase.UnionWith(head.ToErase);
+        foreach (var added in head.LocalTypes)
+        {
+            _localTypes[TypeCode.Parse(added.Code)] = added.Name;
+        }
+
+        for (var left = head.Open; left > 0; left--)
+        {
+            Keep(CaseStateCodec.Read(Read(source)));
+        }
+
+        Shelves.Load(source);
+        Keys.Load(source);
+    }
+
+    private static void Write(Stream target, ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> length = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
+        target.Write(length);
+        target.Write(bytes);
+    }
+
+    private static byte[] Read(Stream source)
+    {
+        Span<byte> length = stackalloc byte[4];
+        source.ReadExactly(length);
+        var bytes = new byte[BinaryPrimitives.ReadInt32LittleEndian(length)];
+        source.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private void Apply(CaseEntry entry)
+    {
+        var happened = entry.Event;
+        var before = entry.PreviousLsn == Lsn.Zero ? null : BeforeOf(happened.Case, entry.PreviousLsn);
+        var after = CaseState.Apply(before, happened, entry.Stamp);
+        foreach (var change in CaseTally.ChangesOf(before, happened, _node, _place))
+        {
+            _cells.Add(change, new Revision(_epoch(), entry.Stamp.Lsn.Value), entry.Stamp.Lsn);
+        }
+
+        if (before is null)
+        {
+            Count++;
+        }
+
+        // An import's request names the row, whose newer content replaces the older under the same key.
+        if (happened.Request is { } request && (before is null || before.Import is not null))
+        {
+            Keys.Keep(request.Key, happened.Case, request.Content);
+        }
+
+        if (happened is ReporterErased erased)
+        {
+            _toErase.UnionWith(erased.Slots);
+        }
+
+        if (happened.Sealed is { } part)
+        {
+            SlotsUsed = Math.Max(SlotsUsed, part.Slot);
+        }
+
+        Shelves.Changed(CaseDesk.ShelfOf(after.Id), entry.Stamp.Lsn);
+        Keep(after);
+        Changed?.Invoke(after);
+    }
+
+    private void Keep(CaseState state)
+    {
+        if (!state.IsOpen)
+        {
+            _open.Remove(state.Id);
+            return;
+        }
+
+        _open[state.Id] = state;
+        if (state.NextDueAt is { } due)
+        {
+            _due.Enqueue(state.Id, due);
+        }
+    }
+
+    private CaseState BeforeOf(CaseId id, Lsn previous) =>
+        _open.TryGetValue(id, out var state) && state.LastLsn == previous ? state
+        : CaseState.Fold(History(previous)) ?? throw new InvalidOperationException($"The history of case {id} ends at {previous} with nothing.");
+
+    private CaseEntry? EntryAt(Lsn lsn)
+    {
+        var record = _recordAt(lsn);
+        return record is null ? null : CaseEventCodec.Decode(record.Events[checked((int)(lsn.Value - record.First.Value))]);
+    }
+}

@@ -1,0 +1,189 @@
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Sealing;
+using CityGrid.Hub.Seams;
+using CityGrid.Hub.Storage;
+using CityGrid.Node.Escalations;
+using CityGrid.Node.Stored;
+using CityGrid.Protocol.Names;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Node.Cases;
+
+/// <summary>What a write answered: the case as it stands now, or why nothing changed. Positions are durable.</summary>
+public sealed record CaseAnswer
+{
+    public Refusal? Refusal { get; init; }
+
+    public CaseState? State { get; init; }
+
+    public int Version { get; init; }
+
+    public Lsn Lsn { get; init; }
+
+    /// <summary>The request had been answered before; nothing changed now.</summary>
+    public bool Repeated { get; init; }
+
+    /// <summary>There was nothing to do.</summary>
+    public bool Unchanged { get; init; }
+
+    /// <summary>The case began with this command.</summary>
+    public bool Created { get; init; }
+}
+
+/// <summary>
+/// The door to the cases: every change goes through one sequencer as a command, every look-up by id is exact, however far the view store lags.
+/// What is personal is sealed before it comes near the journal, and opened only here.
+/// </summary>
+public sealed class CaseDesk
+{
+    /// <summary>The key slot that no case has: it keys the digests of requests.</summary>
+    public const long OwnSlot = 1;
+
+    private readonly Sequencer _sequencer;
+    private readonly Projector _projector;
+    private readonly KeyPool _keys;
+    private readonly Sealer _sealer;
+    private readonly IEntropy _entropy;
+    private readonly TimeProvider _clock;
+    private readonly CaseRules _rules;
+    private readonly EscalationGround _escalation;
+    private (int LocalTypes, CaseRules Rules) _current;
+
+    public CaseDesk(Sequencer sequencer, CaseBook book, Projector projector, CaseSeals seals, TimeProvider clock, IEntropy entropy, CaseRules rules, EscalationGround escalation)
+    {
+        (_sequencer, Book, _projector, _clock, _entropy, _rules, _escalation) = (sequencer, book, projector, clock, entropy, rules, escalation);
+        (_keys, _sealer) = (seals.Keys, seals.Sealer);
+        _current = (-1, rules);
+        Span<byte> own = stackalloc byte[KeyPool.KeyBytes];
+        if (_keys.Read(OwnSlot, own) != KeyState.Present)
+        {
+            throw new InvalidOperationException("Key slot 1 is the node's own and is gone: restore the keys folder from a backup.");
+        }
+
+        Digest = new ContentDigest(own.ToArray());
+    }
+
+    public CaseBook Book { get; }
+
+    public ContentDigest Digest { get; }
+
+    /// <summary>The rules with the types that imports brought. On the writer, or under the sequencer's lock.</summary>
+    public CaseRules Rules
+    {
+        get
+        {
+            if (_current.LocalTypes != Book.LocalTypes.Count)
+            {
+                var catalogue = _rules.Catalogue;
+                foreach (var (code, name) in Book.LocalTypes)
+                {
+                    catalogue = catalogue.WithLocal(code, name);
+                }
+
+                _current = (Book.LocalTypes.Count, _rules with { Catalogue = catalogue });
+            }
+
+            return _current.Rules;
+        }
+    }
+
+    /// <summary>True while the view lags so far that whoever brings new cases should wait a little.</summary>
+    public bool ShouldSlow => _projector.ShouldSlowIntake;
+
+    /// <summary>The shelf that a case's document lives in: the month in which its id was minted.</summary>
+    public static string ShelfOf(CaseId id)
+    {
+        var minted = id.MintedAt.InUtc();
+        return $"cases-{minted.Year:D4}-{minted.Month:D2}";
+    }
+
+    public CaseId Mint()
+    {
+        Span<byte> random = stackalloc byte[10];
+        _entropy.Fill(random);
+        return CaseId.Mint(_clock.Now(), random);
+    }
+
+    /// <summary>Brings a command to its end; the answer is durable.</summary>
+    public Task<CaseAnswer> SubmitAsync(CaseCommand command) => _sequencer.SubmitAsync(new WorkCase(this, command) { Actor = command.Actor });
+
+    /// <summary>The same for a caller that pumps the sequencer by hand.</summary>
+    public void Submit(CaseCommand command, Action<CaseAnswer> answered) => _sequencer.Submit(new WorkCase(this, command) { Actor = command.Actor }, answered);
+
+    /// <summary>Lets time do what is due: at most <paramref name="most"/> cases, each as a command of its own. Returns how many it were.</summary>
+    public int PassTime(int most)
+    {
+        var due = _sequencer.Read(() => Book.DueBy(_clock.Now(), most));
+        foreach (var id in due)
+        {
+            Submit(new PassTime { Case = id, Actor = "clock" }, _ => { });
+        }
+
+        return due.Count;
+    }
+
+    /// <summary>The case as it stands; null where there is none. Open cases come from memory, others from what waits to be projected or the view.</summary>
+    public CaseState? Find(CaseId id) => _sequencer.Read(() => StateOf(id));
+
+    /// <summary>As <see cref="Find"/>, for the writer itself.</summary>
+    internal CaseState? StateOf(CaseId id)
+    {
+        if (Book.Open.TryGetValue(id, out var open))
+        {
+            return open;
+        }
+
+        return _projector.Get(ShelfOf(id), id.Value) is { } document ? CaseStateCodec.Read(document.Bytes.Span) : null;
+    }
+
+    /// <summary>Seals what is personal of a new case (null: none), under a slot of its own.</summary>
+    public SealedPart? Seal(CaseId id, PersonalPart? part) => part is null ? null : Seal(id, part, _keys.Take());
+
+    /// <summary>Seals what is personal of a step, under the case's own slot where it has one that is not erased.</summary>
+    public SealedPart? Seal(CaseState state, PersonalPart? part) =>
+        part is null ? null : Seal(state.Id, part, state.Slots.Count > 0 ? state.Slots[0] : _keys.Take());
+
+    /// <summary>Opens a sealed part; null where it was erased or does not open.</summary>
+    public PersonalPart? Unseal(CaseId id, SealedPart part)
+    {
+        var opened = _sealer.Unseal(part.Box.Span, id.ToBytes());
+        return opened.State == UnsealState.Opened ? PersonalPart.Parser.ParseFrom(opened.Plaintext.Span) : null;
+    }
+
+    /// <summary>What of a decision cannot wait goes into the same record. On the writer.</summary>
+    internal EscalatedDecision Escalate(CaseState? before, CaseOutcome.Decided decided, Instant now) =>
+        CaseEscalations.Of(before, decided, _escalation.Rules, Rules, _escalation.Origin, now, _escalation.Reported);
+
+    /// <summary>Keeps that somebody opened what is personal of a case: in the journal, before it is shown (INV-28).</summary>
+    public Task RecordReadingAsync(CaseId id, string actor) => _sequencer.SubmitAsync(new RecordReading(id) { Actor = actor });
+
+    /// <summary>Overwrites the keys whose erasure is in the journal. On the writer, before anybody is answered.</summary>
+    internal void EraseKeys()
+    {
+        if (Book.ToErase.Count > 0)
+        {
+            var slots = Book.ToErase.ToArray();
+            _keys.Erase(slots);
+            Book.Erased(slots);
+        }
+    }
+
+    private SealedPart Seal(CaseId id, PersonalPart part, long slot) => new(slot, _sealer.Seal(slot, part.ToByteArray(), id.ToBytes()));
+}
+
+/// <summary>That somebody read what is personal of a case.</summary>
+internal sealed class RecordReading(CaseId id) : Command<bool>
+{
+    public override IEnumerable<string> Touches => [];
+
+    public override Decision<bool> Decide(Instant now) => Decision<bool>.Of(
+        new RecordDraft(Actor, [new EventDraft(CaseEventKinds.PersonalRead, CaseEventKinds.Schema, new StoredPersonalRead { CaseId = ByteString.CopyFrom(id.ToBytes()) }.ToByteArray())]),
+        _ => true);
+}
+
+/// <summary>What escalations are decided on: the rules of the place, its name, and how often a type was reported in a division.</summary>
+public sealed record EscalationGround(EscalationRules Rules, NodeId Origin, ReportedCount Reported);
+
+/// <summary>The keys and what seals with them.</summary>
+public sealed record CaseSeals(KeyPool Keys, Sealer Sealer);

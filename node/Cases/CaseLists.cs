@@ -1,0 +1,76 @@
+using CityGrid.Hub.Catalogue;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Storage;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Node.Cases;
+
+/// <summary>What a list asks for. Open cases come from memory, ended ones month by month from the view store.</summary>
+public sealed record CaseQuery(bool Open, CaseStage? Stage, TypeKeyFilter Type, DivisionCode? Division, bool OverdueOnly, string? Month, UInt128 After, int Most);
+
+/// <summary>A type code to list, whatever the version; null for all.</summary>
+public readonly record struct TypeKeyFilter(Protocol.Names.TypeCode? Code)
+{
+    public bool Passes(TypeKey type) => Code is not { } code || type.Code == code;
+}
+
+/// <summary>A page in order of id, with where the list stands: applied of head.</summary>
+public sealed record CasePage(IReadOnlyList<CaseState> Cases, string? Next, Lsn Applied, Lsn Head, bool Building);
+
+/// <summary>Lists of cases, in pages.</summary>
+public sealed class CaseLists(CaseDesk desk, Sequencer sequencer, Projector projector)
+{
+    /// <summary>Documents looked at for one page of a filtered list: about 50 ms of LiteDB. The page token goes on from there.</summary>
+    public const int LookedAtMax = 5_000;
+
+    public Task WaitForAsync(Lsn lsn, CancellationToken stop) =>
+        lsn <= sequencer.Applied ? Task.CompletedTask : projector.WaitFor(lsn, stop);
+
+    public CatalogueType? TypeOf(TypeKey type) => sequencer.Read(() => desk.Rules.Catalogue.Find(type));
+
+    public CasePage Page(CaseQuery query) => query.Open ? OpenPage(query) : EndedPage(query);
+
+    private CasePage OpenPage(CaseQuery query) => sequencer.Read(() =>
+    {
+        var found = desk.Book.Open.Values.Where(s => s.Id.Value > query.After && Passes(s, query)).OrderBy(s => s.Id).Take(query.Most + 1).ToArray();
+        return Cut(found, query.Most, new ViewStatus(sequencer.Applied, sequencer.Applied, false));
+    });
+
+    private CasePage EndedPage(CaseQuery query)
+    {
+        var shelf = query.Month is { } month ? $"cases-{month}"
+            : query.After != UInt128.Zero ? CaseDesk.ShelfOf(new CaseId(query.After))
+            : sequencer.Read(() => desk.Book.Shelves.Last.Keys.LastOrDefault());
+        var status = projector.Status;
+        var found = new List<CaseState>();
+        var (after, looked) = (query.After, 0);
+        while (shelf is not null && found.Count <= query.Most && looked < LookedAtMax)
+        {
+            var page = projector.Page(shelf, after, 500);
+            status = page.Status;
+            if (page.Documents.Count == 0)
+            {
+                break;
+            }
+
+            looked += page.Documents.Count;
+            after = page.Documents[^1].Id;
+            found.AddRange(page.Documents.Select(d => CaseStateCodec.Read(d.Bytes.Span)).Where(s => Passes(s, query)));
+        }
+
+        var cut = Cut(found, query.Most, status);
+        return cut.Next is null && looked >= LookedAtMax ? cut with { Next = new CaseId(after).ToString() } : cut;
+    }
+
+    private static CasePage Cut(IReadOnlyList<CaseState> found, int most, ViewStatus status) =>
+        found.Count <= most
+            ? new CasePage(found, null, status.Applied, status.Head, status.Building)
+            : new CasePage([.. found.Take(most)], found[most - 1].Id.ToString(), status.Applied, status.Head, status.Building);
+
+    private static bool Passes(CaseState s, CaseQuery query) =>
+        s.IsOpen == query.Open
+        && (query.Stage is not { } stage || s.Stage == stage)
+        && query.Type.Passes(s.Type)
+        && (query.Division is not { } division || s.Division == division)
+        && (!query.OverdueOnly || s.IsOverdue);
+}

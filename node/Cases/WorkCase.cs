@@ -1,0 +1,112 @@
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Journal;
+using CityGrid.Node.Escalations;
+using CityGrid.Node.Stored;
+using CityGrid.Protocol.Names;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Node.Cases;
+
+/// <summary>
+/// A case command in the sequencer: finds the state, lets the pure machine decide, and makes one record of the events, of the escalations they
+/// raise and of a local type that they need.
+/// </summary>
+internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<CaseAnswer>
+{
+    public override IEnumerable<string> Touches
+    {
+        get
+        {
+            yield return $"case/{command.Case}";
+            if (IsCreation && command.Request is { } request)
+            {
+                yield return $"request/{request.Key}";
+                if (desk.Book.Keys.Find(request.Key) is { } use)
+                {
+                    yield return $"case/{use.Case}";
+                }
+            }
+        }
+    }
+
+    private bool IsCreation => command is ReportCase or ImportCase;
+
+    public override Decision<CaseAnswer> Decide(Instant now)
+    {
+        if (IsCreation && command.Request is { } request && desk.Book.Keys.Find(request.Key) is { } use)
+        {
+            return Known(use, request, now);
+        }
+
+        return Decide(command, desk.StateOf(command.Case), now);
+    }
+
+    /// <summary>The key was used before: the same content gets the same answer, a row with newer content corrects its case.</summary>
+    private Decision<CaseAnswer> Known(KeyUse use, RequestMark request, Instant now)
+    {
+        if (command is ImportCase import)
+        {
+            return use.Content == request.Content
+                ? Decision<CaseAnswer>.Nothing(new CaseAnswer { Unchanged = true })
+                : Decide(import with { Case = use.Case }, desk.StateOf(use.Case), now);
+        }
+
+        if (use.Content != request.Content)
+        {
+            return Refused(new Refusal(CaseRefusals.RequestKeyReused, "This request key was used for other content: a new request needs a new key."));
+        }
+
+        var state = desk.StateOf(use.Case);
+        return Decision<CaseAnswer>.Nothing(new CaseAnswer { State = state, Version = state?.Version ?? 0, Lsn = state?.LastLsn ?? Lsn.Zero, Repeated = true });
+    }
+
+    private Decision<CaseAnswer> Decide(CaseCommand wanted, CaseState? state, Instant now)
+    {
+        var outcome = CaseDecisions.Decide(state, wanted, now, desk.Rules);
+        return outcome switch
+        {
+            CaseOutcome.Refused refused => Refused(refused.Refusal),
+            CaseOutcome.Repeated repeated => Decision<CaseAnswer>.Nothing(
+                new CaseAnswer { State = state, Version = repeated.Version, Lsn = repeated.Lsn, Repeated = true }),
+            CaseOutcome.Unchanged unchanged => Decision<CaseAnswer>.Nothing(
+                new CaseAnswer { State = state, Version = unchanged.Version, Lsn = state?.LastLsn ?? Lsn.Zero, Unchanged = true }),
+            CaseOutcome.Decided decided => Record(state, desk.Escalate(state, decided, now)),
+            _ => throw new InvalidOperationException($"An unknown outcome {outcome.GetType().Name}."),
+        };
+    }
+
+    private Decision<CaseAnswer> Record(CaseState? before, EscalatedDecision decided)
+    {
+        var drafts = new List<EventDraft>(CaseEventCodec.Encode(decided.Events, before?.LastLsn ?? Lsn.Zero));
+        drafts.AddRange(decided.Messages.Select(EscalationFold.RaisedEvent));
+        return Decision<CaseAnswer>.Of(
+            new RecordDraft(Actor, drafts),
+            range => new CaseAnswer
+            {
+                State = decided.After,
+                Version = decided.After.Version,
+                Lsn = new Lsn(range.First.Value + decided.AnswerIndex),
+                Created = before is null,
+            });
+    }
+
+    private static Decision<CaseAnswer> Refused(Refusal refusal) => Decision<CaseAnswer>.Nothing(new CaseAnswer { Refusal = refusal });
+}
+
+/// <summary>Adds a type that an import brought and nobody knew, below <c>other</c>. A type that is known answers at once.</summary>
+internal sealed class AddLocalType(CaseDesk desk, Protocol.Names.TypeCode code, string name) : Command<bool>
+{
+    public override IEnumerable<string> Touches => [$"type/{code}"];
+
+    public override Decision<bool> Decide(Instant now)
+    {
+        if (desk.Rules.Find(code) is not null)
+        {
+            return Decision<bool>.Nothing(false);
+        }
+
+        var added = new StoredLocalTypeAdded { Catalogue = desk.Rules.Catalogue.Version.ToString(), Code = code.ToString(), Name = name };
+        return Decision<bool>.Of(new RecordDraft(Actor, [new EventDraft(CaseEventKinds.LocalTypeAdded, CaseEventKinds.Schema, added.ToByteArray())]), _ => true);
+    }
+}

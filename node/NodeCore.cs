@@ -1,0 +1,277 @@
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Sealing;
+using CityGrid.Hub.Seams;
+using CityGrid.Hub.Storage;
+using CityGrid.Hub.Views;
+using CityGrid.Node.Cases;
+using CityGrid.Node.Escalations;
+using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using NodaTime;
+
+namespace CityGrid.Node;
+
+/// <summary>Who a node is and what it goes by.</summary>
+public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZone Zone, DivisionRegister Register, CaseRules Rules)
+{
+    /// <summary>How long after the end of a day its figures may be called final.</summary>
+    public Duration ClosingDelay { get; init; } = Duration.FromDays(3);
+
+    public EscalationRules EscalationRules { get; init; } = EscalationRules.BuiltIn;
+
+    /// <summary>The division of the parent; null for the root of a tree.</summary>
+    public DivisionCode? ParentDivision { get; init; }
+}
+
+/// <summary>Everything that varies, handed in (architecture 5).</summary>
+public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, ISeal Seal, IWire? Wire, TimeProvider Clock, IEntropy Entropy);
+
+/// <summary>
+/// A node without its doors to the world: a journal, the folds of that journal, and feeds read from it. The same object runs on a server, behind gRPC
+/// and threads, and in a simulation, pumped by hand.
+/// </summary>
+public sealed class NodeCore : IDisposable
+{
+    private readonly NodeSettings _settings;
+    private readonly NodeSeams _seams;
+    private readonly KeyPool _keys;
+    private readonly Projector _projector;
+
+    /// <summary>Recovers the node from its journal. Nothing runs yet.</summary>
+    public NodeCore(NodeSettings settings, NodeSeams seams)
+    {
+        (_settings, _seams) = (settings, seams);
+        Cells = new CellFold();
+        UplinkFold = new UplinkFold((epoch, lsn) => Cells.Restamp(settings.Node, new Revision(epoch.Number, lsn.Value), lsn));
+        Reception = new ReceptionFold(Cells);
+        Escalations = new EscalationFold(settings.Node);
+        Book = new CaseBook(Cells, settings.Node, settings.Division, () => UplinkFold.RevisionEpoch, seams.Journal.ReadAt);
+        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, Escalations, Book], seams.Clock);
+        Sequencer.FoldFailed = (fold, journalEvent, failure) =>
+        {
+            FoldFailures++;
+            FoldFailed?.Invoke(fold, journalEvent, failure);
+        };
+        Replayed = Sequencer.Recover();
+
+        _keys = KeyPool.Open(seams.Disk, seams.Entropy, Book.SlotsUsed);
+        if (Book.SlotsUsed == 0)
+        {
+            // The first slot is the node's own: no case is given it.
+            _keys.Take();
+        }
+
+        _projector = new Projector(seams.Views, Remake);
+        Desk = new CaseDesk(Sequencer, Book, _projector, new CaseSeals(_keys, new Sealer(_keys, seams.Seal, seams.Entropy)), seams.Clock, seams.Entropy, settings.Rules,
+            new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween));
+        Desk.EraseKeys();
+        Lists = new CaseLists(Desk, Sequencer, _projector);
+        Views = new ViewDesk(
+            new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay), Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock);
+        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register);
+        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch);
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy);
+        Reach = ReachOf(settings);
+        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach);
+        Uplink = seams.Wire is null ? null : NewPump(seams.Wire);
+        Book.Changed = state => _changed[state.Id] = state;
+        Sequencer.AfterApply = AfterApply;
+        foreach (var gap in _projector.Start(Sequencer.Applied, Book.Shelves.Last))
+        {
+            Fill(gap);
+        }
+    }
+
+    private readonly Dictionary<CaseId, CaseState> _changed = [];
+
+    public IJournal Journal => _seams.Journal;
+
+    public CellFold Cells { get; }
+
+    public UplinkFold UplinkFold { get; }
+
+    public ReceptionFold Reception { get; }
+
+    public EscalationFold Escalations { get; }
+
+    public CaseBook Book { get; }
+
+    public Sequencer Sequencer { get; }
+
+    public CaseDesk Desk { get; }
+
+    public CaseLists Lists { get; }
+
+    public ViewDesk Views { get; }
+
+    public LinkDoor Door { get; }
+
+    public ReceptionDesk ReceptionDesk { get; }
+
+    public EscalationReach Reach { get; }
+
+    public CutReader Cuts { get; }
+
+    /// <summary>Null for the root of a tree.</summary>
+    public UplinkPump? Uplink { get; }
+
+    public Projector Projector => _projector;
+
+    /// <summary>Events replayed at the start.</summary>
+    public long Replayed { get; }
+
+    public Epoch OwnEpoch => UplinkFold.EpochOf(_seams.Journal.Incarnation);
+
+    public Instant Now => _seams.Clock.Now();
+
+    public long FreeBytes => _seams.Disk.FreeBytes;
+
+    /// <summary>Events that a fold could not take since the start.</summary>
+    public int FoldFailures { get; private set; }
+
+    /// <summary>Is told of an event that a fold could not take.</summary>
+    public Action<IFold, JournalEvent, Exception>? FoldFailed { get; set; }
+
+    public StatDay Today => StatDay.Of(_seams.Clock.Now(), _settings.Zone);
+
+    /// <summary>Lets time do what is due: deadlines, suspensions. Returns how many cases it touched.</summary>
+    public int PassTime() => Desk.PassTime(1000);
+
+    /// <summary>The scheduled push; an empty one too proves that this node lives.</summary>
+    public void PushDue() => Uplink?.PushDue();
+
+    public Lsn SaveSnapshot() => Sequencer.SaveSnapshot();
+
+    /// <summary>What a parent compares with its own copy of this node, at the position it holds for.</summary>
+    public (Lsn Lsn, Hash256 Digest) OwnDigest() => Sequencer.Read(() => (Sequencer.Applied, EdgeDigest.Of(Cells, _settings.Node, Cells.Origins)));
+
+    /// <summary>This node's copy of a child.</summary>
+    public Hash256 DigestOfChild(NodeId child) => Sequencer.Read(() => EdgeDigest.Of(Cells, child, Cells.Origins.Where(o => Reception.Origin(o)?.Via == child || o == child)));
+
+    /// <summary>The newest statement of every origin known here, this node among them where it keeps cases. Under the sequencer's lock.</summary>
+    public IReadOnlyList<OriginWatermark> AllWatermarks()
+    {
+        var all = new List<OriginWatermark>(Reception.Watermarks);
+        if (KeepsCases)
+        {
+            all.Add(OwnWatermark());
+        }
+
+        return all;
+    }
+
+    public void Dispose()
+    {
+        Uplink?.Dispose();
+        Sequencer.Dispose();
+        _keys.Dispose();
+    }
+
+    private OriginWatermark OwnWatermark() => new(
+        _settings.Node,
+        _seams.Journal.Incarnation,
+        OwnEpoch,
+        Sequencer.Applied,
+        Instant.FromUnixTimeSeconds(_seams.Clock.Now().ToUnixTimeSeconds()),
+        Today.Plus(-1),
+        _settings.Division,
+        Cells.DigestOf(_settings.Node, Grain.National),
+        _settings.Zone.Id);
+
+    private UplinkPump NewPump(IWire wire)
+    {
+        var start = SenderState.Start(new SenderSettings(_settings.Node, _settings.Division), _seams.Journal.Incarnation, UplinkFold);
+        var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, _seams.Journal, KeepsCases ? OwnWatermark : null);
+        return new UplinkPump(start, ground, wire, _seams.Clock, _seams.Entropy);
+    }
+
+    /// <summary>The register expects cases of this place, or it has some.</summary>
+    private bool KeepsCases => _settings.Register.Find(_settings.Division) is { IsOrigin: true } || Book.Count > 0;
+
+    /// <summary>Which tier the parent is follows from the register, never from a number or a code.</summary>
+    private static EscalationReach ReachOf(NodeSettings settings)
+    {
+        var parent = settings.ParentDivision is { } division ? settings.Register.Find(division)?.Kind : null;
+        return new EscalationReach(parent switch
+        {
+            DivisionKind.Nation => GradeTier.Ministry,
+            DivisionKind.Province or DivisionKind.Municipality => GradeTier.Province,
+            _ => GradeTier.City,
+        }, settings.EscalationRules.GoesToParent);
+    }
+
+    /// <summary>Cases of a type reported in a division on these days, both in, whatever their source. On the writer.</summary>
+    private long ReportedBetween(TypeKey type, DivisionCode division, StatDay from, StatDay to)
+    {
+        var sum = new CellSum(withHistograms: false);
+        var filter = new CellFilter(Grain.Detail, from, to.Plus(1)) { Origins = o => o == _settings.Node, Types = t => t == type, Divisions = d => d == division };
+        Cells.Visit(filter, (in CellKey _, Lsn _, ReadOnlySpan<byte> value) => sum.Add(value));
+        return sum[Counter.Reported];
+    }
+
+    /// <summary>On the writer, once a batch is durable and visible: keys are erased, views follow, the parent hears.</summary>
+    private void AfterApply(IReadOnlyList<JournalEvent> events)
+    {
+        Desk.EraseKeys();
+        _projector.Offer(
+            [.. _changed.Select(c => new ViewChange(CaseDesk.ShelfOf(c.Key), new ViewDocument(c.Key.Value, c.Value.LastLsn, CaseStateCodec.Write(c.Value))))],
+            events[^1].Lsn);
+        _changed.Clear();
+        if (Uplink is not null && events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived))
+        {
+            Uplink.Nudge(Lane.Escalations);
+        }
+    }
+
+    /// <summary>Makes the documents of a shelf again that the store lacks, from the journal.</summary>
+    public void Fill(ShelfGap gap)
+    {
+        var head = Sequencer.Applied;
+        var last = new Dictionary<CaseId, Lsn>();
+        foreach (var record in _seams.Journal.ReadFrom(gap.From))
+        {
+            foreach (var journalEvent in record.Events.Where(e => e.Lsn <= head))
+            {
+                if (CaseEventCodec.Decode(journalEvent) is { } entry && CaseDesk.ShelfOf(entry.Event.Case) == gap.Shelf)
+                {
+                    last[entry.Event.Case] = journalEvent.Lsn;
+                }
+            }
+        }
+
+        _projector.Fill(gap, last.OrderBy(l => l.Key).Select(l => DocumentOf(l.Key, l.Value)), head);
+    }
+
+    /// <summary>A case's document as it stood at a position, from the journal alone; a position that is not the case's own is looked for backwards by reading.</summary>
+    private ViewDocument? Remake(UInt128 id, Lsn lsn)
+    {
+        var wanted = new CaseId(id);
+        var at = _seams.Journal.ReadAt(lsn) is { } record && CaseEventCodec.Decode(record.Events[(int)(lsn.Value - record.First.Value)])?.Event.Case == wanted
+            ? lsn
+            : LastEventOf(wanted, lsn);
+        return at == Lsn.Zero ? null : DocumentOf(wanted, at);
+    }
+
+    private Lsn LastEventOf(CaseId id, Lsn upTo)
+    {
+        var last = Lsn.Zero;
+        foreach (var journalEvent in _seams.Journal.ReadFrom(Lsn.Zero).TakeWhile(r => r.First <= upTo).SelectMany(r => r.Events))
+        {
+            if (journalEvent.Lsn <= upTo && CaseEventCodec.Decode(journalEvent)?.Event.Case == id)
+            {
+                last = journalEvent.Lsn;
+            }
+        }
+
+        return last;
+    }
+
+    private ViewDocument DocumentOf(CaseId id, Lsn last) =>
+        new(id.Value, last, CaseStateCodec.Write(CaseState.Fold(Book.History(last)) ?? throw new InvalidOperationException($"Case {id} has no history at {last}.")));
+}

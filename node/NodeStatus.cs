@@ -1,0 +1,175 @@
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Reception;
+using CityGrid.Node.Configuration;
+using CityGrid.Node.Hosting;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NodaTime;
+using NodaTime.Text;
+
+namespace CityGrid.Node;
+
+/// <summary>What a node tells of itself: health, digests, what waits, and how its links stand. Read from the folds, kept nowhere.</summary>
+public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, LinkPresence presence)
+{
+    /// <summary>Less than this free on the data disk and the node says so before it fails: a day of the largest city is about 100 MB.</summary>
+    public const long FreeBytesMin = 256L << 20;
+
+    public NodeReports Reports() => new()
+    {
+        Health = Health,
+        Digest = Digest,
+        Outbox = Outbox,
+        Figures = Figures,
+    };
+
+    public GetStatusResponse Status()
+    {
+        var health = Health();
+        var response = new GetStatusResponse
+        {
+            Node = configuration.Node.ToString(),
+            Division = configuration.Division.ToString(),
+            Tier = configuration.Tier.ToString().ToLowerInvariant(),
+            Health = health.Status.ToString(),
+            HealthReason = health.Reason,
+            Version = Hosting.NodeProcess.Version,
+            ViewLsn = core.Projector.Status.Applied.Value,
+        };
+        core.Sequencer.Read(() =>
+        {
+            response.Lsn = core.Sequencer.Applied.Value;
+            response.Cells = core.Cells.Count;
+            response.OpenCases = core.Book.Open.Count;
+            response.Children.AddRange(core.Reception.Children.Select(StatusOf));
+            return true;
+        });
+        if (core.Uplink is { } uplink)
+        {
+            var standing = uplink.Standing;
+            response.Uplink = new UplinkStatus
+            {
+                Parent = configuration.Parent!.Node.ToString(),
+                Connected = standing.State.Phase == Uplink.SenderPhase.Open,
+                CellsLsn = standing.State.Cells.Acked.Lsn.Value,
+                EscalationsLsn = standing.State.Escalations.Acked.Lsn.Value,
+                PendingCells = PendingCells(),
+                PendingEscalations = PendingEscalations(),
+                LastSuccess = Iso(standing.LastSuccess),
+                LastError = standing.LastError,
+                Epoch = core.OwnEpoch.Number,
+            };
+        }
+
+        return response;
+    }
+
+    /// <summary>A page of the escalations known here, the newest first.</summary>
+    public ListEscalationsResponse Escalations(ListEscalationsRequest request)
+    {
+        if (request.PageSize is < 0 or > 500)
+        {
+            throw new RefusedException(Grpc.Core.StatusCode.InvalidArgument, new Refusal("PAGE_SIZE_BAD", "page_size is at most 500; 0 is 50.", "page_size"));
+        }
+
+        int? before = null;
+        if (request.PageToken.Length > 0)
+        {
+            before = int.TryParse(request.PageToken, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var token)
+                ? token
+                : throw new RefusedException(Grpc.Core.StatusCode.InvalidArgument, new Refusal("PAGE_TOKEN_BAD", "page_token is the next_page_token of an earlier answer.", "page_token"));
+        }
+
+        return core.Sequencer.Read(() =>
+        {
+            var page = core.Escalations.Page(before, request.PageSize == 0 ? 50 : request.PageSize, r => Includes(request, r));
+            var response = new ListEscalationsResponse
+            {
+                NextPageToken = page.Next?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? string.Empty,
+                AsOf = Iso(core.Now),
+                Revision = core.Sequencer.Applied.Value,
+            };
+            response.Escalations.AddRange(page.Records.Select(RowOf));
+            return response;
+        });
+    }
+
+    private static bool Includes(ListEscalationsRequest request, EscalationRecord record) =>
+        (request.Division.Length == 0 || record.Content.Division == request.Division)
+        && (request.State == EscalationState.Unspecified || record.Content.State == request.State);
+
+    private static EscalationRow RowOf(EscalationRecord record)
+    {
+        var row = new EscalationRow { Escalation = record.Content, ReceivedAt = record.Hops.Length == 0 ? string.Empty : Iso(record.Hops[^1].ReceivedAt) };
+        row.Hops.AddRange(record.Hops.Select(h => new Hop { Node = h.Node.ToString(), ReceivedAt = h.ReceivedAt.ToUnixTimeMilliseconds() }));
+        return row;
+    }
+
+    private ChildStatus StatusOf(ChildRow row) => new()
+    {
+        Node = row.Node.ToString(),
+        Division = row.Division.ToString(),
+        LastHeard = Iso(row.LastHeard),
+        Epoch = row.Epoch.Number,
+        CellsLsn = row.Cells.Mark.Lsn.Value,
+        EscalationsLsn = row.Escalations.Mark.Lsn.Value,
+        Connected = presence.IsConnected(row.Node),
+        Quarantine = row.Quarantine?.Reason ?? string.Empty,
+        Parked = core.Reception.Aside.Count(a => a.Child == row.Node),
+    };
+
+    private HealthReport Health() =>
+        core.Sequencer.StoppedBy is { } failure ? new HealthReport(Hosting.Health.NotServing, $"The storage failed: {failure.Message}")
+        : core.FreeBytes < FreeBytesMin ? new HealthReport(Hosting.Health.DiskFull, $"{core.FreeBytes} bytes are free on the data disk; make room.")
+        : core.FoldFailures > 0 ? new HealthReport(Hosting.Health.ReadOnly, $"{core.FoldFailures} events could not be folded; see the log.")
+        : new HealthReport(Hosting.Health.Serving, string.Empty);
+
+    private DigestReport Digest()
+    {
+        var (lsn, digest) = core.OwnDigest();
+        var children = core.Sequencer.Read(() => core.Reception.Children.ToArray())
+            .Select(c => new ChildDigest(c.Division.ToString(), c.Node.ToString(), c.Epoch.ToString(), c.Cells.Mark.Lsn.Value, core.DigestOfChild(c.Node).ToString()))
+            .ToArray();
+        return new DigestReport(
+            configuration.Division.ToString(), configuration.Node.ToString(), core.OwnEpoch.ToString(), core.UplinkFold.ParentEpoch.ToString(),
+            lsn.Value, core.Cells.Count, digest.ToString(), children);
+    }
+
+    private OutboxReport Outbox()
+    {
+        var success = core.Uplink?.Standing.LastSuccess;
+        var pending = PendingCells() + PendingEscalations();
+        var oldest = pending == 0 || success is null ? 0 : (long)(core.Now - success.Value).TotalSeconds;
+        return new OutboxReport(pending, oldest, core.Sequencer.Read(() => core.Reception.ParkedInAll + core.Reception.RefusedInAll));
+    }
+
+    private NodeFigures Figures()
+    {
+        var outbox = Outbox();
+        return core.Sequencer.Read(() => new NodeFigures
+        {
+            Lsn = core.Sequencer.Applied.Value,
+            ViewLsn = core.Projector.Status.Applied.Value,
+            Cells = core.Cells.Count,
+            CellBytes = core.Cells.Bytes,
+            OpenCases = core.Book.Open.Count,
+            OpenEscalations = core.Escalations.Count,
+            WaitingCommands = core.Sequencer.Waiting,
+            Pending = outbox.Pending,
+            OldestPendingSeconds = outbox.OldestSeconds,
+            Parked = outbox.DeadLetter,
+            Children = core.Reception.Children.Count,
+            ChildrenConnected = presence.Count,
+            ParentConnected = core.Uplink?.Standing.State.Phase == Uplink.SenderPhase.Open,
+            DiskFreeBytes = core.FreeBytes,
+        });
+    }
+
+    private long PendingCells() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
+        core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, (origin, grain) => origin == configuration.Node || grain == Grain.National));
+
+    private long PendingEscalations() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
+        core.Escalations.ChangedSince(uplink.Standing.State.Escalations.From.Lsn, core.Sequencer.Applied).LongCount(core.Reach.GoesUp));
+
+    private static string Iso(Instant? at) => at is { } some ? InstantPattern.ExtendedIso.Format(some) : string.Empty;
+}

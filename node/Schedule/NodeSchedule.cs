@@ -1,0 +1,65 @@
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Configuration;
+using Quartz;
+
+namespace CityGrid.Node.Schedule;
+
+/// <summary>
+/// What happens by the clock, as Quartz jobs of three lines. The jobs hold no logic: what was missed while the node was down is found by the folders
+/// they call (deadlines in the case book, changed cells by the parent's cursor), so a missed firing is never made up for.
+/// </summary>
+public static class NodeSchedule
+{
+    public static void AddNodeSchedule(this IServiceCollection services, NodeConfiguration configuration)
+    {
+        services.AddQuartz(quartz =>
+        {
+            quartz.ScheduleJob<PassTime>(trigger => trigger.WithIdentity("pass-time").StartNow().WithSimpleSchedule(Every(TimeSpan.FromSeconds(1))));
+            quartz.ScheduleJob<SaveSnapshot>(trigger => trigger.WithIdentity("snapshot").WithSimpleSchedule(Every(configuration.SnapshotEvery.ToTimeSpan())));
+            if (configuration.Parent is { } parent)
+            {
+                quartz.ScheduleJob<PushCells>(trigger => trigger
+                    .WithIdentity("push").WithCronSchedule(parent.Schedule, cron => cron.InTimeZone(ZoneOf(configuration)).WithMisfireInstruction(CronTriggerMisfireInstruction.DoNothing)));
+            }
+        });
+        services.AddQuartzHostedService(quartz => quartz.WaitForJobsToComplete = true);
+    }
+
+    /// <summary>No burst after a pause: the next firing is the next one due.</summary>
+    private static Action<SimpleScheduleBuilder> Every(TimeSpan interval) =>
+        every => every.WithInterval(interval).RepeatForever().WithMisfireInstruction(SimpleTriggerMisfireInstruction.NextWithRemainingCount);
+
+    private static TimeZoneInfo ZoneOf(NodeConfiguration configuration) => TimeZoneInfo.FindSystemTimeZoneById(configuration.Zone.Id);
+
+    /// <summary>Deadlines pass and suspensions end, at their own times.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class PassTime(NodeCore core) : IJob
+    {
+        public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            core.PassTime();
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>Changed cells go up, put off by a random time so that the children of one parent do not come at once.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class PushCells(NodeCore core, NodeConfiguration configuration) : IJob
+    {
+        public async ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            await Task.Delay(new SystemEntropy().Jitter(configuration.Parent!.Jitter.ToTimeSpan()), stop);
+            core.PushDue();
+        }
+    }
+
+    [DisallowConcurrentExecution]
+    internal sealed class SaveSnapshot(NodeCore core) : IJob
+    {
+        public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            core.SaveSnapshot();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

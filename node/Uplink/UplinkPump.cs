@@ -1,0 +1,172 @@
+using System.Collections.Concurrent;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using NodaTime;
+
+namespace CityGrid.Node.Uplink;
+
+/// <summary>How the uplink stands, for whoever looks.</summary>
+public sealed record UplinkStanding(SenderState State, Instant? LastSuccess, string LastError);
+
+/// <summary>
+/// Does what the pure sender wants and tells it what came of it. Inputs come from anywhere; they are taken one at a time, in order, by whoever brought
+/// one while nobody else was at it. It decides nothing.
+/// </summary>
+public sealed class UplinkPump : IWireEvents, IDisposable
+{
+    private readonly UplinkGround _ground;
+    private readonly IWire _wire;
+    private readonly TimeProvider _clock;
+    private readonly IEntropy _entropy;
+    private readonly ConcurrentQueue<SenderInput> _inputs = new();
+    private readonly ITimer _alarm;
+    private SenderState _state;
+    private IWireLine? _line;
+    private int _taking;
+    private volatile bool _stopped;
+    private volatile UplinkStanding _standing;
+
+    public UplinkPump(SenderState start, UplinkGround ground, IWire wire, TimeProvider clock, IEntropy entropy)
+    {
+        (_state, _ground, _wire, _clock, _entropy) = (start, ground, wire, clock, entropy);
+        _standing = new UplinkStanding(start, null, string.Empty);
+        _alarm = clock.CreateTimer(_ => Feed(new SenderInput.Woken()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public UplinkStanding Standing => _standing;
+
+    /// <summary>What the operator should hear of: a code and a message.</summary>
+    public Action<string, string>? Reported { get; set; }
+
+    public void Start() => Feed(new SenderInput.Woken());
+
+    /// <summary>The schedule: cells now, an empty cut too.</summary>
+    public void PushDue() => Feed(new SenderInput.PushDue(Lane.Cells));
+
+    /// <summary>Something of a lane changed.</summary>
+    public void Nudge(Lane lane) => Feed(new SenderInput.Nudged(lane));
+
+    public void Connected(IWireLine line)
+    {
+        _line = line;
+        Feed(new SenderInput.Connected(_ground.Sequencer.Read(_ground.Head)));
+    }
+
+    public void Received(ConnectResponse response) => Feed(new SenderInput.Responded(response));
+
+    public void Ended(string reason)
+    {
+        _line = null;
+        _standing = _standing with { LastError = reason };
+        Feed(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
+    }
+
+    public void Dispose()
+    {
+        _stopped = true;
+        _alarm.Dispose();
+        _line?.HangUp();
+    }
+
+    private void Feed(SenderInput input)
+    {
+        _inputs.Enqueue(input);
+        while (!_inputs.IsEmpty && Interlocked.CompareExchange(ref _taking, 1, 0) == 0)
+        {
+            try
+            {
+                while (!_stopped && _inputs.TryDequeue(out var next))
+                {
+                    Take(next);
+                }
+
+                if (_stopped)
+                {
+                    _inputs.Clear();
+                }
+            }
+            finally
+            {
+                Volatile.Write(ref _taking, 0);
+            }
+        }
+    }
+
+    private void Take(SenderInput input)
+    {
+        var (state, effects) = LinkSender.Step(_state, input, _clock.Now());
+        _state = state;
+        _standing = _standing with { State = state };
+        foreach (var effect in effects)
+        {
+            Do(effect);
+        }
+    }
+
+    private void Do(SenderEffect effect)
+    {
+        switch (effect)
+        {
+            case SenderEffect.Dial:
+                _wire.Dial(this);
+                break;
+            case SenderEffect.Send send:
+                _line?.Send(send.Request);
+                break;
+            case SenderEffect.HangUp:
+                _line?.HangUp();
+                break;
+            case SenderEffect.ReadCut read:
+                _inputs.Enqueue(new SenderInput.CutReady(_ground.Sequencer.Read(() => _ground.Read(read))));
+                break;
+            case SenderEffect.StoreReceipt store:
+                _ground.Sequencer.Submit(
+                    new KeepReceipt(_ground.Uplink, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, []) { Actor = "uplink" },
+                    mark => Feed(new SenderInput.ReceiptStored(store.Lane, mark)));
+                _standing = _standing with { LastSuccess = _clock.Now(), LastError = string.Empty };
+                break;
+            case SenderEffect.TakeEpoch take:
+                _ground.Sequencer.Submit(
+                    new TakeEpoch(_ground.Uplink, _state.Incarnation, take.Epoch, take.Parent, take.ParentEpoch) { Actor = "uplink" },
+                    epoch => Feed(new SenderInput.EpochStored(epoch)));
+                break;
+            case SenderEffect.WakeAt wake:
+                var wait = wake.At - _clock.Now();
+                _alarm.Change(wait > Duration.Zero ? wait.ToTimeSpan() : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+                break;
+            case SenderEffect.Report report:
+                Reported?.Invoke(report.Code, report.Message);
+                break;
+            case SenderEffect.ReportRecords records:
+                Reported?.Invoke("RECORDS_SET_ASIDE", $"The parent set {records.Records.Count} records of lane {records.Lane} aside; the first: {records.Records[0].Code}: {records.Records[0].Message}");
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(effect), effect, "An unknown effect.");
+        }
+    }
+}
+
+/// <summary>What the uplink reads and writes of its node.</summary>
+/// <param name="Sequencer">The writer, whose lock holds the folds still.</param>
+/// <param name="Uplink">What was noted of the parent.</param>
+/// <param name="Cuts">Reads what goes up.</param>
+/// <param name="Journal">Knows the chain at every position.</param>
+/// <param name="OwnStatement">This node's statement about itself; null for one that keeps no cells of its own.</param>
+public sealed record UplinkGround(Sequencer Sequencer, UplinkFold Uplink, CutReader Cuts, IJournal Journal, Func<OriginWatermark>? OwnStatement)
+{
+    /// <summary>Where the folds stand. Under the sequencer's lock.</summary>
+    public StreamMark Head() => MarkAt(Sequencer.Applied);
+
+    /// <summary>The cut that the sender asked for. Under the sequencer's lock.</summary>
+    public Cut Read(SenderEffect.ReadCut wanted) => wanted.Lane == Lane.Cells
+        ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, OwnStatement)
+        : Cuts.Escalations(MarkAt(wanted.From), Head(), MarkAt, wanted.EvenIfEmpty);
+
+    private StreamMark MarkAt(Lsn lsn) =>
+        lsn == Lsn.Zero ? StreamMark.Start
+        : new StreamMark(lsn, Journal.ChainHashAt(lsn) ?? throw new InvalidOperationException($"The journal does not know its chain at {lsn} any more; the parent's cursor is older than what is kept."));
+}
