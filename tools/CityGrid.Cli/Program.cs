@@ -1,1 +1,3 @@
-return 0;
+using CityGrid.Cli;
+
+return await Commands.Root().Parse(args).InvokeAsync();

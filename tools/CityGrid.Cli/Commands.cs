@@ -1,0 +1,283 @@
+using System.CommandLine;
+using System.Globalization;
+using CityGrid.Cli.Mappings;
+using CityGrid.Cli.Network;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Intake.Import;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Spectre.Console;
+
+namespace CityGrid.Cli;
+
+/// <summary>The command tree of <c>citygrid</c>. A command that was refused says why on standard error and ends with 1; a command line that cannot be used, with 2.</summary>
+internal static class Commands
+{
+    private static readonly Option<string?> Language = new("--lang") { Description = "Language of the output: zh or en; by default that of the locale", Recursive = true };
+
+    public static RootCommand Root()
+    {
+        Language.AcceptOnlyFromAmong("zh", "en");
+        var root = new RootCommand("CityGrid: a federated data network for running cities (一网统管)") { Language };
+        root.Subcommands.Add(DemoCommand());
+        root.Subcommands.Add(DemoTreeCommand());
+        root.Subcommands.Add(ImportCommand());
+        root.Subcommands.Add(ViewCommand());
+        root.Subcommands.Add(StatusCommand());
+        return root;
+    }
+
+    private static Option<TreeShape> ShapeOption() => new("--shape")
+    {
+        Description = "Ministries x provinces each x cities each, such as 1x2x3",
+        DefaultValueFactory = _ => new TreeShape(2, 3),
+        CustomParser = result =>
+        {
+            if (TreeShape.TryParse(result.Tokens.Count == 1 ? result.Tokens[0].Value : string.Empty, out var shape))
+            {
+                return shape;
+            }
+
+            result.AddError("--shape is 1xPxC with 1 to 10 provinces and 1 to 20 cities each, such as 1x2x3.");
+            return default;
+        },
+    };
+
+    private static Command DemoCommand()
+    {
+        var shape = ShapeOption();
+        var seed = new Option<ulong>("--seed") { Description = "Seed of the generated cases", DefaultValueFactory = _ => 1 };
+        var data = new Option<DirectoryInfo?>("--data") { Description = "Folder of the real case files; builds the tree of their five cities" };
+        var once = new Option<bool>("--once") { Description = "End instead of running until Ctrl-C" };
+        var folder = new Option<string?>("--dir") { Description = "Keep the tree in this folder" };
+        var command = new Command("demo", "Writes, starts, loads and shows a whole network on this machine") { shape, seed, data, once, folder };
+        command.SetAction(async (parsed, stop) =>
+        {
+            Texts.Choose(parsed.GetValue(Language));
+            var real = parsed.GetValue(data);
+            if (real is { Exists: false })
+            {
+                return Fail($"--data: there is no folder {real.FullName}.", 2);
+            }
+
+            var options = new DemoOptions(parsed.GetValue(shape), parsed.GetValue(seed), real?.FullName, parsed.GetValue(once), parsed.GetValue(folder));
+            return await new Demo(options, AnsiConsole.Console).RunAsync(stop);
+        });
+        return command;
+    }
+
+    private static Command DemoTreeCommand()
+    {
+        var shape = ShapeOption();
+        var folder = new Argument<string>("DIR") { Description = "The folder to write; it must be empty or missing" };
+        var seed = new Option<ulong>("--seed") { Description = "Which provinces and cities are drawn", DefaultValueFactory = _ => 1 };
+        var command = new Command("demo-tree", "Writes authority, certificates, tokens and configuration of a tree, and starts nothing") { folder, shape, seed };
+        command.SetAction(parsed =>
+        {
+            Texts.Choose(parsed.GetValue(Language));
+            var path = parsed.GetRequiredValue(folder);
+            if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            {
+                return Fail($"{path} is not empty; nothing was written. Name another folder.", 2);
+            }
+
+            var plan = TreePlans.Generated(parsed.GetValue(shape), parsed.GetValue(seed));
+            AnsiConsole.WriteLine(Texts.Get("DemoWriting", plan.Places.Count, path));
+            TreeWriter.Write(path, plan, TimeProvider.System.GetUtcNow(), new SystemEntropy());
+            return 0;
+        });
+        return command;
+    }
+
+    private static Option<string> NodeOption() => new("--node") { Description = "The node's gRPC address, such as http://127.0.0.1:7081", Required = true };
+
+    private static Option<FileInfo?> TokenOption() => new("--token-file") { Description = "A file with one bearer token; by default CITYGRID_TOKEN" };
+
+    private static Command ImportCommand()
+    {
+        var file = new Argument<FileInfo?>("FILE") { Description = "CSV or NDJSON, also gzipped", Arity = ArgumentArity.ZeroOrOne };
+        var mapping = new Option<string?>("--mapping") { Description = "A mapping file, or the name of one that comes with the tool" };
+        var errors = new Option<string?>("--errors") { Description = "Where rows that were refused or have dirt are written (CSV); by default FILE.errors.csv" };
+        var schema = new Option<bool>("--print-schema") { Description = "Print the JSON Schema of mappings and end" };
+        var (node, token) = (NodeOption(), TokenOption());
+        node.Required = false;
+        var command = new Command("import", "Brings the cases of another system into a node; the same file again changes nothing") { file, mapping, errors, schema, node, token };
+        command.SetAction(async (parsed, stop) =>
+        {
+            Texts.Choose(parsed.GetValue(Language));
+            if (parsed.GetValue(schema))
+            {
+                Console.Out.WriteLine(ImportMapping.Schema);
+                return 0;
+            }
+
+            if (parsed.GetValue(file) is not { } input || parsed.GetValue(mapping) is not { } name || parsed.GetValue(node) is not { } url)
+            {
+                return Fail("import wants FILE, --mapping and --node.", 2);
+            }
+
+            if (!input.Exists)
+            {
+                return Fail($"There is no file {input.FullName}.", 2);
+            }
+
+            var json = ShippedMapping.Find(name)?.Json ?? (File.Exists(name) ? await File.ReadAllTextAsync(name, stop) : null);
+            if (json is null)
+            {
+                return Fail($"{name} is neither a file nor a mapping that comes with the tool; those are {string.Join(", ", ShippedMapping.All.Select(m => m.Name))}.", 2);
+            }
+
+            var reading = ImportMapping.Read(json);
+            if (reading.Mapping is not { } map)
+            {
+                return Fail(string.Join(Environment.NewLine, reading.Faults), 2);
+            }
+
+            await using (var first = input.OpenRead())
+            {
+                if (ImportReader.Check(first, map) is { } damage)
+                {
+                    return Fail($"{input.Name}: {damage.Message} {damage.Remedy} Nothing was imported.", 1);
+                }
+            }
+
+            return await Guarded(async () =>
+            {
+                using var client = new NodeClient(url, TokenOf(parsed.GetValue(token)));
+                var errorPath = parsed.GetValue(errors) ?? input.FullName + ".errors.csv";
+                await using var errorText = new StreamWriter(errorPath);
+                var result = await ImportProgress.RunAsync(new ImportRun(client, map, Path.GetFileNameWithoutExtension(name)), input.FullName, new ErrorFile(errorText), stop);
+                AnsiConsole.WriteLine(Texts.Get("ImportDone", result.Rows, result.Created, result.Unchanged, result.Corrected, result.Faults, result.Dirt));
+                if (result.Faults + result.Dirt > 0)
+                {
+                    AnsiConsole.WriteLine(Texts.Get("ImportErrors", errorPath));
+                }
+
+                return result.Faults > 0 ? 1 : 0;
+            });
+        });
+        return command;
+    }
+
+    private static Command ViewCommand()
+    {
+        var (node, token) = (NodeOption(), TokenOption());
+        var by = new Option<string>("--by") { Description = "province, city, division, district, type, class, day, week, month, quarter, year, source; comma-separated", DefaultValueFactory = _ => string.Empty };
+        var where = new Option<string[]>("--where") { Description = "division=CODE, type=CODE or source=WORD; may stand several times", DefaultValueFactory = _ => [] };
+        var from = new Option<string>("--from") { Description = "First day, yyyy-MM-dd, in", DefaultValueFactory = _ => string.Empty };
+        var to = new Option<string>("--to") { Description = "Last day, yyyy-MM-dd, out", DefaultValueFactory = _ => string.Empty };
+        var measures = new Option<string>("--measures") { Description = "Counter names, closed_within_72h and its like, open_at, p50 …; comma-separated", DefaultValueFactory = _ => "reported,closed" };
+        var json = new Option<bool>("--json") { Description = "Print the answer as JSON" };
+        var command = new Command("view", "Any slice of division, type, period and source, with its age and coverage") { node, token, by, where, from, to, measures, json };
+        command.SetAction(async (parsed, stop) => await Guarded(async () =>
+        {
+            Texts.Choose(parsed.GetValue(Language));
+            var request = new QueryRequest { From = parsed.GetRequiredValue(from), To = parsed.GetRequiredValue(to) };
+            request.By.AddRange(Words(parsed.GetRequiredValue(by)));
+            request.Measures.AddRange(Words(parsed.GetRequiredValue(measures)));
+            foreach (var condition in parsed.GetRequiredValue(where))
+            {
+                var (target, value) = condition.Split('=', 2) switch
+                {
+                    ["division", var v] => (request.Divisions, v),
+                    ["type", var v] => (request.Types_, v),
+                    ["source", var v] => (request.Sources, v),
+                    _ => (null, string.Empty),
+                };
+                if (target is null)
+                {
+                    return Fail($"--where {condition}: division=CODE, type=CODE or source=WORD is expected.", 2);
+                }
+
+                target.Add(value);
+            }
+
+            using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
+            var response = await client.Views.QueryAsync(request, client.Options.WithCancellationToken(stop));
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(JsonFormatter.Default.Format(response));
+                return 0;
+            }
+
+            AnsiConsole.Write(ViewTable.Slice(response, request.By, request.Measures));
+            AnsiConsole.WriteLine(ViewTable.Coverage(response));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command StatusCommand()
+    {
+        var (node, token) = (NodeOption(), TokenOption());
+        var command = new Command("status", "How a node, its children and its uplink stand") { node, token };
+        command.SetAction(async (parsed, stop) => await Guarded(async () =>
+        {
+            using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
+            var status = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options.WithCancellationToken(stop));
+            Console.Out.WriteLine(new JsonFormatter(JsonFormatter.Settings.Default.WithIndentation()).Format(status));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static string TokenOf(FileInfo? file) =>
+        file is not null ? File.ReadAllText(file.FullName).Trim()
+        : Environment.GetEnvironmentVariable("CITYGRID_TOKEN") is { Length: > 0 } token ? token
+        : throw new TokenMissingException();
+
+    private static async Task<int> Guarded(Func<Task<int>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (RpcException refused)
+        {
+            return Fail(refused.Status.Detail.Length > 0 ? refused.Status.Detail : refused.StatusCode.ToString(), 1);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or TokenMissingException)
+        {
+            return Fail(failure.Message, 2);
+        }
+    }
+
+    private static int Fail(string message, int code)
+    {
+        Console.Error.WriteLine(message);
+        return code;
+    }
+
+    private sealed class TokenMissingException() : Exception("No token: name a file with --token-file, or set CITYGRID_TOKEN.");
+}
+
+/// <summary>Shows how far an import has come: a bar on a terminal, plain lines elsewhere.</summary>
+internal static class ImportProgress
+{
+    public static async Task<ImportResult> RunAsync(ImportRun run, string path, ErrorFile errors, CancellationToken stop)
+    {
+        if (Console.IsOutputRedirected)
+        {
+            var next = 50_000L;
+            return await run.RunAsync(path, errors, (rows, share) =>
+            {
+                if (rows >= next)
+                {
+                    Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{rows:N0} ({share:P0})"));
+                    next += 50_000;
+                }
+            }, stop);
+        }
+
+        return await AnsiConsole.Progress().StartAsync(async context =>
+        {
+            var task = context.AddTask(Path.GetFileName(path));
+            var result = await run.RunAsync(path, errors, (_, share) => task.Value = share * 100, stop);
+            task.Value = 100;
+            return result;
+        });
+    }
+}

@@ -1,0 +1,32 @@
+using CityGrid.Node.V1;
+using CityGrid.Protocol.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace CityGrid.Cli.Network;
+
+/// <summary>A program's end of a node's operator port.</summary>
+public sealed class NodeClient : IDisposable
+{
+    private readonly GrpcChannel _channel;
+    private readonly Metadata _headers;
+
+    public NodeClient(string grpcUrl, string token)
+    {
+        _channel = GrpcChannel.ForAddress(grpcUrl, new GrpcChannelOptions { MaxReceiveMessageSize = 64 << 20, MaxSendMessageSize = 8 << 20 });
+        _headers = new Metadata { { "authorization", $"Bearer {token}" } };
+        Cases = new CasesService.CasesServiceClient(_channel);
+        Views = new ViewsService.ViewsServiceClient(_channel);
+    }
+
+    public CasesService.CasesServiceClient Cases { get; }
+
+    public ViewsService.ViewsServiceClient Views { get; }
+
+    public CallOptions Options => new(_headers);
+
+    /// <summary>The same with another actor's token.</summary>
+    public static CallOptions OptionsFor(string token) => new(new Metadata { { "authorization", $"Bearer {token}" } });
+
+    public void Dispose() => _channel.Dispose();
+}

@@ -1,0 +1,95 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+
+namespace CityGrid.Cli.Network;
+
+/// <summary>The processes of a tree: started parents first, stopped children first, and nothing left behind.</summary>
+public sealed class RunningTree(WrittenTree tree) : IAsyncDisposable
+{
+    private readonly Dictionary<string, NodeProcess> _processes = new(StringComparer.Ordinal);
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(20) };
+
+    public WrittenTree Tree => tree;
+
+    public NodeProcess this[string node] => _processes[node];
+
+    public async Task StartAsync(Action<TreeNode>? started = null)
+    {
+        foreach (var node in tree.Nodes)
+        {
+            await StartAsync(node);
+            started?.Invoke(node);
+        }
+    }
+
+    public async Task StartAsync(TreeNode node)
+    {
+        if (_processes.Remove(node.Node, out var earlier))
+        {
+            earlier.Dispose();
+        }
+
+        var process = NodeProcess.Start(node.Configuration);
+        _processes[node.Node] = process;
+        await process.ReadyAsync(TimeSpan.FromSeconds(60));
+    }
+
+    public void Kill(string node) => _processes[node].Kill();
+
+    /// <summary>The digest that a node tells, its own and those of its children.</summary>
+    public async Task<JsonNode> DigestAsync(TreeNode node)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{node.OperatorUrl}/ops/digest");
+        request.Headers.Authorization = new("Bearer", node.Tokens["admin"]);
+        using var response = await _http.SendAsync(request);
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadFromJsonAsync<JsonNode>() ?? throw new FormatException("An empty digest.");
+    }
+
+    /// <summary>True when on every edge the parent's copy of the child is the child's own, bit for bit.</summary>
+    public async Task<bool> IsEqualAsync()
+    {
+        var digests = new Dictionary<string, JsonNode>(StringComparer.Ordinal);
+        foreach (var node in tree.Nodes)
+        {
+            digests[node.Node] = await DigestAsync(node);
+        }
+
+        return tree.Nodes.Where(n => n.Parent is not null).All(child =>
+        {
+            var copy = digests[child.Parent!]["children"]!.AsArray().FirstOrDefault(c => c!["nodeId"]!.GetValue<string>() == child.Node);
+            return copy is not null && copy["digest"]!.GetValue<string>() == digests[child.Node]["digest"]!.GetValue<string>();
+        });
+    }
+
+    /// <summary>Waits until every edge is equal; false when it is not in time.</summary>
+    public async Task<bool> WaitUntilEqualAsync(TimeSpan atMost, CancellationToken stop)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!await IsEqualAsync())
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > atMost)
+            {
+                return false;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(500), stop);
+        }
+
+        return true;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in tree.Nodes.Reverse())
+        {
+            if (_processes.TryGetValue(node.Node, out var process))
+            {
+                await process.StopAsync(TimeSpan.FromSeconds(12));
+                process.Dispose();
+            }
+        }
+
+        _http.Dispose();
+    }
+}

@@ -1,0 +1,29 @@
+using System.Globalization;
+using System.Resources;
+
+namespace CityGrid.Cli;
+
+/// <summary>What people see of the tool, in 简体中文 or English: by <c>--lang</c>, else by the locale.</summary>
+public static class Texts
+{
+    private static readonly ResourceManager Resources = new("CityGrid.Cli.Texts", typeof(Texts).Assembly);
+
+    private static CultureInfo _culture = Of(null);
+
+    public static bool IsChinese => _culture.TwoLetterISOLanguageName == "zh";
+
+    /// <summary>The names of all texts.</summary>
+    public static IEnumerable<string> Names =>
+        Resources.GetResourceSet(CultureInfo.InvariantCulture, true, false)!.Cast<System.Collections.DictionaryEntry>().Select(e => (string)e.Key).Order(StringComparer.Ordinal);
+
+    public static void Choose(string? language) => _culture = Of(language);
+
+    public static string Get(string name, params object[] values) =>
+        string.Format(CultureInfo.InvariantCulture, Resources.GetString(name, _culture) ?? throw new ArgumentException($"There is no text '{name}'.", nameof(name)), values);
+
+    private static CultureInfo Of(string? language) => (language ?? CultureInfo.CurrentUICulture.TwoLetterISOLanguageName) switch
+    {
+        "zh" => CultureInfo.GetCultureInfo("zh-Hans"),
+        _ => CultureInfo.InvariantCulture,
+    };
+}
