@@ -26,6 +26,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private readonly ITimer _alarm;
     private SenderState _state;
     private IWireLine? _line;
+    private bool _hangUpWhenConnected;
     private int _taking;
     private volatile bool _stopped;
     private volatile UplinkStanding _standing;
@@ -53,6 +54,13 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     public void Connected(IWireLine line)
     {
         _line = line;
+        if (_hangUpWhenConnected)
+        {
+            // The sender gave up while the wire was still dialling, and waits to hear that it ended.
+            line.HangUp();
+            return;
+        }
+
         Feed(new SenderInput.Connected(_ground.Sequencer.Read(_ground.Head)));
     }
 
@@ -61,6 +69,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     public void Ended(string reason)
     {
         _line = null;
+        _hangUpWhenConnected = false;
         _standing = _standing with { LastError = reason };
         Feed(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
     }
@@ -118,7 +127,15 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 _line?.Send(send.Request);
                 break;
             case SenderEffect.HangUp:
-                _line?.HangUp();
+                if (_line is { } line)
+                {
+                    line.HangUp();
+                }
+                else
+                {
+                    _hangUpWhenConnected = true;
+                }
+
                 break;
             case SenderEffect.ReadCut read:
                 _inputs.Enqueue(new SenderInput.CutReady(_ground.Sequencer.Read(() => _ground.Read(read))));

@@ -73,6 +73,9 @@ public sealed class SimulatedNode
         }
     }
 
+    /// <summary>Time goes on and changes no case any more: what quiescent means.</summary>
+    public void StopTheClockwork() => _clockwork?.Dispose();
+
     /// <summary>The process dies. With <paramref name="powerCut"/> the disk forgets what was not synced.</summary>
     public void Crash(bool powerCut)
     {
