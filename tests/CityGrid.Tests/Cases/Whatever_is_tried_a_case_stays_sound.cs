@@ -27,7 +27,7 @@ public sealed class Whatever_is_tried_a_case_stays_sound
                     Assert.That(FaultOf(life.Befores[i], life.History[i]), Is.Null, life.ToString());
                 }
             },
-            iter: 1500);
+            iter: 700);
 
     [Test]
     public void A_deadline_passes_once_until_it_is_withdrawn_and_each_step_past_it_once() =>
@@ -50,7 +50,7 @@ public sealed class Whatever_is_tried_a_case_stays_sound
 
                 Assert.That(life.State is null || life.State.IsOverdue == (passed == 1), Is.True);
             },
-            iter: 1500);
+            iter: 700);
 
     [Test]
     public void What_is_refused_repeated_or_unchanged_leaves_no_event() =>

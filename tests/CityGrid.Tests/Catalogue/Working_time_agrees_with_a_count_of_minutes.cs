@@ -37,7 +37,7 @@ public sealed class Working_time_agrees_with_a_count_of_minutes
                 var worked = Enumerable.Range(0, length).Count(m => IsWorked(calendar, start.Plus(Duration.FromMinutes(m))));
                 Assert.That(calendar.WorkingTimeBetween(start, start.Plus(Duration.FromMinutes(length))), Is.EqualTo(worked * 60L));
             },
-            iter: 300);
+            iter: 200);
 
     [Test]
     public void Until_a_deadline() =>
@@ -53,7 +53,7 @@ public sealed class Working_time_agrees_with_a_count_of_minutes
 
                 Assert.That(deadline, Is.EqualTo(at));
             },
-            iter: 300);
+            iter: 200);
 
     [Test]
     public void A_deadline_is_the_earliest_instant_by_which_the_limit_has_run() =>
@@ -66,7 +66,7 @@ public sealed class Working_time_agrees_with_a_count_of_minutes
                 Assert.That(calendar.Between(start, deadline, workingTime: true), Is.EqualTo(limit.Seconds * 1000));
                 Assert.That(calendar.Between(start, deadline.Plus(Duration.FromMilliseconds(-1)), workingTime: true), Is.EqualTo((limit.Seconds * 1000) - 1));
             },
-            iter: 300);
+            iter: 200);
 
     private static bool IsWorked(WorkCalendar calendar, Instant minute)
     {

@@ -28,7 +28,7 @@ public sealed class Whatever_happens_the_figures_are_right
 
                 Assert.That(Tallied(lives).ToLines(), Is.EqualTo(LooseCells.Of(recount.Cells()).ToLines()));
             },
-            iter: 1000);
+            iter: 600);
 
     [Test]
     public void No_cell_is_ever_below_zero_and_histograms_add_up() =>
@@ -49,7 +49,7 @@ public sealed class Whatever_happens_the_figures_are_right
                     }
                 }
             },
-            iter: 150);
+            iter: 100);
 
     [Test]
     public void The_stocks_are_running_sums_of_the_flows() =>
@@ -70,7 +70,7 @@ public sealed class Whatever_happens_the_figures_are_right
                     Assert.That(Sum(Counter.CohortClosed), Is.EqualTo(here.Count(l => l.State!.Stage == CaseStage.Closed)), "closed for good");
                 }
             },
-            iter: 500);
+            iter: 300);
 
     [Test]
     public void The_national_cells_are_the_sums_of_the_detail_cells() =>
@@ -85,7 +85,7 @@ public sealed class Whatever_happens_the_figures_are_right
                 }));
                 Assert.That(national.ToLines(), Is.EqualTo(summed.ToLines()));
             },
-            iter: 500);
+            iter: 300);
 
     [Test]
     public void A_case_knows_what_it_added() =>
@@ -109,7 +109,7 @@ public sealed class Whatever_happens_the_figures_are_right
                     Assert.That(kept.ToLines(), Is.EqualTo(tallied.ToLines()));
                 }
             },
-            iter: 500);
+            iter: 300);
 
     [Test]
     public void Every_kind_of_event_was_among_them()
@@ -126,7 +126,7 @@ public sealed class Whatever_happens_the_figures_are_right
                     refused.UnionWith(lives.SelectMany(l => l.Outcomes).OfType<CaseOutcome.Refused>().Select(r => r.Refusal.Code));
                 }
             },
-            iter: 500);
+            iter: 300);
         Assert.That(seen, Is.SupersetOf(all));
         Assert.That(refused, Has.Count.GreaterThan(10));
     }
