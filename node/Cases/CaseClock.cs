@@ -94,6 +94,31 @@ internal static class CaseClock
         return new NewLimit(row.Number, limit, row.IsDefault, deadline, nextStep, remaining);
     }
 
+    /// <summary>Adds the deadline that the calendar gives now, if it is another one; one that had passed by the old calendar is withdrawn if it has not by the new.</summary>
+    public static bool ReckonAgain(Draft draft)
+    {
+        draft.OccurredAt = Instant.Max(draft.Now, draft.State.StepAt);
+        if (!draft.State.ClockRunsOrStands)
+        {
+            return false;
+        }
+
+        var filing = draft.State.Filing!;
+        var reckoned = Under(draft, new CatalogueRow(filing.Row, filing.Limit, filing.LimitIsDefault));
+        if (reckoned.Deadline == filing.Deadline)
+        {
+            return false;
+        }
+
+        draft.Add(new DeadlineMoved(reckoned.Deadline, reckoned.NextStepAt, reckoned.RemainingMilliseconds));
+        if (WasInTime(draft.State, filing.SuspendedAt ?? draft.OccurredAt))
+        {
+            WithdrawDeadline(draft, draft.OccurredAt);
+        }
+
+        return true;
+    }
+
     /// <summary>When the case will have run the next multiple of its limit past its deadline; null where no step comes after this one.</summary>
     private static Instant? NextStep(Draft draft, int after, Limit limit, Instant deadline) =>
         limit.Count > 0 && StepAfter(draft, after) is { } step

@@ -76,6 +76,9 @@ public sealed record ResumeCase : CaseCommand;
 /// <summary>Opens a closed case again, with a reason.</summary>
 public sealed record ReopenCase : CaseCommand;
 
+/// <summary>回访 of a closed case: whether the reporter finds it solved, and whether he is satisfied (null: not asked or no answer).</summary>
+public sealed record CallBack(bool Solved, bool? Satisfied = null) : CaseCommand;
+
 /// <summary>It was always this type or division (null: as it is), with a reason. The row goes with another type; 0 is its default row.</summary>
 public sealed record CorrectCase(TypeCode? Type, DivisionCode? Division, int Row = 0) : CaseCommand;
 
@@ -87,6 +90,9 @@ public sealed record EraseReporter : CaseCommand;
 
 /// <summary>Lets time do what is due by now: resume, pass deadlines, reach steps. Call it at <see cref="CaseState.NextDueAt"/> or later.</summary>
 public sealed record PassTime : CaseCommand;
+
+/// <summary>Reckons the deadline anew after the calendar changed. Only cases that still run have something to decide.</summary>
+public sealed record ReckonAgain : CaseCommand;
 
 /// <summary>
 /// One row of another system. For a new case it makes <see cref="Imported"/> and the end that the row has; for a known one, nothing where the

@@ -42,6 +42,7 @@ public static class CaseDecisions
             ReportCase => draft.Refuse(CaseRefusals.CaseExists, "There is a case with this id already: a new report needs a new id."),
             ImportCase import => CaseImport.Again(draft, import),
             PassTime => Pass(draft),
+            ReckonAgain => CaseClock.ReckonAgain(draft) ? draft.Done() : new CaseOutcome.Unchanged(state.Version),
             _ => Step(draft),
         };
     }
@@ -62,7 +63,7 @@ public static class CaseDecisions
             return draft.Refuse(CaseRefusals.VersionConflict, $"The case is at version {state.Version}, not {expected}: read it again and decide anew.");
         }
 
-        return state.Version >= draft.Rules.StepsMax && command is not (PassTime or EraseReporter or VoidCase)
+        return state.Version >= draft.Rules.StepsMax && command is not (PassTime or ReckonAgain or EraseReporter or VoidCase)
             ? draft.Refuse(CaseRefusals.TooManySteps, $"The case has had {state.Version} steps, the most is {draft.Rules.StepsMax}: report a new case that refers to it.")
             : null;
     }

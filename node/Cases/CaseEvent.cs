@@ -159,6 +159,12 @@ public sealed record Imported(
 /// <summary>The source brought newer content; what it changes follows in the same record.</summary>
 public sealed record ImportRenewed(Hash256 ContentHash, Instant? DueAt, Instant? UpdatedAt) : CaseEvent;
 
+/// <summary>回访: the reporter was asked. That a case is closed and that it is solved are two facts.</summary>
+public sealed record CalledBack(bool Solved, bool? Satisfied) : CaseEvent;
+
+/// <summary>The calendar changed, and the deadline of a case that still runs with it; of an overdue case its next step, of a suspended one what the clock still has to run.</summary>
+public sealed record DeadlineMoved(Instant Deadline, Instant? NextStepAt, long? RemainingMilliseconds) : CaseEvent;
+
 /// <summary>An event where it stands: position, time of recording and who.</summary>
 public readonly record struct Stamp(Lsn Lsn, Instant RecordedAt, string Actor);
 

@@ -30,9 +30,11 @@ public static class CaseEventKinds
     public const ushort ReporterErased = 1020;
     public const ushort Imported = 1021;
     public const ushort ImportRenewed = 1022;
+    public const ushort CalledBack = 1023;
+    public const ushort DeadlineMoved = 1024;
 
     /// <summary>The kinds from <see cref="Reported"/> to this one are case events.</summary>
-    public const ushort Last = ImportRenewed;
+    public const ushort Last = DeadlineMoved;
 
     /// <summary>Not of a case: a local type was added to the catalogue (<see cref="StoredLocalTypeAdded"/>).</summary>
     public const ushort LocalTypeAdded = 1100;
@@ -46,7 +48,7 @@ public static class CaseEventKinds
     public static bool IsCaseEvent(ushort kind) => kind is >= Reported and <= Last;
 
     /// <summary>The kind of a stored body: the bodies stand in the message in the order of the kinds, from field 16 on.</summary>
-    internal static ushort Of(Body body) => body is >= Body.Reported and <= Body.ImportRenewed
+    internal static ushort Of(Body body) => body is >= Body.Reported and <= Body.DeadlineMoved
         ? (ushort)(Reported + (int)body - (int)Body.Reported)
         : throw new FormatException("A case event without a body.");
 }

@@ -96,9 +96,13 @@ internal static class CaseFold
         {
             Filing = s.Filing! with { OverdueAt = null, OverdueDay = default, InOverdueStock = false, NextStepAt = null, OverdueMultiple = 0 },
         },
+        DeadlineMoved e => s with
+        {
+            Filing = s.Filing! with { Deadline = e.Deadline, NextStepAt = e.NextStepAt, RemainingMilliseconds = e.RemainingMilliseconds },
+        },
         OverdueReached e => s with { Filing = s.Filing! with { OverdueMultiple = e.Multiple, NextStepAt = e.NextStepAt } },
         Escalated e => s with { Escalations = WithMark(s.Escalations, e) },
-        ReporterErased => s,
+        ReporterErased or CalledBack => s,
         ImportRenewed e => Renew(s, e),
         Reported or Imported => throw new InvalidOperationException($"Case {s.Id} begins twice."),
         _ => throw new InvalidOperationException($"{happened.GetType().Name} is no event of a case."),
@@ -224,7 +228,7 @@ internal static class CaseFold
 
     /// <summary>True for what people do to the case; the next step may not happen before it.</summary>
     private static bool IsStep(CaseEvent happened) => happened
-        is not (Corrected or DeadlinePassed or DeadlineWithdrawn or OverdueReached or Escalated or ReporterErased or ImportRenewed);
+        is not (Corrected or DeadlinePassed or DeadlineWithdrawn or DeadlineMoved or OverdueReached or Escalated or ReporterErased or ImportRenewed);
 
     private static bool IsOwnWork(CaseEvent happened) =>
         happened.Reason != Reasons.SourceUpdate

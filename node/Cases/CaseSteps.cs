@@ -24,6 +24,7 @@ internal static class CaseSteps
         SuspendCase c => Needs(draft, CaseStage.Filed, CaseStage.Dispatched) ?? Suspend(draft, c),
         ResumeCase => Resume(draft),
         ReopenCase => Needs(draft, CaseStage.Closed) ?? Added(draft, new Reopened()),
+        CallBack c => Needs(draft, CaseStage.Closed) ?? Added(draft, new CalledBack(c.Solved, c.Satisfied)),
         CorrectCase c => Correct(draft, c),
         MoveCase c => NeedsOpen(draft) ?? Move(draft, c),
         EraseReporter => Erase(draft),

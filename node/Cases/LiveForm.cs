@@ -71,6 +71,11 @@ internal static class LiveForm
             Hash256.FromBytes(s.ImportRenewed.ContentHash.Span),
             s.ImportRenewed.HasDueAt ? At(s.ImportRenewed.DueAt) : null,
             s.ImportRenewed.HasUpdatedAt ? At(s.ImportRenewed.UpdatedAt) : null),
+        Body.CalledBack => new CalledBack(s.CalledBack.Solved, s.CalledBack.HasSatisfied ? s.CalledBack.Satisfied : null),
+        Body.DeadlineMoved => new DeadlineMoved(
+            At(s.DeadlineMoved.Deadline),
+            s.DeadlineMoved.HasNextStepAt ? At(s.DeadlineMoved.NextStepAt) : null,
+            s.DeadlineMoved.HasRemainingMs ? s.DeadlineMoved.RemainingMs : null),
         _ => throw new FormatException($"A case event with an unknown body ({s.BodyCase})."),
     };
 

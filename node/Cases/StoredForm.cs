@@ -131,6 +131,15 @@ internal static class StoredForm
             case Imported e:
                 stored.Imported = Imported(e);
                 break;
+            case CalledBack e:
+                stored.CalledBack = new StoredCalledBack { Solved = e.Solved };
+                Set(e.Satisfied, v => stored.CalledBack.Satisfied = v);
+                break;
+            case DeadlineMoved e:
+                stored.DeadlineMoved = new StoredDeadlineMoved { Deadline = Ms(e.Deadline) };
+                Set(e.NextStepAt, v => stored.DeadlineMoved.NextStepAt = Ms(v));
+                Set(e.RemainingMilliseconds, v => stored.DeadlineMoved.RemainingMs = v);
+                break;
             case ImportRenewed e:
                 stored.ImportRenewed = new StoredImportRenewed { ContentHash = Bytes(e.ContentHash) };
                 Set(e.DueAt, v => stored.ImportRenewed.DueAt = Ms(v));

@@ -118,6 +118,11 @@ internal sealed class CaseRecount
                 case Reopened:
                     Put(i, day, Counter.Reopened);
                     break;
+                case CalledBack e:
+                    Put(i, day, Counter.CalledBack);
+                    Put(i, day, Counter.Solved, e.Solved ? 1 : 0);
+                    Put(i, day, Counter.Satisfied, e.Satisfied == true ? 1 : 0);
+                    break;
                 case Escalated { Version: 1 }:
                     Put(i, day, Counter.Escalated);
                     break;

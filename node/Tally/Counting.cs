@@ -88,6 +88,11 @@ internal static class Counting
                 // One that was handled or ended since is out of the stock already.
                 sheet.CountIf(s.Filing is { InOverdueStock: true }, here, Counter.OverdueWithdrawn, day, 1);
                 break;
+            case CalledBack e:
+                sheet.Count(here, Counter.CalledBack, day, 1);
+                sheet.CountIf(e.Solved, here, Counter.Solved, day, 1);
+                sheet.CountIf(e.Satisfied == true, here, Counter.Satisfied, day, 1);
+                break;
             case Escalated { Version: 1 }:
                 sheet.Count(here, Counter.Escalated, day, 1);
                 break;

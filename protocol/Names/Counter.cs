@@ -53,6 +53,11 @@ public sealed record Counter(ushort Id, string Name, CounterFamily Family)
     /// </summary>
     public static readonly Counter OverdueAgain = Add(25, "overdue_again", CounterFamily.Flow);
 
+    /// <summary>回访: that a case is closed and that its reporter finds it solved are two facts with counters of their own.</summary>
+    public static readonly Counter CalledBack = Add(26, "called_back", CounterFamily.Flow);
+    public static readonly Counter Solved = Add(27, "solved", CounterFamily.Flow);
+    public static readonly Counter Satisfied = Add(28, "satisfied", CounterFamily.Flow);
+
     /// <summary>Whole seconds from report to closing, on the closing day.</summary>
     public static readonly Counter ClosedSeconds = Add(30, "closed_seconds", CounterFamily.Flow);
 

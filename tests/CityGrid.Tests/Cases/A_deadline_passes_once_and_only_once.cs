@@ -105,6 +105,22 @@ public sealed class A_deadline_passes_once_and_only_once
     }
 
     [Test]
+    public void A_calendar_that_changes_moves_the_deadlines_of_what_still_runs_and_says_so()
+    {
+        var holiday = City.Rules with { Calendar = new Hub.Catalogue.WorkCalendar(City.Zone, holidays: [new LocalDate(2026, 11, 2)]) };
+        var story = new CaseStory().Dispatched(row: 2).At(City.At(2026, 11, 2, 16));
+        story.Pass();
+        Assert.That(CaseDecisions.Decide(story.State, new ReckonAgain { Case = CaseStory.Id, Actor = "node" }, story.Now, City.Rules), Is.InstanceOf<CaseOutcome.Unchanged>());
+
+        var decided = (CaseOutcome.Decided)CaseDecisions.Decide(story.State, new ReckonAgain { Case = CaseStory.Id, Actor = "node" }, story.Now, holiday);
+        Assert.That(decided.Events.Select(e => e.GetType()), Is.EqualTo(new[] { typeof(DeadlineMoved), typeof(DeadlineWithdrawn) }));
+        Assert.That((decided.After.Deadline, decided.After.IsOverdue), Is.EqualTo(((Instant?)City.At(2026, 11, 3, 12), false)));
+
+        var handled = new CaseStory().Dispatched(row: 2).Finish().State;
+        Assert.That(CaseDecisions.Decide(handled, new ReckonAgain { Case = CaseStory.Id, Actor = "node" }, story.Now, holiday), Is.InstanceOf<CaseOutcome.Unchanged>());
+    }
+
+    [Test]
     public void No_time_runs_against_a_case_that_is_handled_closed_or_void()
     {
         foreach (var story in new[]

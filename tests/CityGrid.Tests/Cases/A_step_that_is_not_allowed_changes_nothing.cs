@@ -19,7 +19,7 @@ public sealed class A_step_that_is_not_allowed_changes_nothing
         [CaseStage.Dispatched] = ["FinishHandling", "ReturnCase", "ExtendCase", "SuspendCase", "VoidCase", "CorrectCase", "MoveCase"],
         [CaseStage.Handled] = ["CheckBeforeClosing", "ReworkCase", "VoidCase", "CorrectCase", "MoveCase"],
         [CaseStage.Checked] = ["CloseCase", "ReworkCase", "VoidCase", "CorrectCase", "MoveCase"],
-        [CaseStage.Closed] = ["ReopenCase", "CorrectCase"],
+        [CaseStage.Closed] = ["ReopenCase", "CallBack", "CorrectCase"],
         [CaseStage.Voided] = ["CorrectCase"],
     };
 
@@ -185,6 +185,7 @@ public sealed class A_step_that_is_not_allowed_changes_nothing
             new SuspendCase(City.At(2026, 12, 1)) { Case = id, Actor = actor, Reason = "season" },
             new ResumeCase { Case = id, Actor = actor, Reason = "cause_gone" },
             new ReopenCase { Case = id, Actor = actor, Reason = "not_solved" },
+            new CallBack(true) { Case = id, Actor = actor },
             new CorrectCase(City.Refuse, City.South) { Case = id, Actor = actor, Reason = "wrong_type" },
             new MoveCase(City.Refuse, City.South) { Case = id, Actor = actor, Reason = "boundary" },
             new EraseReporter { Case = id, Actor = actor, Reason = "reporter_request" },

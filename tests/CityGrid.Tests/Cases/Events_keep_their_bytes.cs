@@ -56,6 +56,8 @@ public sealed class Events_keep_their_bytes
             DueAt = At, UpdatedAt = At.Plus(Duration.FromDays(1)), Live = true, Grade = EmergencyGrade.General, Summary = "s",
         },
         new ImportRenewed(Hash, At, null),
+        new CalledBack(true, false),
+        new DeadlineMoved(At, null, 10),
     ];
 
     private static string GoldenFile => Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Cases", "case-events.golden.txt");

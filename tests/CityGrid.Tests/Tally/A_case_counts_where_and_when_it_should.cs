@@ -82,6 +82,15 @@ public sealed class A_case_counts_where_and_when_it_should
     }
 
     [Test]
+    public void Closed_and_solved_are_two_facts()
+    {
+        var story = new CaseStory().Dispatched(row: 4).Finish().Check().Close().At(City.At(2026, 11, 3, 9))
+            .Do(new CallBack(false, false) { Case = CaseStory.Id, Actor = "a" })
+            .Do(new CallBack(true) { Case = CaseStory.Id, Actor = "a" });
+        Assert.That(Detail(story).Last(), Is.EqualTo("01001 140802 2026-11-03: called_back=2 solved=1"));
+    }
+
+    [Test]
     public void History_counts_the_stages_that_the_source_has_and_no_others()
     {
         var story = new CaseStory().Do(new ImportCase(City.Refuse, null, City.Hotline, "old", "1")

@@ -26,7 +26,13 @@ internal sealed class RandomLife
     private readonly bool _imported;
     private Instant _now = City.At(2026, 1, 5, 8);
     private int _imports;
+    private bool _reckoned;
     private long _lsn;
+
+    private static readonly CaseRules WithHolidays = City.Rules with
+    {
+        Calendar = new Hub.Catalogue.WorkCalendar(City.Zone, holidays: Enumerable.Range(0, 60).Select(d => new LocalDate(2026, 1, 6).PlusDays(d * 3))),
+    };
 
     private RandomLife(int number, bool imported)
     {
@@ -79,7 +85,10 @@ internal sealed class RandomLife
 
     private void Decide(CaseCommand command)
     {
-        var outcome = CaseDecisions.Decide(State, command, _now, City.Rules);
+        // The calendar gets holidays half way through a life, and keeps them.
+        var rules = command is ReckonAgain || _reckoned ? WithHolidays : City.Rules;
+        _reckoned |= command is ReckonAgain;
+        var outcome = CaseDecisions.Decide(State, command, _now, rules);
         Outcomes.Add(outcome);
         if (outcome is not CaseOutcome.Decided decided)
         {
@@ -127,6 +136,8 @@ internal sealed class RandomLife
             28 => new CorrectCase(type, division, turn.Choice % 3) { Case = _id, Actor = actor, Reason = "wrong_type" },
             29 => new MoveCase(type, division) { Case = _id, Actor = actor, Reason = "boundary" },
             30 when turn.Choice % 8 == 0 => new VoidCase { Case = _id, Actor = actor, Reason = "duplicate" },
+            33 when turn.Choice % 2 == 0 => new CallBack(turn.Choice % 4 == 0, turn.Choice % 3 == 0) { Case = _id, Actor = actor },
+            31 when turn.Choice % 2 == 0 => new ReckonAgain { Case = _id, Actor = "node" },
             31 => new EraseReporter { Case = _id, Actor = actor, Reason = "reporter_request" },
             32 => new PassTime { Case = _id, Actor = "node" },
             _ => _imported ? Import(turn) : natural,
