@@ -19,6 +19,12 @@ internal static class Commands
     public static RootCommand Root()
     {
         Language.AcceptOnlyFromAmong("zh", "en");
+        if (Console.IsOutputRedirected)
+        {
+            // A file has no width; tables that wrap in it cannot be read.
+            AnsiConsole.Profile.Width = 160;
+        }
+
         var root = new RootCommand("CityGrid: a federated data network for running cities (一网统管)") { Language };
         root.Subcommands.Add(DemoCommand());
         root.Subcommands.Add(DemoTreeCommand());

@@ -1,0 +1,31 @@
+using CityGrid.Cli;
+using CityGrid.Cli.Network;
+using CityGrid.Hub.Seams;
+
+namespace CityGrid.Tests.EndToEnd;
+
+/// <summary>Trees of real processes for a test, each in a folder of its own that goes with it.</summary>
+internal sealed class Trees : IAsyncDisposable
+{
+
+    private Trees(WrittenTree tree) => Running = new RunningTree(tree);
+
+    public RunningTree Running { get; }
+
+    public WrittenTree Tree => Running.Tree;
+
+    public static async Task<Trees> StartAsync(int provinces, int cities)
+    {
+        var folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
+        var tree = TreeWriter.Write(folder, TreePlans.Generated(new TreeShape(provinces, cities), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
+        var trees = new Trees(tree);
+        await trees.Running.StartAsync();
+        return trees;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Running.DisposeAsync();
+        Directory.Delete(Tree.Folder, recursive: true);
+    }
+}

@@ -1,0 +1,81 @@
+using System.Collections.Concurrent;
+using CityGrid.Cli.Network;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.V1;
+using CityGrid.Protocol.V1;
+using Grpc.Core;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.EndToEnd;
+
+/// <summary>
+/// 1 + 3 + 9 real nodes under load, killed with SIGKILL at random: afterwards every edge is equal and every write that was answered is there once
+/// (INV-1, 7, 10).
+/// </summary>
+public sealed class When_nodes_are_killed_at_random
+{
+    private static readonly TimeSpan Unrest = TimeSpan.FromSeconds(60);
+
+    [Test]
+    public async Task Every_acknowledged_write_is_there_once_and_every_edge_is_equal()
+    {
+        await using var trees = await Trees.StartAsync(3, 3);
+        using var stop = new CancellationTokenSource();
+        var acknowledged = new ConcurrentDictionary<string, (TreeNode City, string Case)>();
+        var workers = trees.Tree.Cities.Select(city => ReportAsync(city, acknowledged, stop.Token)).ToArray();
+
+        var random = new SeededEntropy(13);
+        var start = TimeProvider.System.GetTimestamp();
+        var kills = 0;
+        while (TimeProvider.System.GetElapsedTime(start) < Unrest)
+        {
+            var victim = trees.Tree.Nodes[random.Below(trees.Tree.Nodes.Count)];
+            trees.Running.Kill(victim.Node);
+            kills++;
+            await trees.Running.StartAsync(victim);
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(workers);
+
+        Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(2), CancellationToken.None), Is.True, "every edge is equal");
+        foreach (var (_, (city, id)) in acknowledged)
+        {
+            using var client = new NodeClient(city.GrpcUrl, city.Tokens["viewer"]);
+            var found = await client.Cases.GetAsync(new GetRequest { CaseId = id }, client.Options);
+            Assert.That(found.Case.CaseId, Is.EqualTo(id));
+        }
+
+        using var ministry = new NodeClient(trees.Tree.Root.GrpcUrl, trees.Tree.Root.Tokens["viewer"]);
+        var view = await ministry.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, ministry.Options);
+        Assert.That(view.Rows[0].Measures["reported"], Is.EqualTo(acknowledged.Count), "nothing is counted twice and nothing is missing");
+        Assert.That(acknowledged.Values.Select(a => a.Case), Is.Unique);
+        TestContext.Out.WriteLine($"{kills} kills, {acknowledged.Count} acknowledged writes");
+    }
+
+    /// <summary>Reports one case after the other; a request is repeated under its own key until it is answered, also past the end of the unrest.</summary>
+    private static async Task ReportAsync(TreeNode city, ConcurrentDictionary<string, (TreeNode City, string Case)> acknowledged, CancellationToken stop)
+    {
+        using var client = new NodeClient(city.GrpcUrl, city.Tokens["desk"]);
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            var key = $"{city.Node}-{i}";
+            var request = new ReportRequest { RequestKey = key, Type = "06010", Source = "hotline" };
+            for (var tries = 0; ; tries++)
+            {
+                try
+                {
+                    var response = await client.Cases.ReportAsync(request, client.Options.WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10)));
+                    acknowledged[key] = (city, response.Step.CaseId);
+                    break;
+                }
+                catch (RpcException failed) when (failed.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled && tries < 600)
+                {
+                    await Task.Delay(200, CancellationToken.None);
+                }
+            }
+
+            await Task.Delay(20, CancellationToken.None);
+        }
+    }
+}
