@@ -38,7 +38,8 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
                 MaxSendMessageSize = settings.MessageBytesMax,
                 MaxRetryAttempts = 1,
             });
-            await channel.ConnectAsync(stop);
+            // The call itself connects, and fails at once where nobody answers. (ConnectAsync would try again by itself, with pauses of up to two
+            // minutes that the sender's own back-off knows nothing of.)
             using var hangUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
             using var call = new LinkService.LinkServiceClient(channel).Connect(cancellationToken: hangUp.Token);
             var line = new Line(hangUp);
