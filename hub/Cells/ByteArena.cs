@@ -80,7 +80,7 @@ internal sealed class ByteArena
         {
             // The first chunks are small: a simulation holds hundreds of nodes with a few cells each.
             var bytes = Math.Max(size, _chunks.Count < 2 ? 4096 << (2 * _chunks.Count) : ChunkBytes);
-            _chunks.Add(new byte[bytes]);
+            _chunks.Add(GC.AllocateArray<byte>(bytes, pinned: true));
             Bytes += bytes;
             _used = 0;
         }

@@ -52,7 +52,6 @@ public delegate void CellVisitor(in CellKey key, Lsn local, ReadOnlySpan<byte> v
 public sealed class CellFold : IFold
 {
     private readonly CellDraft _draft = new();
-    private readonly SortedDictionary<int, long> _newestByDay = [];
     private byte[] _scratch = new byte[1024];
     private CellStore _store;
     private CellDigests _digests;
@@ -76,22 +75,10 @@ public sealed class CellFold : IFold
     public Lsn NewestChange => new(_store.NewestLocal);
 
     /// <summary>The first statistical day that a cell is held of; the beginning of time where none is.</summary>
-    public StatDay FirstDay => _newestByDay.Count == 0 ? new StatDay(0) : new StatDay(_newestByDay.First().Key);
+    public StatDay FirstDay => new(_store.Days.FirstDay);
 
     /// <summary>The local position of the newest change to what is counted on these days (to is out); zero for none. A new revision of an equal value is no change.</summary>
-    public Lsn NewestChangeOf(StatDay from, StatDay to)
-    {
-        long newest = 0;
-        foreach (var (day, local) in _newestByDay)
-        {
-            if (day >= from.Number && day < to.Number)
-            {
-                newest = Math.Max(newest, local);
-            }
-        }
-
-        return new Lsn(newest);
-    }
+    public Lsn NewestChangeOf(StatDay from, StatDay to) => new(_store.Days.NewestBetween(from.Number, to.Number));
 
     /// <summary>The origins that have at least one cell here.</summary>
     public IReadOnlyList<NodeId> Origins => [.. _store.Names.Scopes.Where(s => s.Cells > 0).Select(s => s.Origin).Distinct().Order()];
@@ -110,11 +97,6 @@ public sealed class CellFold : IFold
     {
         _store = CellSnapshot.Load(source);
         _digests = new CellDigests(_store);
-        _newestByDay.Clear();
-        for (var cell = _store.Oldest; cell >= 0; cell = _store.At(cell).Newer)
-        {
-            _newestByDay[_store.KeyOf(cell).Day.Number] = _store.At(cell).Local;
-        }
     }
 
     public long CountOf(NodeId origin, Grain grain) =>
@@ -126,7 +108,7 @@ public sealed class CellFold : IFold
     /// </summary>
     public void Add(CellChange change, Revision revision, Lsn local)
     {
-        var cell = _store.Find(change.Key);
+        var cell = _store.Find(change.Key, out var series);
         _draft.Clear();
         if (cell >= 0)
         {
@@ -149,7 +131,7 @@ public sealed class CellFold : IFold
         }
 
         var value = _scratch.AsSpan(0, _draft.WriteTo(_scratch));
-        Put(cell, change.Key, revision, value, local);
+        Put(cell, series, change.Key, revision, value, local);
     }
 
     /// <summary>What <see cref="Merge"/> would do. Changes nothing.</summary>
@@ -164,11 +146,11 @@ public sealed class CellFold : IFold
             return MergeOutcome.Malformed;
         }
 
-        var cell = _store.Find(key);
+        var cell = _store.Find(key, out var series);
         var outcome = Compare(cell, revision, value);
         if (outcome == MergeOutcome.Accepted)
         {
-            Put(cell, key, revision, value, local);
+            Put(cell, series, key, revision, value, local);
         }
 
         return outcome;
@@ -224,7 +206,6 @@ public sealed class CellFold : IFold
         {
             if (_store.RevisionOf(cell) < revision && !CellCodec.IsZero(_store.ValueOf(cell)) && !named.Contains(_store.KeyOf(cell)))
             {
-                _newestByDay[_store.KeyOf(cell).Day.Number] = local.Value;
                 _store.Change(cell, revision, CellCodec.Zero, local.Value);
                 zeroed++;
             }
@@ -302,16 +283,11 @@ public sealed class CellFold : IFold
             : value.SequenceEqual(_store.ValueOf(cell)) ? MergeOutcome.Unchanged : MergeOutcome.Conflict;
     }
 
-    private void Put(int cell, in CellKey key, Revision revision, ReadOnlySpan<byte> value, Lsn local)
+    private void Put(int cell, int series, in CellKey key, Revision revision, ReadOnlySpan<byte> value, Lsn local)
     {
-        if (cell < 0 || !value.SequenceEqual(_store.ValueOf(cell)))
-        {
-            _newestByDay[key.Day.Number] = local.Value;
-        }
-
         if (cell < 0)
         {
-            _store.Put(key, revision, value, local.Value);
+            _store.Put(series < 0 ? _store.Names.InternSeries(key) : series, key.Day.Number, revision, value, local.Value);
         }
         else
         {

@@ -34,6 +34,7 @@ internal sealed class CellNames
     private readonly Dictionary<(int Origin, byte Grain), int> _scopes = [];
     private readonly Dictionary<Series, int> _series = [];
     private readonly List<Series> _seriesList = [];
+    private int _lastSeries;
 
     public SymbolTable<NodeId> Origins { get; } = new();
 
@@ -80,9 +81,7 @@ internal sealed class CellNames
     {
         var scope = FindScope(key.Origin, key.Grain);
         int type = Types.Find(key.Type), division = Divisions.Find(key.Division), source = Sources.Find(key.Source);
-        return scope >= 0 && type >= 0 && division >= 0 && source >= 0 && _series.TryGetValue(new(scope, type, division, source), out var number)
-            ? number
-            : -1;
+        return scope >= 0 && type >= 0 && division >= 0 && source >= 0 ? FindSeries(new Series(scope, type, division, source)) : -1;
     }
 
     public int InternSeries(in CellKey key) =>
@@ -90,6 +89,11 @@ internal sealed class CellNames
 
     public int InternSeries(Series series)
     {
+        if (FindSeries(series) is >= 0 and var found)
+        {
+            return found;
+        }
+
         ref var number = ref CollectionsMarshal.GetValueRefOrAddDefault(_series, series, out var known);
         if (!known)
         {
@@ -100,6 +104,18 @@ internal sealed class CellNames
         return number;
     }
 
+    private int FindSeries(Series series)
+    {
+        // Batches come sorted: the same again, or the one that came after it the first time too.
+        var guess = _lastSeries;
+        if (guess < _seriesList.Count && (_seriesList[guess] == series || (++guess < _seriesList.Count && _seriesList[guess] == series)))
+        {
+            return _lastSeries = guess;
+        }
+
+        return _series.TryGetValue(series, out var number) ? _lastSeries = number : -1;
+    }
+
     public CellKey KeyOf(int seriesNumber, int day)
     {
         ref readonly var series = ref SeriesAt(seriesNumber);
@@ -108,7 +124,10 @@ internal sealed class CellNames
     }
 }
 
-/// <summary>Numbers for names, from 0 in the order of their coming. The name asked for last is found at once: batches come sorted.</summary>
+/// <summary>
+/// Numbers for names, from 0 in the order of their coming. The name asked for last, and the one that came after it, are found at once: batches
+/// come sorted.
+/// </summary>
 internal sealed class SymbolTable<T>
     where T : notnull, IEquatable<T>
 {
@@ -125,9 +144,10 @@ internal sealed class SymbolTable<T>
     /// <summary>The name's number, or -1.</summary>
     public int Find(T name)
     {
-        if ((uint)_last < (uint)_names.Count && _names[_last].Equals(name))
+        var guess = _last;
+        if (guess < _names.Count && (_names[guess].Equals(name) || (++guess < _names.Count && _names[guess].Equals(name))))
         {
-            return _last;
+            return _last = guess;
         }
 
         return _numbers.TryGetValue(name, out var number) ? _last = number : -1;

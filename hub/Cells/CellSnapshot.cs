@@ -7,7 +7,7 @@ using CityGrid.Protocol.Wire;
 namespace CityGrid.Hub.Cells;
 
 /// <summary>
-/// The bytes of a snapshot: names, series, then the cells in the order of their last change, in blocks that a reader takes whole. The same
+/// The bytes of a snapshot: names, series, the cells in the order of their last change, and the newest change of each day, in blocks that a reader takes whole. The same
 /// cells in the same order give the same bytes, whatever their history.
 /// </summary>
 internal static class CellSnapshot
@@ -37,6 +37,7 @@ internal static class CellSnapshot
             WriteCell(writer, store, cell, series[store.At(cell).Series], ref local);
         }
 
+        WriteDays(writer, store);
         writer.Flush();
     }
 
@@ -59,6 +60,8 @@ internal static class CellSnapshot
             {
                 ReadCell(reader, store, ref local);
             }
+
+            ReadDays(reader, store);
         }
         catch (Exception damage) when (damage is FormatException or OverflowException or ArgumentException)
         {
@@ -119,6 +122,27 @@ internal static class CellSnapshot
         var revision = new Revision(Varint.UnZigZag(reader.Number()), Varint.UnZigZag(reader.Number()));
         local += (long)reader.Number();
         store.Put(series, day, revision, reader.Bytes(), local);
+    }
+
+    private static void WriteDays(BlockWriter writer, CellStore store)
+    {
+        var days = store.Days.All().ToList();
+        writer.Number((ulong)days.Count);
+        foreach (var (day, local) in days)
+        {
+            writer.Number(Varint.ZigZag(day));
+            writer.Number((ulong)local);
+            writer.EndItem();
+        }
+    }
+
+    /// <summary>A cell that came again with an equal value moved in the order of change, yet its day did not change: so the days are told apart.</summary>
+    private static void ReadDays(BlockReader reader, CellStore store)
+    {
+        for (var left = reader.Number(); left > 0; left--)
+        {
+            store.Days.Note((int)Varint.UnZigZag(reader.Number()), (long)reader.Number());
+        }
     }
 
     /// <summary>Items gather in a block, which goes out with its length before it.</summary>

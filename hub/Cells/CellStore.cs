@@ -55,6 +55,8 @@ internal sealed class CellStore
 
     public NationSums Nation { get; }
 
+    public DayChanges Days { get; } = new();
+
     public int Count { get; private set; }
 
     /// <summary>The cell whose last change lies furthest back, or -1; the next one is its <see cref="Entry.Newer"/>.</summary>
@@ -66,7 +68,7 @@ internal sealed class CellStore
     /// <summary>Bytes held for everything: entries, chains, values, names, day buckets, sums.</summary>
     public long Bytes =>
         (_chunks.Count * ((ChunkEntries * 48L) + 24)) + (_chunks.Capacity * 8L) + (_heads.Length * 4L) + _values.Bytes
-        + (_buckets.Capacity * 64L) + Names.Bytes + Nation.Bytes;
+        + (_buckets.Capacity * 64L) + Names.Bytes + Nation.Bytes + Days.Bytes;
 
     public ref Entry At(int entry) => ref _chunks[entry >> ChunkBits][entry & (ChunkEntries - 1)];
 
@@ -87,9 +89,12 @@ internal sealed class CellStore
     }
 
     /// <summary>The cell's number, or -1.</summary>
-    public int Find(in CellKey key)
+    public int Find(in CellKey key) => Find(key, out _);
+
+    /// <summary>The cell's number, or -1; and its series' number, or -1.</summary>
+    public int Find(in CellKey key, out int series)
     {
-        var series = Names.FindSeries(key);
+        series = Names.FindSeries(key);
         if (series < 0)
         {
             return -1;
@@ -100,9 +105,6 @@ internal sealed class CellStore
     }
 
     /// <summary>Puts a value in the place of the cell's own, or makes the cell, and moves it to the end of the order of change.</summary>
-    public void Put(in CellKey key, Revision revision, ReadOnlySpan<byte> value, long local) =>
-        Put(Names.InternSeries(key), key.Day.Number, revision, value, local);
-
     public void Put(int series, int day, Revision revision, ReadOnlySpan<byte> value, long local)
     {
         var bucket = BucketOf(Names.SeriesAt(series).Scope, day);
@@ -128,6 +130,11 @@ internal sealed class CellStore
         if (Names.Scopes[series.Scope].Grain == Grain.National)
         {
             Nation.Changed(series.Type, bucket.Day, before, value);
+        }
+
+        if (!before.SequenceEqual(value))
+        {
+            Days.Note(bucket.Day, local);
         }
 
         cell.Value = _values.Replace(cell.Value, value);
@@ -196,7 +203,8 @@ internal sealed class CellStore
 
         if (Count == _chunks.Count << ChunkBits)
         {
-            _chunks.Add(new Entry[ChunkEntries]);
+            // Pinned, for the collector would carry a chunk through its generations; it holds no references and lives as long as the store.
+            _chunks.Add(GC.AllocateArray<Entry>(ChunkEntries, pinned: true));
         }
 
         var entry = Count++;
@@ -214,6 +222,7 @@ internal sealed class CellStore
         bucket.First = entry;
         LinkNewest(entry, local);
         MarkDirty(ref bucket, bucketNumber);
+        Days.Note(bucket.Day, local);
 
         var scope = Names.Scopes[bucket.Scope];
         scope.Cells++;

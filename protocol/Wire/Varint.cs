@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace CityGrid.Protocol.Wire;
 
@@ -26,6 +27,7 @@ public static class Varint
     }
 
     /// <summary>Reads a number at <paramref name="at"/> and moves past it; false for a cut, overlong or padded one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryRead(ReadOnlySpan<byte> source, ref int at, out ulong value)
     {
         if ((uint)at < (uint)source.Length && source[at] < 0x80)

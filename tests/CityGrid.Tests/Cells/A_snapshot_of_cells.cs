@@ -14,6 +14,7 @@ public sealed class A_snapshot_of_cells
         Gen.Select(CellWorld.HonestRow.List[0, 80], CellWorld.HonestRow.List[0, 10]).Sample((rows, later) =>
         {
             var fold = CellWorld.Merged(rows);
+            fold.Restamp(NodeId.Parse("x"), new(8, 1), fold.NewestChange.Next);
             var back = new CellFold();
             back.Load(new MemoryStream(Saved(fold)));
             var same = Same(fold, back);
@@ -85,7 +86,9 @@ public sealed class A_snapshot_of_cells
             b.SumNation(type, new(0), new(30_000), right);
         }
 
-        return a.Count == b.Count && a.Root(Grains) == b.Root(Grains) && a.NewestChange == b.NewestChange && Counter.All.All(c => left[c] == right[c])
+        return a.Count == b.Count && a.Root(Grains) == b.Root(Grains) && a.NewestChange == b.NewestChange && a.FirstDay == b.FirstDay
+            && Enumerable.Range(16_400, 71).All(day => a.NewestChangeOf(new(day), new(day + 1)) == b.NewestChangeOf(new(day), new(day + 1)))
+            && Counter.All.All(c => left[c] == right[c])
             && a.ChangedSince(Lsn.Zero, a.NewestChange).Select(r => (r.Key, r.Revision)).SequenceEqual(b.ChangedSince(Lsn.Zero, b.NewestChange).Select(r => (r.Key, r.Revision)));
     }
 }
