@@ -250,16 +250,27 @@ public sealed class FileJournal : IJournal
         header = header with { ZeroSlices = Sectors.ZeroSlices(frame, state.ActiveEnd) };
         header.WriteTo(frame, ActiveSegment.Header.FrameSeed);
         _active.Write(state.ActiveEnd, frame);
-        if (!_options.Faults.AckBeforeSync)
-        {
-            _active.Sync();
-        }
-
+        Sync();
         ActiveSegment.Learn(first, state.ActiveEnd);
         _state = state with { Head = head, ActiveEnd = state.ActiveEnd + frame.Length };
         if (_buffer.Length > BufferBytesKept)
         {
             _buffer = [];
+        }
+    }
+
+    private void Sync()
+    {
+        try
+        {
+            if (!_options.Faults.AckBeforeSync)
+            {
+                _active.Sync();
+            }
+        }
+        catch (DiskFailedException) when (_options.Faults.IgnoreFailedSync)
+        {
+            // A planted bug; without it every failure ends the journal.
         }
     }
 
@@ -349,13 +360,7 @@ public sealed class FileJournal : IJournal
         }
     }
 
-    private void Close(Exception cause)
-    {
-        if (!_options.Faults.GoOnAfterFailure || ReferenceEquals(cause, JournalRules.Disposed))
-        {
-            _closedBy ??= cause;
-        }
-    }
+    private void Close(Exception cause) => _closedBy ??= cause;
 
     private T ClosingOnDamage<T>(Func<T> read)
     {

@@ -60,6 +60,6 @@ internal sealed record JournalFaults
     /// <summary>Check values of records are not compared.</summary>
     public bool SkipCrc { get; init; }
 
-    /// <summary>The journal goes on after a failed write or sync.</summary>
-    public bool GoOnAfterFailure { get; init; }
+    /// <summary>A sync that fails is taken for one that did not.</summary>
+    public bool IgnoreFailedSync { get; init; }
 }

@@ -43,6 +43,8 @@ public sealed class JournalDamagedException(string file, long offset, string wha
     public string File { get; } = file;
 
     public long Offset { get; } = offset;
+
+    public string What { get; } = what;
 }
 
 /// <summary>The data were written by a newer program; the file is untouched. The node ends with exit code 78.</summary>

@@ -3,7 +3,6 @@ using System.IO.Compression;
 using CityGrid.Hub.Cells;
 using CityGrid.Protocol.Names;
 using CsvHelper;
-using CsvHelper.Configuration;
 using NodaTime;
 using NodaTime.Text;
 using NUnit.Framework;
@@ -53,15 +52,13 @@ public sealed class The_memory_of_cells
     private static IEnumerable<Row> Rows()
     {
         using var file = new GZipStream(File.OpenRead(Path.Combine(Machine.SharedData, "cases", "boston_311_2015.csv.gz")), CompressionMode.Decompress);
-        using var csv = new CsvReader(new StreamReader(file), new CsvConfiguration(CultureInfo.InvariantCulture));
-        csv.Read();
-        csv.ReadHeader();
+        using var csv = CsvReader.FromText(new StreamReader(file).ReadToEnd(), new CsvReaderOptions { Separator = ',' });
         while (csv.Read())
         {
-            var opened = TimeOf(csv.GetField("OPEN_DT"))!.Value;
-            var closed = TimeOf(csv.GetField("CLOSED_DT"));
+            var opened = TimeOf(csv.GetString("OPEN_DT"))!.Value;
+            var closed = TimeOf(csv.GetString("CLOSED_DT"));
             yield return new Row(
-                opened, closed >= opened ? closed : null, TimeOf(csv.GetField("TARGET_DT")), Slug(csv.GetField("TYPE")!), Slug(csv.GetField("neighborhood")!), Slug(csv.GetField("Source")!));
+                opened, closed >= opened ? closed : null, TimeOf(csv.GetString("TARGET_DT")), Slug(csv.GetString("TYPE")), Slug(csv.GetString("neighborhood")), Slug(csv.GetString("Source")));
         }
     }
 

@@ -41,4 +41,11 @@ internal static class Drafts
         $"{record.First}-{record.Last} {record.RecordedAt} {record.Actor} {record.PreviousHash} {record.Hash} "
         + string.Join(' ', record.Events.Select(e =>
             $"[{e.Lsn} {e.RecordFirst} {e.RecordLast} {e.RecordedAt} {e.Actor} {e.Kind} {e.Schema} {Convert.ToHexString(e.Payload.Span)}]"));
+
+    /// <summary>What was appended, in one line, without what the journal adds to it.</summary>
+    public static string Plain(RecordDraft draft) =>
+        $"{draft.Actor} {string.Join(' ', draft.Events.Select(e => $"{e.Kind}/{e.Schema}:{Convert.ToHexString(e.Payload.Span)}"))}";
+
+    public static string Plain(JournalRecord record) =>
+        $"{record.Actor} {string.Join(' ', record.Events.Select(e => $"{e.Kind}/{e.Schema}:{Convert.ToHexString(e.Payload.Span)}"))}";
 }
