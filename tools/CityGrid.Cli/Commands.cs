@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using CityGrid.Cli.Mappings;
 using CityGrid.Cli.Network;
+using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Intake.Import;
 using CityGrid.Protocol.V1;
@@ -31,6 +32,7 @@ internal static class Commands
         root.Subcommands.Add(ImportCommand());
         root.Subcommands.Add(ViewCommand());
         root.Subcommands.Add(StatusCommand());
+        root.Subcommands.Add(JournalCommand());
         return root;
     }
 
@@ -226,6 +228,31 @@ internal static class Commands
             return 0;
         }));
         return command;
+    }
+
+    private static Command JournalCommand()
+    {
+        var folder = new Argument<DirectoryInfo>("DIR") { Description = "A node's data directory; nothing in it is changed" };
+        var verify = new Command("verify", "Reads everything and says whether it is sound: exit code 0 sound, 2 damaged, 3 cannot decide") { folder };
+        verify.SetAction(parsed =>
+        {
+            var directory = parsed.GetRequiredValue(folder);
+            if (!directory.Exists)
+            {
+                return Fail($"There is no folder {directory.FullName}.", 3);
+            }
+
+            var verdict = JournalVerifier.Verify(new PosixDisk(directory.FullName));
+            Console.Out.WriteLine(verdict switch
+            {
+                JournalVerdict.Sound sound => $"sound: {sound.Records} records up to {sound.Head.Lsn}, chain {sound.Head.ChainHash}",
+                JournalVerdict.Damaged damaged => $"damaged at {damaged.File}:{damaged.Offset}: {damaged.What}",
+                JournalVerdict.CannotDecide undecided => $"cannot decide: {undecided.Reason}",
+                _ => throw new InvalidOperationException($"An unknown verdict {verdict.GetType().Name}."),
+            });
+            return verdict.ExitCode;
+        });
+        return new Command("journal", "The journal of a node that does not run") { verify };
     }
 
     private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
