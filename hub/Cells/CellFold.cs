@@ -102,6 +102,12 @@ public sealed class CellFold : IFold
     public long CountOf(NodeId origin, Grain grain) =>
         _store.Names.FindScope(origin, grain) is var scope and >= 0 ? _store.Names.Scopes[scope].Cells : 0;
 
+    /// <summary>The division of the origin itself, which its cells at the national grain name; null where none is held.</summary>
+    public DivisionCode? PlaceOf(NodeId origin) =>
+        _store.Names.FindScope(origin, Grain.National) is >= 0 and var scope && _store.Names.Scopes[scope].FirstSeries is >= 0 and var series
+            ? _store.Names.Divisions[_store.Names.SeriesAt(series).Division]
+            : null;
+
     /// <summary>
     /// Adds the deltas of one event to one of this node's own cells. A cell that falls to zero is kept, with its revision. Only the counters and
     /// buckets named are changed: a duration counts in its histogram, its counters are named beside it.

@@ -15,6 +15,9 @@ internal sealed class Scope(NodeId origin, Grain grain)
 
     public long Cells { get; set; }
 
+    /// <summary>The series of its first cell.</summary>
+    public int FirstSeries { get; set; } = -1;
+
     /// <summary>From a day to the number of its <see cref="DayBucket"/>.</summary>
     public DayPages Days { get; } = new();
 

@@ -225,7 +225,7 @@ internal sealed class CellStore
         Days.Note(bucket.Day, local);
 
         var scope = Names.Scopes[bucket.Scope];
-        scope.Cells++;
+        scope.FirstSeries = scope.Cells++ == 0 ? series : scope.FirstSeries;
         if (scope.Grain == Grain.National)
         {
             Nation.Added(Names.SeriesAt(series).Type, bucket.Day, entry);
