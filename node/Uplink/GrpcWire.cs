@@ -33,6 +33,7 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
     {
         var reason = "The parent ended the connection.";
         Refusal? parentRefused = null;
+        using var hangUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
             using var handler = Handler(refusal => parentRefused = refusal);
@@ -45,7 +46,6 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             });
             // The call itself connects, and fails at once where nobody answers. (ConnectAsync would try again by itself, with pauses of up to two
             // minutes that the sender's own back-off knows nothing of.)
-            using var hangUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
             using var call = new LinkService.LinkServiceClient(channel).Connect(cancellationToken: hangUp.Token);
 
             // The parent sends headers when it has let this node in.
@@ -61,19 +61,19 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             await hangUp.CancelAsync();
             await writing;
         }
+        catch (Exception failure) when (failure is RpcException or OperationCanceledException && hangUp.IsCancellationRequested)
+        {
+            reason = stop.IsCancellationRequested ? "The node is stopping." : "Hung up.";
+        }
         catch (RpcException failure)
         {
             reason = parentRefused?.ToString() ?? $"{failure.StatusCode}: {Cause(failure)}";
-        }
-        catch (OperationCanceledException)
-        {
-            reason = stop.IsCancellationRequested ? "The node is stopping." : "Hung up.";
         }
         catch (TimeoutException)
         {
             reason = $"{settings.Parent} did not answer within {ConnectWait.TotalSeconds} s.";
         }
-        catch (Exception failure) when (failure is HttpRequestException or IOException or AuthenticationException or CryptographicException)
+        catch (Exception failure) when (failure is HttpRequestException or IOException or AuthenticationException or CryptographicException or OperationCanceledException)
         {
             reason = failure.InnerException?.Message ?? failure.Message;
         }
