@@ -50,9 +50,10 @@ public sealed class NodeCore : IDisposable
         Cells = new CellFold();
         UplinkFold = new UplinkFold((epoch, lsn) => Cells.Restamp(settings.Node, new Revision(epoch.Number, lsn.Value), lsn));
         Reception = new ReceptionFold(Cells);
+        var finality = new FinalityFold(Reception);
         Escalations = new EscalationFold(settings.Node);
         Book = new CaseBook(Cells, settings.Node, settings.Division, () => UplinkFold.RevisionEpoch, seams.Journal.ReadAt);
-        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, Escalations, Book], seams.Clock);
+        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, finality, Escalations, Book], seams.Clock);
         Sequencer.FoldFailed = (fold, journalEvent, failure) =>
         {
             FoldFailures++;
@@ -72,8 +73,9 @@ public sealed class NodeCore : IDisposable
             new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween));
         Desk.EraseKeys();
         Lists = new CaseLists(Desk, Sequencer, _projector);
-        Views = new ViewDesk(
-            new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay), Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock);
+        var place = new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay);
+        Views = new ViewDesk(place, Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock, finality);
+        EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
         var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register);
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch);
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy);
@@ -110,6 +112,8 @@ public sealed class NodeCore : IDisposable
 
     public ViewDesk Views { get; }
 
+    public EscalationDesk EscalationList { get; }
+
     public LinkDoor Door { get; }
 
     public ReceptionDesk ReceptionDesk { get; }
@@ -142,15 +146,6 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>Lets time do what is due: deadlines, suspensions. Returns how many cases it touched.</summary>
     public int PassTime() => Desk.PassTime(1000);
-
-    /// <summary>Judges again what is kept aside of the children: a day may have come, the register may have grown (L10).</summary>
-    public void Redrive()
-    {
-        foreach (var child in Sequencer.Read(() => Reception.Aside.Where(a => a.Verdict.Outcome == RecordOutcome.Parked).Select(a => a.Child).Distinct().ToArray()))
-        {
-            Sequencer.Submit(ReceptionDesk.Redrive(child, Journal.ReadAt, "clock"), _ => { });
-        }
-    }
 
     /// <summary>The scheduled push; an empty one too proves that this node lives.</summary>
     public void PushDue() => Uplink?.PushDue();

@@ -1,4 +1,3 @@
-using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Reception;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Hosting;
@@ -62,47 +61,6 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, L
         }
 
         return response;
-    }
-
-    /// <summary>A page of the escalations known here, the newest first.</summary>
-    public ListEscalationsResponse Escalations(ListEscalationsRequest request)
-    {
-        if (request.PageSize is < 0 or > 500)
-        {
-            throw new RefusedException(Grpc.Core.StatusCode.InvalidArgument, new Refusal("PAGE_SIZE_BAD", "page_size is at most 500; 0 is 50.", "page_size"));
-        }
-
-        int? before = null;
-        if (request.PageToken.Length > 0)
-        {
-            before = int.TryParse(request.PageToken, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var token)
-                ? token
-                : throw new RefusedException(Grpc.Core.StatusCode.InvalidArgument, new Refusal("PAGE_TOKEN_BAD", "page_token is the next_page_token of an earlier answer.", "page_token"));
-        }
-
-        return core.Sequencer.Read(() =>
-        {
-            var page = core.Escalations.Page(before, request.PageSize == 0 ? 50 : request.PageSize, r => Includes(request, r));
-            var response = new ListEscalationsResponse
-            {
-                NextPageToken = page.Next?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? string.Empty,
-                AsOf = Iso(core.Now),
-                Revision = core.Sequencer.Applied.Value,
-            };
-            response.Escalations.AddRange(page.Records.Select(RowOf));
-            return response;
-        });
-    }
-
-    private static bool Includes(ListEscalationsRequest request, EscalationRecord record) =>
-        (request.Division.Length == 0 || record.Content.Division == request.Division)
-        && (request.State == EscalationState.Unspecified || record.Content.State == request.State);
-
-    private static EscalationRow RowOf(EscalationRecord record)
-    {
-        var row = new EscalationRow { Escalation = record.Content, ReceivedAt = record.Hops.Length == 0 ? string.Empty : Iso(record.Hops[^1].ReceivedAt) };
-        row.Hops.AddRange(record.Hops.Select(h => new Hop { Node = h.Node.ToString(), ReceivedAt = h.ReceivedAt.ToUnixTimeMilliseconds() }));
-        return row;
     }
 
     private ChildStatus StatusOf(ChildRow row) => new()

@@ -41,6 +41,12 @@ public sealed record CellFilter(Grain Grain, StatDay From, StatDay To)
     public Func<SourceCode, bool>? Sources { get; init; }
 }
 
+/// <summary>Says where the cells of a type, division and source belong; negative for nowhere.</summary>
+internal delegate int CellPlacing(TypeKey type, DivisionCode division, SourceCode source);
+
+/// <summary>Is shown a cell and where it belongs; <paramref name="value"/> is gone when it returns.</summary>
+internal delegate void PlacedCellVisitor(int place, StatDay day, ReadOnlySpan<byte> value);
+
 /// <summary>Is shown a cell; <paramref name="value"/> is gone when it returns.</summary>
 public delegate void CellVisitor(in CellKey key, Lsn local, ReadOnlySpan<byte> value);
 
@@ -64,7 +70,8 @@ public sealed class CellFold : IFold
 
     public string Name => "cells";
 
-    public int Version => 1;
+    /// <summary>2: a snapshot says when the values of each origin's days last changed.</summary>
+    public int Version => 2;
 
     public long Count => _store.Count;
 
@@ -79,6 +86,21 @@ public sealed class CellFold : IFold
 
     /// <summary>The local position of the newest change to what is counted on these days (to is out); zero for none. A new revision of an equal value is no change.</summary>
     public Lsn NewestChangeOf(StatDay from, StatDay to) => new(_store.Days.NewestBetween(from.Number, to.Number));
+
+    /// <summary>The same of some origins only, at one grain. Costs their days.</summary>
+    public Lsn NewestChangeOf(Grain grain, StatDay from, StatDay to, Func<NodeId, bool> origins)
+    {
+        long newest = 0;
+        foreach (var scope in _store.Names.Scopes)
+        {
+            if (scope.Grain == grain && origins(scope.Origin))
+            {
+                newest = Math.Max(newest, _store.NewestChangeOf(scope, from.Number, to.Number));
+            }
+        }
+
+        return new Lsn(newest);
+    }
 
     /// <summary>The origins that have at least one cell here.</summary>
     public IReadOnlyList<NodeId> Origins => [.. _store.Names.Scopes.Where(s => s.Cells > 0).Select(s => s.Origin).Distinct().Order()];
@@ -252,6 +274,35 @@ public sealed class CellFold : IFold
                 if (series[_store.At(cell).Series])
                 {
                     visitor(_store.KeyOf(cell), new Lsn(_store.At(cell).Local), _store.ValueOf(cell));
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Shows the cells of these days (to is out) that have a place, origin by origin and day by day. The place is asked once for all cells that
+    /// differ by day only, so that a cell costs its bytes and no name. False from <paramref name="goOn"/>, asked before each origin, ends it.
+    /// </summary>
+    internal void Visit(Grain grain, StatDay from, StatDay to, CellPlacing placing, PlacedCellVisitor visitor, Func<bool> goOn)
+    {
+        var names = _store.Names;
+        var places = new int[names.SeriesCount];
+        foreach (var scope in names.Scopes.Where(s => s.Grain == grain).TakeWhile(_ => goOn()))
+        {
+            foreach (var cell in _store.CellsOf(scope, from.Number, to.Number))
+            {
+                ref var entry = ref _store.At(cell);
+                ref var place = ref places[entry.Series];
+                if (place == 0)
+                {
+                    ref readonly var series = ref names.SeriesAt(entry.Series);
+                    var asked = placing(names.Types[series.Type], names.Divisions[series.Division], names.Sources[series.Source]);
+                    place = asked < 0 ? -1 : asked + 1;
+                }
+
+                if (place > 0)
+                {
+                    visitor(place - 1, new StatDay(_store.BucketAt(entry.Bucket).Day), _store.ValueOf(cell));
                 }
             }
         }

@@ -7,7 +7,7 @@ using CityGrid.Protocol.Wire;
 namespace CityGrid.Hub.Cells;
 
 /// <summary>
-/// The bytes of a snapshot: names, series, the cells in the order of their last change, and the newest change of each day, in blocks that a reader takes whole. The same
+/// The bytes of a snapshot: names, series, the cells in the order of their last change, and the newest change of each origin's days, in blocks that a reader takes whole. The same
 /// cells in the same order give the same bytes, whatever their history.
 /// </summary>
 internal static class CellSnapshot
@@ -37,7 +37,7 @@ internal static class CellSnapshot
             WriteCell(writer, store, cell, series[store.At(cell).Series], ref local);
         }
 
-        WriteDays(writer, store);
+        WriteChanges(writer, store);
         writer.Flush();
     }
 
@@ -61,7 +61,7 @@ internal static class CellSnapshot
                 ReadCell(reader, store, ref local);
             }
 
-            ReadDays(reader, store);
+            store.RestoreChanges(ReadChanges(reader, store));
         }
         catch (Exception damage) when (damage is FormatException or OverflowException or ArgumentException)
         {
@@ -124,24 +124,37 @@ internal static class CellSnapshot
         store.Put(series, day, revision, reader.Bytes(), local);
     }
 
-    private static void WriteDays(BlockWriter writer, CellStore store)
+    private static void WriteChanges(BlockWriter writer, CellStore store)
     {
-        var days = store.Days.All().ToList();
-        writer.Number((ulong)days.Count);
-        foreach (var (day, local) in days)
+        foreach (var scope in store.Names.Scopes.Where(s => s.Cells > 0).OrderBy(s => s.Origin).ThenBy(s => s.Grain.Number))
         {
-            writer.Number(Varint.ZigZag(day));
-            writer.Number((ulong)local);
+            var days = store.ChangesOf(scope).ToList();
+            writer.Number((ulong)days.Count);
+            writer.Text(scope.Origin.ToString());
+            writer.Number(scope.Grain.Number);
             writer.EndItem();
+            foreach (var (day, changed) in days)
+            {
+                writer.Number(Varint.ZigZag(day));
+                writer.Number((ulong)changed);
+                writer.EndItem();
+            }
         }
+
+        writer.Number(0);
     }
 
-    /// <summary>A cell that came again with an equal value moved in the order of change, yet its day did not change: so the days are told apart.</summary>
-    private static void ReadDays(BlockReader reader, CellStore store)
+    private static IEnumerable<(Scope Scope, int Day, long Changed)> ReadChanges(BlockReader reader, CellStore store)
     {
-        for (var left = reader.Number(); left > 0; left--)
+        for (var days = reader.Number(); days > 0; days = reader.Number())
         {
-            store.Days.Note((int)Varint.UnZigZag(reader.Number()), (long)reader.Number());
+            var (origin, grain) = (NodeId.Parse(reader.Text()), new Grain((byte)reader.Number()));
+            var number = store.Names.FindScope(origin, grain);
+            var scope = number >= 0 ? store.Names.Scopes[number] : throw new FormatException($"{origin} is said to have changed and has no cells.");
+            for (; days > 0; days--)
+            {
+                yield return (scope, (int)Varint.UnZigZag(reader.Number()), (long)reader.Number());
+            }
         }
     }
 

@@ -29,6 +29,9 @@ internal struct DayBucket
     public int Day;
     public int First;
     public bool IsDirty;
+
+    /// <summary>The local position at which a value here last became another; a new revision of an equal value is no change.</summary>
+    public long Changed;
     public Hash256? Digest;
 }
 
@@ -68,7 +71,7 @@ internal sealed class CellStore
     /// <summary>Bytes held for everything: entries, chains, values, names, day buckets, sums.</summary>
     public long Bytes =>
         (_chunks.Count * ((ChunkEntries * 48L) + 24)) + (_chunks.Capacity * 8L) + (_heads.Length * 4L) + _values.Bytes
-        + (_buckets.Capacity * 64L) + Names.Bytes + Nation.Bytes + Days.Bytes;
+        + (_buckets.Capacity * 72L) + Names.Bytes + Nation.Bytes + Days.Bytes;
 
     public ref Entry At(int entry) => ref _chunks[entry >> ChunkBits][entry & (ChunkEntries - 1)];
 
@@ -134,7 +137,7 @@ internal sealed class CellStore
 
         if (!before.SequenceEqual(value))
         {
-            Days.Note(bucket.Day, local);
+            NoteChange(ref bucket, local);
         }
 
         cell.Value = _values.Replace(cell.Value, value);
@@ -183,6 +186,45 @@ internal sealed class CellStore
         }
     }
 
+    /// <summary>The local position of the newest change of a value of a scope on the days from <paramref name="from"/> on and before <paramref name="to"/>, 0 for none.</summary>
+    public long NewestChangeOf(Scope scope, int from, int to)
+    {
+        long newest = 0;
+        for (var at = scope.Days.Seek(from); scope.Days.Step(ref at, to, out _, out var bucket);)
+        {
+            newest = Math.Max(newest, _buckets[bucket].Changed);
+        }
+
+        return newest;
+    }
+
+    /// <summary>When the values of each day of a scope last changed, in order of days: a snapshot keeps it, for the cells alone do not tell.</summary>
+    public IEnumerable<(int Day, long Changed)> ChangesOf(Scope scope) => scope.Days.Between(int.MinValue, int.MaxValue).Select(d => (d.Day, _buckets[d.Value].Changed));
+
+    /// <summary>
+    /// Puts in place what <see cref="ChangesOf"/> gave. A cell that came again with an equal value moved in the order of change, yet its day did not
+    /// change: so what the cells seem to tell is forgotten first.
+    /// </summary>
+    public void RestoreChanges(IEnumerable<(Scope Scope, int Day, long Changed)> changes)
+    {
+        Days.Clear();
+        foreach (ref var bucket in CollectionsMarshal.AsSpan(_buckets))
+        {
+            bucket.Changed = 0;
+        }
+
+        foreach (var (scope, day, changed) in changes)
+        {
+            var bucket = scope.Days.Find(day);
+            if (bucket < 0)
+            {
+                throw new FormatException($"day {day} is said to have changed and has no cells.");
+            }
+
+            NoteChange(ref BucketAt(bucket), changed);
+        }
+    }
+
     /// <summary>Makes room for this many cells at once.</summary>
     public void Reserve(int cells)
     {
@@ -222,7 +264,7 @@ internal sealed class CellStore
         bucket.First = entry;
         LinkNewest(entry, local);
         MarkDirty(ref bucket, bucketNumber);
-        Days.Note(bucket.Day, local);
+        NoteChange(ref bucket, local);
 
         var scope = Names.Scopes[bucket.Scope];
         scope.FirstSeries = scope.Cells++ == 0 ? series : scope.FirstSeries;
@@ -261,6 +303,15 @@ internal sealed class CellStore
         }
 
         return bucket;
+    }
+
+    private void NoteChange(ref DayBucket bucket, long local)
+    {
+        if (bucket.Changed != local)
+        {
+            bucket.Changed = local;
+            Days.Note(bucket.Day, local);
+        }
     }
 
     private void MarkDirty(ref DayBucket bucket, int number)

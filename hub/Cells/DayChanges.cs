@@ -3,7 +3,7 @@ namespace CityGrid.Hub.Cells;
 /// <summary>For each statistical day the local position of the newest change of a value there: what tells a restated figure from a final one.</summary>
 internal sealed class DayChanges
 {
-    private readonly DayPages _days = new();
+    private DayPages _days = new();
     private readonly List<long> _newest = [];
 
     public long Bytes => _days.Bytes + (_newest.Capacity * 8L);
@@ -21,8 +21,14 @@ internal sealed class DayChanges
         }
         else
         {
-            _newest[at] = local;
+            _newest[at] = Math.Max(_newest[at], local);
         }
+    }
+
+    public void Clear()
+    {
+        _days = new DayPages();
+        _newest.Clear();
     }
 
     /// <summary>The newest change on the days from <paramref name="from"/> on and before <paramref name="to"/>, 0 for none.</summary>

@@ -110,11 +110,7 @@ public sealed class EscalationFold : IFold
         }
         else if (journalEvent.Kind == EventKinds.EscalationsReceived && ReceptionEvents.Read(journalEvent) is EscalationsTaken taken)
         {
-            Receive(taken.Child, taken.Part, taken.Verdicts.Select(v => v.Index).ToHashSet(), journalEvent.Lsn, journalEvent.RecordedAt);
-        }
-        else if (journalEvent.Kind == EventKinds.ParkedSettled && ParkedSettled.Parser.ParseFrom(journalEvent.Payload.Span) is { Escalations.IsEmpty: false } settled)
-        {
-            Receive(NodeId.Parse(settled.Child), EscalationsPart.Parser.ParseFrom(settled.Escalations), [], journalEvent.Lsn, journalEvent.RecordedAt);
+            Receive(taken, journalEvent.Lsn, journalEvent.RecordedAt);
         }
     }
 
@@ -149,19 +145,20 @@ public sealed class EscalationFold : IFold
         }
     }
 
-    private void Receive(NodeId child, EscalationsPart part, HashSet<int> leftOut, Lsn lsn, Instant recordedAt)
+    private void Receive(EscalationsTaken taken, Lsn lsn, Instant recordedAt)
     {
-        for (var i = 0; i < part.Escalations.Count; i++)
+        var leftOut = taken.Verdicts.Select(v => v.Index).ToHashSet();
+        for (var i = 0; i < taken.Part.Escalations.Count; i++)
         {
             if (leftOut.Contains(i))
             {
                 continue;
             }
 
-            var envelope = part.Escalations[i];
+            var envelope = taken.Part.Escalations[i];
             var hops = envelope.Hops.Select(h => new EscalationHop(NodeId.Parse(h.Node), Instant.FromUnixTimeMilliseconds(h.ReceivedAt)))
                 .Append(new EscalationHop(_node, recordedAt));
-            Put(lsn, child, envelope.Escalation.Memory, [.. hops]);
+            Put(lsn, taken.Child, envelope.Escalation.Memory, [.. hops]);
         }
     }
 

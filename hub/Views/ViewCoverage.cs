@@ -1,4 +1,3 @@
-using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
@@ -7,33 +6,53 @@ using NodaTime;
 namespace CityGrid.Hub.Views;
 
 /// <summary>
-/// How much a figure can be trusted: of which origins the register expects any, who was heard of, who is missing, who is late, and whether the period
-/// is provisional, final, or restated. Zero, missing, late and final are four different things.
+/// How much a figure can be trusted: of which origins the register expects any, who was heard of, who is missing, who is late. Zero, missing,
+/// late, final and not applicable (nothing is expected) are five different things.
 /// </summary>
-public sealed record ViewCoverage(IReadOnlyList<DivisionCode> Expected, IReadOnlyList<DivisionCode> Missing, IReadOnlyList<DivisionCode> Late, Instant? AsOf, ViewState State)
+/// <param name="Expected">How many origins the register expects.</param>
+/// <param name="Missing">Those of them that were never heard of, in order of code.</param>
+/// <param name="Late">Those heard of, expected or not, that are not complete through the last day.</param>
+/// <param name="AsOf">The oldest statement of those that count; null where there is none.</param>
+/// <param name="CompleteSince">The position here at which the last of them was first complete through the last day; null where one is not.</param>
+public sealed record ViewCoverage(int Expected, IReadOnlyList<DivisionCode> Missing, IReadOnlyList<DivisionCode> Late, Instant? AsOf, Lsn? CompleteSince)
 {
-    /// <param name="asked">What the query covers.</param>
-    /// <param name="heard">The newest statement of every origin known here.</param>
-    /// <param name="lastChangedAt">When a cell of the period was last changed here; null for never.</param>
-    public static ViewCoverage Of(CoverageQuestion asked, IReadOnlyList<OriginWatermark> heard, Instant? lastChangedAt)
+    public int Heard => Expected - Missing.Count;
+
+    /// <param name="expected">The origins that the register expects among those asked for.</param>
+    /// <param name="heard">The newest statements of all origins asked for that are known here.</param>
+    /// <param name="lastDay">The last day asked for.</param>
+    /// <param name="completeSince">When an origin was first complete through a day, as far as that is known here; a node knows it of itself by the clock.</param>
+    public static ViewCoverage Of(
+        IReadOnlyList<DivisionCode> expected, IReadOnlyList<OriginWatermark> heard, StatDay lastDay, Func<NodeId, StatDay, Lsn?> completeSince)
     {
-        var byDivision = heard.GroupBy(w => w.Division).ToDictionary(g => g.Key, g => g.MaxBy(w => (w.Epoch.Number, w.Lsn))!);
-        var expected = asked.Register.OriginsBelow(asked.Place).Where(d => asked.Concerns(d.Code)).Select(d => d.Code).ToArray();
+        // An origin that was replaced by another node for the same place speaks no more; the newest statement counts.
+        var byDivision = new SortedDictionary<DivisionCode, OriginWatermark>();
+        foreach (var statement in heard)
+        {
+            if (!byDivision.TryGetValue(statement.Division, out var other) || (statement.AsOf, statement.Lsn.Value).CompareTo((other.AsOf, other.Lsn.Value)) > 0)
+            {
+                byDivision[statement.Division] = statement;
+            }
+        }
+
         var missing = expected.Where(code => !byDivision.ContainsKey(code)).ToArray();
-        var counted = expected.Where(byDivision.ContainsKey).Select(code => byDivision[code]).ToArray();
-        var lastDay = asked.To.Plus(-1);
-        var late = counted.Where(w => w.CompleteThrough < lastDay).Select(w => w.Division).Order().ToArray();
-        return new ViewCoverage(expected, missing, late, counted.Length == 0 ? null : counted.Min(w => w.AsOf), StateOf(asked, missing.Length + late.Length == 0 && expected.Length > 0, lastChangedAt));
+        var late = byDivision.Values.Where(w => w.CompleteThrough < lastDay).Select(w => w.Division).ToArray();
+        Lsn? since = null;
+        if (missing.Length + late.Length == 0)
+        {
+            since = new Lsn(byDivision.Values.Max(w => completeSince(w.Origin, lastDay)?.Value) ?? 0);
+        }
+
+        return new ViewCoverage(expected.Count, missing, late, byDivision.Count == 0 ? null : byDivision.Values.Min(w => w.AsOf), since);
     }
 
-    private static ViewState StateOf(CoverageQuestion asked, bool complete, Instant? lastChangedAt)
-    {
-        var finalAt = asked.To.StartsAt(asked.Zone) + asked.ClosingDelay;
-        return !complete || asked.Now < finalAt ? ViewState.Provisional
-            : lastChangedAt > finalAt ? ViewState.Restated
-            : ViewState.Final;
-    }
+    /// <summary>
+    /// Final once everything is complete and <paramref name="closesAt"/> has passed; restated where a value of the period became another after
+    /// both: later than the closing by the recorded time, and behind the completion in the journal. <paramref name="lastChange"/> is the newest change
+    /// to a value of the period, null where there is none.
+    /// </summary>
+    public ViewState StateAt(Instant now, Instant closesAt, (Lsn Local, Instant RecordedAt)? lastChange) =>
+        CompleteSince is not { } since || now < closesAt ? ViewState.Provisional
+        : lastChange is { } change && change.Local > since && change.RecordedAt > closesAt ? ViewState.Restated
+        : ViewState.Final;
 }
-
-/// <summary>What coverage is asked of: the place and its register, the end of the period, and now.</summary>
-public sealed record CoverageQuestion(DivisionRegister Register, DivisionCode Place, DateTimeZone Zone, Duration ClosingDelay, StatDay To, Instant Now, Func<DivisionCode, bool> Concerns);

@@ -10,60 +10,136 @@ using NodaTime.Text;
 
 namespace CityGrid.Hub.Views;
 
-/// <summary>The place that a view is of.</summary>
+/// <summary>The place that a view is of. The closing delay is how long after the end of a day its figures may be called final.</summary>
 public sealed record ViewPlace(NodeId Node, DivisionCode Division, DateTimeZone Zone, DivisionRegister Register, Duration ClosingDelay);
 
-/// <summary>Answers view requests: the figures, and never without their age, coverage, state and revision (features.md U12).</summary>
-public sealed class ViewDesk(ViewPlace place, Sequencer sequencer, IJournal journal, CellFold cells, Func<IReadOnlyList<OriginWatermark>> watermarks, TimeProvider clock)
+/// <summary>
+/// Answers view requests: the figures, and never without their age, coverage, state and revision (features.md U12). For many threads at once.
+/// Without <paramref name="finality"/> the node takes what it has received for complete from the first.
+/// </summary>
+public sealed class ViewDesk(
+    ViewPlace place, Sequencer sequencer, IJournal journal, CellFold cells, Func<IReadOnlyList<OriginWatermark>> watermarks, TimeProvider clock, FinalityFold? finality = null)
 {
-    private readonly ViewEngine _engine = new(cells, place.Register, place.Node);
+    private const int RecordedTimesMax = 1_000;
+
+    private readonly ViewEngine _engine = new(cells, place.Register, place.Division);
+    private readonly IReadOnlyList<Division> _origins = place.Register.OriginsBelow(place.Division) is { Count: > 0 } origins ? origins
+        : place.Register.Find(place.Division) is { } itself ? [itself] : [];
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Lsn, Instant> _recordedAt = [];
+
+    /// <summary>What was read together, at one position.</summary>
+    private readonly record struct Reading(ViewFigures Figures, ViewCoverage Coverage, Lsn LastChange, Lsn Applied);
+
+    /// <summary>True where the question is sound and this node cannot answer it as it stands; false where the question is at fault.</summary>
+    public static bool IsOfTheNode(Refusal refusal) => refusal.Code is "DETAIL_NOT_HELD" or "DIVISION_OUTSIDE" or "NOT_THERE_YET" or "TOO_MANY_ROWS" or "FIGURE_TOO_LARGE";
 
     /// <summary>The answer, or why there is none.</summary>
     public QueryResponse? Answer(QueryRequest request, out Refusal? refusal)
     {
         var now = clock.Now();
-        var query = ViewQuery.Read(request, place.Register, StatDay.Of(now, place.Zone), out refusal);
+        var query = ViewQuery.Read(request, place.Register, place.Division, StatDay.Of(now, place.Zone), out refusal);
         if (query is null)
         {
             return null;
         }
 
-        var (figures, heard, newest, applied) = sequencer.Read(() => (_engine.Answer(query), watermarks(), cells.NewestChangeOf(query.From, query.To), sequencer.Applied));
-        refusal = figures.Refusal ?? (request.AtLeastLsn > applied.Value
-            ? new Refusal("NOT_THERE_YET", $"The node stands at {applied}; {request.AtLeastLsn} was asked for.", "at_least_lsn")
-            : null);
+        var closesAt = query.To.StartsAt(place.Zone) + place.ClosingDelay;
+        var reading = sequencer.Read(() => Read(query, request.AtLeastLsn, now >= closesAt));
+        refusal = reading.Figures.Refusal;
         if (refusal is not null)
         {
             return null;
         }
 
-        var question = new CoverageQuestion(place.Register, place.Division, place.Zone, place.ClosingDelay, query.To, now, code => _engine.Concerns(query, code));
-        var changedAt = newest == Lsn.Zero ? (Instant?)null : journal.ReadAt(newest)?.RecordedAt;
-        return ResponseOf(figures, ViewCoverage.Of(question, heard, changedAt), applied);
+        var change = reading.LastChange == Lsn.Zero ? ((Lsn, Instant)?)null : (reading.LastChange, RecordedAt(reading.LastChange));
+        return ResponseOf(query, reading, reading.Coverage.StateAt(now, closesAt, change));
     }
 
-    private static QueryResponse ResponseOf(ViewFigures figures, ViewCoverage coverage, Lsn applied)
+    /// <summary>Under the sequencer's lock.</summary>
+    private Reading Read(ViewQuery query, long atLeast, bool isClosed)
     {
+        var applied = sequencer.Applied;
+        if (atLeast > applied.Value)
+        {
+            var notYet = new Refusal("NOT_THERE_YET", $"The node stands at position {applied}, and {atLeast} was asked for; ask again in a moment.", "at_least_lsn");
+            return new Reading(new ViewFigures(default, [], notYet), null!, Lsn.Zero, applied);
+        }
+
+        var figures = _engine.Answer(query);
+        var lastDay = query.To.Plus(-1);
+        var expected = _origins.Where(d => IsValid(d, lastDay.Date) && _engine.Concerns(query, d.Code)).Select(d => d.Code).ToArray();
+        var heard = watermarks().Where(w => _engine.Concerns(query, w.Division)).ToArray();
+        var coverage = ViewCoverage.Of(expected, heard, lastDay, (origin, day) => finality?.CompleteSince(origin, day));
+        return new Reading(figures, coverage, isClosed && coverage.CompleteSince is { } since ? LastChange(query, figures.Grain, since) : Lsn.Zero, applied);
+    }
+
+    /// <summary>The newest change to what the query shows, if it came after everything was complete. Stocks rest on all days before, too.</summary>
+    private Lsn LastChange(ViewQuery query, Grain grain, Lsn since)
+    {
+        var from = query.NeedsStocks ? ViewQuery.Beginning : query.From;
+
+        // Of all places together first: most periods did not change after they were complete, and that is known from a few numbers.
+        return cells.NewestChangeOf(from, query.To) <= since ? Lsn.Zero
+            : cells.NewestChangeOf(grain, from, query.To, origin => cells.PlaceOf(origin) is { } at && _engine.Concerns(query, at));
+    }
+
+    private static bool IsValid(Division division, LocalDate day) => !(division.ValidFrom > day) && !(division.ValidTo < day);
+
+    private Instant RecordedAt(Lsn lsn)
+    {
+        lock (_lock)
+        {
+            if (_recordedAt.TryGetValue(lsn, out var known))
+            {
+                return known;
+            }
+        }
+
+        // A position that is read no more lies behind a snapshot, long before anything that can still change.
+        var recordedAt = journal.ReadAt(lsn)?.RecordedAt ?? Instant.MinValue;
+        lock (_lock)
+        {
+            if (_recordedAt.Count >= RecordedTimesMax)
+            {
+                _recordedAt.Clear();
+            }
+
+            _recordedAt[lsn] = recordedAt;
+        }
+
+        return recordedAt;
+    }
+
+    private static QueryResponse ResponseOf(ViewQuery query, in Reading reading, ViewState state)
+    {
+        var coverage = reading.Coverage;
         var response = new QueryResponse
         {
             AsOf = coverage.AsOf is { } asOf ? InstantPattern.General.Format(asOf) : string.Empty,
-            State = coverage.State,
-            Revision = applied.Value,
-            Coverage = new Coverage { Heard = coverage.Expected.Count - coverage.Missing.Count, Expected = coverage.Expected.Count },
+            State = state,
+            Revision = reading.Applied.Value,
+            Coverage = new Coverage { Heard = coverage.Heard, Expected = coverage.Expected },
         };
         response.Coverage.Missing.AddRange(coverage.Missing.Select(code => code.ToString()));
         response.Coverage.Late.AddRange(coverage.Late.Select(code => code.ToString()));
-        foreach (var line in figures.Lines)
+        response.Rows.Capacity = reading.Figures.Lines.Count;
+        var dimensions = query.By.Select(ViewQuery.NameOf).ToArray();
+        foreach (var line in reading.Figures.Lines)
         {
             var row = new ViewRow();
-            foreach (var (dimension, label) in line.Dimensions)
+            for (var i = 0; i < dimensions.Length; i++)
             {
-                row.Dimensions[dimension.ToString().ToLowerInvariant()] = label;
+                row.Dimensions[dimensions[i]] = line.Labels[i];
             }
 
-            foreach (var (measure, figure) in line.Measures)
+            for (var i = 0; i < query.Measures.Count; i++)
             {
-                row.Measures[measure] = figure;
+                if (line.Figures[i] is { } figure)
+                {
+                    row.Measures[query.Measures[i].Name] = figure;
+                }
             }
 
             response.Rows.Add(row);

@@ -1,213 +1,161 @@
-using System.Globalization;
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.Names;
-using NodaTime;
 
 namespace CityGrid.Hub.Views;
 
-/// <summary>A row: where it stands in each dimension asked for, and what was measured; a measure with nothing to measure is absent.</summary>
-public sealed record ViewLine(IReadOnlyDictionary<Dimension, string> Dimensions, IReadOnlyDictionary<string, long> Measures);
-
 /// <summary>The figures of a query, or why there are none.</summary>
-public sealed record ViewFigures(IReadOnlyList<ViewLine> Lines, Refusal? Refusal);
+/// <param name="Grain">The grain that they were read from.</param>
+/// <param name="Lines">The rows.</param>
+/// <param name="Refusal">Null for an answer.</param>
+public sealed record ViewFigures(Grain Grain, IReadOnlyList<ViewLine> Lines, Refusal? Refusal);
 
 /// <summary>
 /// Answers slices from the cells held here. Grains are never mixed: districts and sources come from the detail grain, everything else from the
 /// national one, whose sums over all origins make a view by type and time independent of how many cells there are. Pure but for the cells it reads;
 /// call it under the sequencer's lock.
 /// </summary>
-public sealed class ViewEngine(CellFold cells, DivisionRegister register, NodeId node)
+/// <param name="cells">What is held here.</param>
+/// <param name="register">The divisions.</param>
+/// <param name="place">What the node answers for.</param>
+public sealed class ViewEngine(CellFold cells, DivisionRegister register, DivisionCode place)
 {
-    /// <summary>More rows than a person or a page can take: 3,000 counties × 30 types.</summary>
+    /// <summary>More rows than a person or a page can take: 3,000 counties × 30 types. As JSON they are about 10 MB.</summary>
     public const int RowsMax = 100_000;
 
-    public ViewFigures Answer(ViewQuery query)
+    private const int ListedMax = 5;
+
+    public ViewFigures Answer(ViewQuery asked)
     {
-        if (query.By.Contains(Dimension.District) && NotHeld(query) is { } refusal)
+        // What covers the whole place tells nothing apart.
+        var query = asked.Divisions.Any(d => register.IsAtOrBelow(place, d)) ? asked with { Divisions = [] } : asked;
+        var grain = GrainOf(query, out var refusal);
+        var from = query.From < cells.FirstDay && cells.FirstDay < query.To ? cells.FirstDay : query.From;
+        var periods = ViewPeriod.Cut(query.Periods, from, query.To, RowsMax);
+        if (refusal is not null || periods is null)
         {
-            return new ViewFigures([], refusal);
+            return new ViewFigures(grain, [], refusal ?? TooManyRows);
         }
 
-        var rows = new Rows(query, cells.FirstDay);
-        var grain = GrainOf(query);
-        if (grain == Grain.National && query.Divisions.Count == 0 && !query.By.Any(IsPlace))
+        try
         {
-            SumTypes(query, rows);
+            var rows = new Rows(query, periods, RowsMax);
+            var fits = grain == Grain.National && query.Divisions.Count == 0 && !query.By.Any(IsPlace)
+                ? SumTypes(query, periods, rows)
+                : SumCells(query, grain, periods, rows);
+            return new ViewFigures(grain, fits ? rows.Lines() : [], fits ? null : TooManyRows);
         }
-        else
+        catch (OverflowException)
         {
-            SumCells(query, grain, rows);
+            return new ViewFigures(grain, [], new Refusal("FIGURE_TOO_LARGE", "A figure of this answer is past 64 bits: some cell counts what cannot be. Ask by division to find it.", "measures"));
         }
-
-        return rows.Count > RowsMax
-            ? new ViewFigures([], new Refusal("TOO_MANY_ROWS", $"The answer has more than {RowsMax} rows; ask for fewer dimensions or a shorter period.", "by"))
-            : new ViewFigures(rows.Lines(), null);
     }
 
-    /// <summary>True where the origin lies at or below one of the divisions, or holds one of them.</summary>
+    /// <summary>True where an origin's cases may be among those asked for: it lies at or below one of the divisions, or holds one of them.</summary>
     public bool Concerns(ViewQuery query, DivisionCode origin) =>
         query.Divisions.Count == 0 || query.Divisions.Any(d => register.IsAtOrBelow(origin, d) || register.IsAtOrBelow(d, origin));
 
+    private static Refusal TooManyRows { get; } =
+        new("TOO_MANY_ROWS", $"The answer has more than {RowsMax} rows; ask for fewer dimensions, fewer divisions or a shorter period.", "by");
+
     private static bool IsPlace(Dimension dimension) => dimension is Dimension.Province or Dimension.City or Dimension.Division or Dimension.District;
 
-    private Grain GrainOf(ViewQuery query)
+    /// <summary>
+    /// The one grain that the answer is read from. A query that needs districts or sources is refused where they are not held; by <c>division</c>
+    /// shows the finest that is held of everything asked for.
+    /// </summary>
+    private Grain GrainOf(ViewQuery query, out Refusal? refusal)
     {
-        var wantsDetail = query.Sources.Count > 0
-            || query.By.Contains(Dimension.Source)
-            || query.By.Contains(Dimension.District)
-            || query.Divisions.Any(d => OriginAbove(d) is { } origin && origin.Code != d)
-            || (query.By.Contains(Dimension.Division) && NotHeld(query) is null);
-        return wantsDetail ? Grain.Detail : Grain.National;
-    }
-
-    /// <summary>Null where the detail of every origin that the query concerns is held here; else which node to ask.</summary>
-    private Refusal? NotHeld(ViewQuery query)
-    {
-        foreach (var origin in cells.Origins)
+        refusal = null;
+        var needsDetail = query.Sources.Count > 0 || query.By.Contains(Dimension.Source) || query.By.Contains(Dimension.District) || query.Divisions.Any(IsBelowOrigin);
+        if (!needsDetail && !query.By.Contains(Dimension.Division))
         {
-            if (origin != node && cells.CountOf(origin, Grain.National) > 0 && cells.CountOf(origin, Grain.Detail) == 0 && DivisionOf(origin) is { } division && Concerns(query, division))
-            {
-                var above = register.UpFrom(division).Skip(1).FirstOrDefault();
-                return new Refusal("DETAIL_NOT_HELD", $"Districts of {division} are not held here: ask the node of {division}, or of {above?.Code.ToString() ?? "its parent"}.", "by");
-            }
+            return Grain.National;
         }
 
-        return null;
-    }
-
-    private DivisionCode? DivisionOf(NodeId origin)
-    {
-        DivisionCode? found = null;
-        cells.Visit(new CellFilter(Grain.National, ViewQuery.Beginning, LastDay) { Origins = o => o == origin && found is null }, (in CellKey key, Lsn _, ReadOnlySpan<byte> _) => found ??= key.Division);
-        return found;
-    }
-
-    private static StatDay LastDay { get; } = StatDay.Of(new LocalDate(9999, 12, 31));
-
-    private Division? OriginAbove(DivisionCode code) => register.UpFrom(code).FirstOrDefault(d => d.IsOrigin);
-
-    /// <summary>The whole place by type and time: the sums that are kept, not the cells.</summary>
-    private void SumTypes(ViewQuery query, Rows rows)
-    {
-        foreach (var type in cells.NationTypes)
+        var elsewhere = PlacesOfDetailElsewhere(query);
+        if (elsewhere.Count > 0 && needsDetail)
         {
-            if (!PassesType(query, type))
-            {
-                continue;
-            }
+            refusal = NotHeld(elsewhere);
+        }
 
-            foreach (var period in rows.Periods)
+        return elsewhere.Count > 0 ? Grain.National : Grain.Detail;
+    }
+
+    private bool IsBelowOrigin(DivisionCode code) => register.UpFrom(code).FirstOrDefault(d => d.IsOrigin) is { } origin && origin.Code != code;
+
+    /// <summary>The origins among those asked for of which only totals are held here.</summary>
+    private List<DivisionCode> PlacesOfDetailElsewhere(ViewQuery query) =>
+        [.. cells.Origins.Where(origin => cells.CountOf(origin, Grain.Detail) == 0).Select(cells.PlaceOf).OfType<DivisionCode>().Where(p => Concerns(query, p)).Order()];
+
+    private Refusal NotHeld(List<DivisionCode> places)
+    {
+        var listed = string.Join(", ", places.Take(ListedMax).Select(p => register.UpFrom(p).Skip(1).FirstOrDefault() is { } above ? $"{p} (or {above.Code} above it)" : p.ToString()));
+        var more = places.Count > ListedMax ? $" and {places.Count - ListedMax} more" : string.Empty;
+        return new Refusal(
+            "DETAIL_NOT_HELD", $"Districts and sources are not held here of everything asked for, only totals by place, type and day. Ask the node of {listed}{more}.", "by");
+    }
+
+    /// <summary>The whole place by type and time: the sums that are kept, and no cell.</summary>
+    private bool SumTypes(ViewQuery query, IReadOnlyList<ViewPeriod> periods, Rows rows)
+    {
+        var groups = new Dictionary<RowPlace, NationGroup>();
+        if (query.By.Count == 0)
+        {
+            groups.Add(default, new NationGroup(cells, periods));
+        }
+
+        foreach (var type in cells.NationTypes.Where(query.Includes))
+        {
+            var at = RowPlace.Of(query, type, default, default);
+            if (!groups.TryGetValue(at, out var group))
             {
-                var sum = rows.NewSum();
-                cells.SumNation(type, period.From, period.To, sum);
-                if (!sum.IsZero)
-                {
-                    rows.Add(rows.Place(type, default, default), period, sum);
-                }
+                groups.Add(at, group = new NationGroup(cells, periods));
             }
 
-            if (rows.NeedsStocks)
+            group.Types.Add(type);
+        }
+
+        return groups.All(g => rows.Add(g.Key, g.Value));
+    }
+
+    private bool SumCells(ViewQuery query, Grain grain, IReadOnlyList<ViewPeriod> periods, Rows rows)
+    {
+        var labels = new PlaceLabels(register);
+        var groups = new List<(RowPlace Place, CellGroup Group)>();
+        var known = new Dictionary<RowPlace, int>();
+        var sums = 0;
+
+        int GroupOf(RowPlace at)
+        {
+            if (!known.TryGetValue(at, out var number))
             {
-                rows.AddFlows(rows.Place(type, default, default), (from, to, target) => cells.SumNation(type, from, to, target));
-            }
-        }
-    }
-
-    private void SumCells(ViewQuery query, Grain grain, Rows rows)
-    {
-        var labels = new Dictionary<DivisionCode, PlaceLabel>();
-        PlaceLabel LabelOf(DivisionCode code)
-        {
-            if (!labels.TryGetValue(code, out var label))
-            {
-                var up = register.UpFrom(code).ToArray();
-                label = new PlaceLabel(
-                    up.FirstOrDefault(d => d.Kind is DivisionKind.Province or DivisionKind.Municipality)?.Code.ToString() ?? code.ToString(),
-                    up.FirstOrDefault(d => d.IsOrigin)?.Code.ToString() ?? code.ToString(),
-                    code.ToString());
-                labels.Add(code, label);
+                known.Add(at, number = groups.Count);
+                groups.Add((at, new CellGroup(query.Histograms)));
             }
 
-            return label;
+            return number;
         }
 
-        var filter = new CellFilter(grain, rows.NeedsStocks ? ViewQuery.Beginning : query.From, query.To)
+        if (query.By.Count == 0)
         {
-            Types = type => PassesType(query, type),
-            Divisions = query.Divisions.Count == 0 ? null : code => query.Divisions.Any(d => register.IsAtOrBelow(code, d)),
-            Sources = query.Sources.Count == 0 ? null : query.Sources.Contains,
-        };
-        cells.Visit(filter, (in CellKey key, Lsn _, ReadOnlySpan<byte> value) =>
-            rows.Add(rows.Place(key.Type, LabelOf(key.Division), key.Source), key.Day, value));
+            GroupOf(default);
+        }
+
+        // A row has at most one sum before its periods, so twice the rows is a bound that no answer within the limit passes.
+        var finder = new PeriodFinder(periods);
+        cells.Visit(
+            grain,
+            query.NeedsStocks ? ViewQuery.Beginning : periods[0].From,
+            query.To,
+            (type, division, source) => Includes(query, type, division, source) ? GroupOf(RowPlace.Of(query, type, labels.Of(division), source)) : -1,
+            (number, day, value) => sums += groups[number].Group.Add(finder.Of(day), value) ? 1 : 0,
+            () => sums <= 2 * RowsMax);
+        return sums <= 2 * RowsMax && groups.All(g => rows.Add(g.Place, g.Group));
     }
 
-    private static bool PassesType(ViewQuery query, TypeKey type)
-    {
-        if (query.Types.Count == 0)
-        {
-            return true;
-        }
-
-        var code = type.Code.ToString();
-        foreach (var wanted in query.Types)
-        {
-            var text = wanted.ToString();
-            if (code == text || (text.Length == 2 && code.Length == 5 && code.StartsWith(text, StringComparison.Ordinal)))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-}
-
-/// <summary>How a division reads in each of the dimensions of place.</summary>
-internal readonly record struct PlaceLabel(string Province, string City, string Own);
-
-/// <summary>A period of a row: from is in, to is out.</summary>
-internal readonly record struct ViewPeriod(string Label, StatDay From, StatDay To)
-{
-    /// <summary>The calendar periods that cover the days, cut to them; a single unnamed one where rows are not told apart by time.</summary>
-    public static IReadOnlyList<ViewPeriod> Cut(Dimension? by, StatDay from, StatDay to)
-    {
-        if (by is not { } dimension)
-        {
-            return [new ViewPeriod(string.Empty, from, to)];
-        }
-
-        var periods = new List<ViewPeriod>();
-        for (var at = from; at < to;)
-        {
-            var (label, end) = Of(dimension, at);
-            periods.Add(new ViewPeriod(label, at, end < to ? end : to));
-            at = end;
-        }
-
-        return periods;
-    }
-
-    /// <summary>The name of the period that holds the day, and the day after its last one. Weeks are those of ISO 8601.</summary>
-    public static (string Label, StatDay End) Of(Dimension dimension, StatDay day)
-    {
-        var date = day.Date;
-        switch (dimension)
-        {
-            case Dimension.Day:
-                return (day.ToString(), day.Plus(1));
-            case Dimension.Week:
-                var rule = NodaTime.Calendars.WeekYearRules.Iso;
-                return (string.Create(CultureInfo.InvariantCulture, $"{rule.GetWeekYear(date):D4}-W{rule.GetWeekOfWeekYear(date):D2}"), day.Plus(8 - (int)date.DayOfWeek));
-            case Dimension.Month:
-                return (string.Create(CultureInfo.InvariantCulture, $"{date.Year:D4}-{date.Month:D2}"), StatDay.Of(new LocalDate(date.Year, date.Month, 1).PlusMonths(1)));
-            case Dimension.Quarter:
-                var quarter = (date.Month + 2) / 3;
-                return (string.Create(CultureInfo.InvariantCulture, $"{date.Year:D4}-Q{quarter}"), StatDay.Of(new LocalDate(date.Year, (quarter * 3) - 2, 1).PlusMonths(3)));
-            case Dimension.Year:
-                return (string.Create(CultureInfo.InvariantCulture, $"{date.Year:D4}"), StatDay.Of(new LocalDate(date.Year + 1, 1, 1)));
-            default:
-                throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "no dimension of time");
-        }
-    }
+    private bool Includes(ViewQuery query, TypeKey type, DivisionCode division, SourceCode source) =>
+        query.Includes(type)
+        && (query.Sources.Count == 0 || query.Sources.Contains(source))
+        && (query.Divisions.Count == 0 || query.Divisions.Any(d => register.IsAtOrBelow(division, d)));
 }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -5,7 +6,7 @@ using TypeCode = CityGrid.Protocol.Names.TypeCode;
 
 namespace CityGrid.Hub.Views;
 
-/// <summary>What rows can be told apart by.</summary>
+/// <summary>What rows can be told apart by; README.md of this folder says what each means.</summary>
 public enum Dimension
 {
     Province,
@@ -38,24 +39,34 @@ public sealed record ViewQuery(
     /// <summary>The most dimensions of one query (features.md U5).</summary>
     public const int DimensionsMax = 6;
 
-    /// <summary>The first day that any cell may have.</summary>
+    /// <summary>The most names of each kind in one query: every county of a province, every type of the catalogue.</summary>
+    public const int NamesMax = 1_000;
+
+    /// <summary>The first day that can be asked for, and the first after the last: a cell outside them is somebody's typing error.</summary>
     public static readonly StatDay Beginning = StatDay.Of(new NodaTime.LocalDate(1900, 1, 1));
+    public static readonly StatDay End = StatDay.Of(new NodaTime.LocalDate(2200, 1, 1));
 
-    private static readonly Dimension[] PeriodDimensions = [Dimension.Day, Dimension.Week, Dimension.Month, Dimension.Quarter, Dimension.Year];
+    private static readonly FrozenDictionary<string, Dimension> DimensionNames = Enum.GetValues<Dimension>().ToFrozenDictionary(NameOf, StringComparer.Ordinal);
 
-    /// <summary>The dimension of time that rows are told apart by, the finest; null for one period.</summary>
-    public Dimension? Period => PeriodDimensions.Where(By.Contains).Select(d => (Dimension?)d).FirstOrDefault();
+    /// <summary>The dimensions of time that rows are told apart by.</summary>
+    public IReadOnlyList<Dimension> Periods { get; } = [.. By.Where(d => d is Dimension.Day or Dimension.Week or Dimension.Month or Dimension.Quarter or Dimension.Year)];
 
-    /// <summary>Reads a request, or answers why it is none.</summary>
-    public static ViewQuery? Read(QueryRequest request, DivisionRegister register, StatDay today, out Refusal? refusal)
+    public bool NeedsStocks { get; } = Measures.Any(m => m.NeedsStocks);
+
+    /// <summary>The histograms that the measures read.</summary>
+    public IReadOnlyList<Histogram> Histograms { get; } = [.. Measures.Select(m => m.Reads).OfType<Histogram>().Distinct()];
+
+    public static string NameOf(Dimension dimension) => dimension.ToString().ToLowerInvariant();
+
+    /// <summary>Reads a request, or answers everything that is wrong with it. <paramref name="place"/> is what the node answers for.</summary>
+    public static ViewQuery? Read(QueryRequest request, DivisionRegister register, DivisionCode place, StatDay today, out Refusal? refusal)
     {
-        var reading = new Reading(register);
-        var by = reading.Dimensions(request.By);
+        var reading = new Reading(register, place);
         var query = new ViewQuery(
-            by,
+            reading.Dimensions(request.By),
             reading.Divisions(request.Divisions),
-            reading.Types(request.Types_),
-            reading.Sources(request.Sources),
+            reading.Names<TypeCode>(request.Types_, TypeCode.TryParse, "TYPE_UNKNOWN", "is no type code, such as 01001, or large class, such as 01", "types"),
+            reading.Names<SourceCode>(request.Sources, SourceCode.TryParse, "SOURCE_UNKNOWN", "is no source, such as hotline", "sources"),
             reading.Day(request.From, "from", Beginning),
             reading.Day(request.To, "to", today.Plus(1)),
             reading.Measures(request.Measures));
@@ -68,20 +79,39 @@ public sealed record ViewQuery(
         return refusal is null ? query : null;
     }
 
-    private sealed class Reading(DivisionRegister register)
+    /// <summary>True where the type is asked for, by its code or by its large class.</summary>
+    public bool Includes(TypeKey type)
     {
+        if (Types.Count == 0)
+        {
+            return true;
+        }
+
+        var largeClass = RowPlace.ClassOf(type);
+        return Types.Any(wanted => wanted == type.Code || wanted.ToString() == largeClass);
+    }
+
+    private delegate bool TryParse<T>(string? text, out T name);
+
+    /// <summary>Reads part by part; what is wrong adds up to one refusal, which has the code and the place of the first fault.</summary>
+    private sealed class Reading(DivisionRegister register, DivisionCode place)
+    {
+        private const int ListedMax = 40;
+
         public Refusal? Refusal { get; private set; }
 
-        public void Refuse(string code, string message, string where) => Refusal ??= new Refusal(code, message, where);
+        public void Refuse(string code, string message, string where) =>
+            Refusal = Refusal is null ? new Refusal(code, message, where)
+                : Refusal.Message.Length < 4_000 ? Refusal with { Message = $"{Refusal.Message} {message}" } : Refusal;
 
-        public IReadOnlyList<Dimension> Dimensions(IReadOnlyList<string> words)
+        public List<Dimension> Dimensions(IReadOnlyList<string> words)
         {
             var dimensions = new List<Dimension>();
             foreach (var word in words)
             {
-                if (!Enum.TryParse<Dimension>(word, ignoreCase: true, out var dimension) || char.IsAsciiDigit(word[0]))
+                if (!DimensionNames.TryGetValue(word, out var dimension))
                 {
-                    Refuse("DIMENSION_UNKNOWN", $"'{Short(word)}' is no dimension; there are {string.Join(", ", Enum.GetNames<Dimension>()).ToLowerInvariant()}.", "by");
+                    Refuse("DIMENSION_UNKNOWN", $"'{Short(word)}' is no dimension; there are {string.Join(", ", Enum.GetValues<Dimension>().Select(NameOf))}.", "by");
                 }
                 else if (!dimensions.Contains(dimension))
                 {
@@ -91,40 +121,28 @@ public sealed record ViewQuery(
 
             if (dimensions.Count > DimensionsMax)
             {
-                Refuse("TOO_MANY_DIMENSIONS", $"At most {DimensionsMax} dimensions are taken.", "by");
+                Refuse("TOO_MANY_DIMENSIONS", $"At most {DimensionsMax} dimensions are taken, not {dimensions.Count}.", "by");
             }
 
             return dimensions;
         }
 
-        public IReadOnlyList<DivisionCode> Divisions(IReadOnlyList<string> words)
+        public List<DivisionCode> Divisions(IReadOnlyList<string> words)
         {
-            var codes = new List<DivisionCode>();
-            foreach (var word in words)
+            var codes = Names<DivisionCode>(words, (string? word, out DivisionCode code) => DivisionCode.TryParse(word, out code) && register.Contains(code),
+                "DIVISION_UNKNOWN", $"does not stand in this node's register; {Listed()}", "divisions");
+            foreach (var code in codes.Where(c => !register.IsAtOrBelow(c, place)))
             {
-                if (DivisionCode.TryParse(word, out var code) && register.Contains(code))
-                {
-                    codes.Add(code);
-                }
-                else
-                {
-                    Refuse("DIVISION_UNKNOWN", $"'{Short(word)}' does not stand in this node's register of {register.Count} divisions.", "divisions");
-                }
+                Refuse("DIVISION_OUTSIDE", $"{code} does not lie at or below {place}, which this node answers for: ask the node of {code} or one above it; here, {Listed()}.", "divisions");
             }
 
             return codes;
         }
 
-        public IReadOnlyList<TypeCode> Types(IReadOnlyList<string> words) =>
-            Names<TypeCode>(words, TypeCode.TryParse, "TYPE_UNKNOWN", "is no type code, such as 01001, or class, such as 01", "types");
-
-        public IReadOnlyList<SourceCode> Sources(IReadOnlyList<string> words) =>
-            Names<SourceCode>(words, SourceCode.TryParse, "SOURCE_UNKNOWN", "is no source, such as hotline", "sources");
-
-        public IReadOnlyList<ViewMeasure> Measures(IReadOnlyList<string> words)
+        public List<ViewMeasure> Measures(IReadOnlyList<string> words)
         {
             var measures = new List<ViewMeasure>();
-            foreach (var word in words.Count == 0 ? ["reported", "closed"] : words)
+            foreach (var word in words.Count == 0 ? ["reported", "closed"] : words.Distinct(StringComparer.Ordinal))
             {
                 if (ViewMeasure.Read(word, out var refusal) is { } measure)
                 {
@@ -132,7 +150,7 @@ public sealed record ViewQuery(
                 }
                 else
                 {
-                    Refusal ??= refusal;
+                    Refuse(refusal!.Code, refusal.Message, "measures");
                 }
             }
 
@@ -146,17 +164,16 @@ public sealed record ViewQuery(
                 return otherwise;
             }
 
-            if (!StatDay.TryParse(text, out var day))
+            if (!StatDay.TryParse(text, out var day) || day < Beginning || day > End)
             {
-                Refuse("DAY_BAD", $"'{Short(text)}' is no day; write yyyy-MM-dd.", where);
+                Refuse("DAY_BAD", $"'{Short(text)}' is no day: write yyyy-MM-dd, from {Beginning} to {End}.", where);
+                return otherwise;
             }
 
             return day;
         }
 
-        private delegate bool TryParse<T>(string? text, out T name);
-
-        private List<T> Names<T>(IReadOnlyList<string> words, TryParse<T> parse, string code, string what, string where)
+        public List<T> Names<T>(IReadOnlyList<string> words, TryParse<T> parse, string code, string what, string where)
         {
             var names = new List<T>();
             foreach (var word in words)
@@ -171,7 +188,19 @@ public sealed record ViewQuery(
                 }
             }
 
+            if (words.Count > NamesMax)
+            {
+                Refuse("TOO_MANY_NAMES", $"At most {NamesMax} are taken, not {words.Count}.", where);
+            }
+
             return names;
+        }
+
+        private string Listed()
+        {
+            var children = register.ChildrenOf(place);
+            var codes = string.Join(", ", children.Take(ListedMax).Select(d => d.Code.ToString()));
+            return children.Count == 0 ? $"{place} has nothing below it" : $"directly below {place} stand {codes}{(children.Count > ListedMax ? $" and {children.Count - ListedMax} more" : "")}";
         }
 
         private static string Short(string word) => word.Length <= 40 ? word : word[..40] + "…";

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Views;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Grpc.Core;
@@ -13,10 +14,10 @@ public sealed class NodeViewsService(NodeCore core, NodeStatus status) : ViewsSe
         core.Views.Answer(request, out var refusal) is { } response ? Task.FromResult(response) : throw Refused(refusal!);
 
     public override Task<ListEscalationsResponse> ListEscalations(ListEscalationsRequest request, ServerCallContext context) =>
-        Task.FromResult(status.Escalations(request));
+        core.EscalationList.List(request, out var refusal) is { } response ? Task.FromResult(response) : throw Refused(refusal!);
 
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Task.FromResult(status.Status());
 
     private static RefusedException Refused(Refusal refusal) =>
-        new(refusal.Code is "DETAIL_NOT_HELD" or "NOT_THERE_YET" ? StatusCode.FailedPrecondition : StatusCode.InvalidArgument, refusal);
+        new(ViewDesk.IsOfTheNode(refusal) ? StatusCode.FailedPrecondition : StatusCode.InvalidArgument, refusal);
 }
