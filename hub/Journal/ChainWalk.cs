@@ -69,7 +69,7 @@ internal sealed class ChainWalk(ActorNames actors, JournalFaults faults)
 
             var record = body[..length];
             var first = RecordFormat.First(record);
-            if (lsn >= first && lsn.Value - first.Value < RecordFormat.Events(record))
+            if (first > Lsn.Zero && lsn >= first && lsn.Value - first.Value < RecordFormat.Events(record))
             {
                 return IsSound(record, faults) ? RecordFormat.Read(record, RecordFormat.HashOf(record), actors) : null;
             }

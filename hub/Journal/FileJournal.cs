@@ -30,6 +30,7 @@ public sealed class FileJournal : IJournal
     private volatile Exception? _closedBy;
     private IDiskFile _active;
     private byte[] _buffer = [];
+    private bool _sealed;
 
     private FileJournal(IDisk disk, IEntropy entropy, JournalOptions options, ISpawner? spawner, JournalOpening.Result opened)
     {
@@ -77,6 +78,8 @@ public sealed class FileJournal : IJournal
     public AppendResult Append(IReadOnlyList<RecordDraft> records, Instant recordedAt, Lsn? expectedHead = null)
     {
         JournalRules.CheckBatch(records);
+        AppendResult result;
+        bool isSealed;
         lock (_writing)
         {
             JournalRules.CheckOpen(_closedBy);
@@ -99,8 +102,16 @@ public sealed class FileJournal : IJournal
                 throw;
             }
 
-            return new(true, ranges, _state.Head);
+            result = new(true, ranges, _state.Head);
+            (isSealed, _sealed) = (_sealed, false);
         }
+
+        if (isSealed)
+        {
+            SpawnPacking();
+        }
+
+        return result;
     }
 
     public IEnumerable<JournalRecord> ReadFrom(Lsn after)
@@ -136,7 +147,11 @@ public sealed class FileJournal : IJournal
         {
             JournalRules.CheckOpen(_closedBy);
             var snapshot = new Snapshot(lsn, JournalRules.CheckSnapshot(this, lsn), folds);
-            ClosingUnlessFull(() => _snapshots.Save(snapshot));
+            BesideTheJournal(JournalFiles.Snapshot(lsn) + JournalFiles.TemporarySuffix, () =>
+            {
+                _snapshots.Save(snapshot);
+                return true;
+            });
         }
     }
 
@@ -181,12 +196,12 @@ public sealed class FileJournal : IJournal
             {
                 try
                 {
-                    if (!ClosingUnlessFull(() => Pack(raw, end, stop)))
+                    if (!BesideTheJournal(SegmentPacking.TemporaryPath(raw.First), () => Pack(raw, end, stop)))
                     {
                         return;
                     }
                 }
-                catch (DiskFailedException full) when (_closedBy is null)
+                catch (DiskFullException full)
                 {
                     Notice(new(raw.Path, 0, $"the segment stays unpacked: {full.Message}"));
                     return;
@@ -294,7 +309,7 @@ public sealed class FileJournal : IJournal
         _active.Dispose();
         _active = file;
         _state = state with { Segments = state.Segments.Add(segment), ActiveEnd = SegmentHeader.Bytes };
-        SpawnPacking();
+        _sealed = true;
     }
 
     private void SpawnPacking()
@@ -375,26 +390,27 @@ public sealed class FileJournal : IJournal
         }
     }
 
-    private void ClosingUnlessFull(Action write) => ClosingUnlessFull(() =>
-    {
-        write();
-        return true;
-    });
-
-    /// <summary>A side file that the disk had no room for is not there, and no harm is done; after any other failure nothing is sure.</summary>
-    private T ClosingUnlessFull<T>(Func<T> write)
+    /// <summary>
+    /// Writes a file that is not needed for what is acknowledged. Where the disk has no room for it, it is taken away again and no harm is done; after
+    /// any other failure nothing is sure, and the journal closes.
+    /// </summary>
+    private T BesideTheJournal<T>(string temporary, Func<T> write)
     {
         const int noSpace = 28;
         const int overQuota = 122;
         try
         {
-            return write();
+            try
+            {
+                return write();
+            }
+            catch (DiskFailedException full) when (full is { Operation: "write", ErrorNumber: noSpace or overQuota })
+            {
+                _disk.Delete(temporary);
+                throw new DiskFullException(full);
+            }
         }
-        catch (DiskFailedException full) when (full is { Operation: "write", ErrorNumber: noSpace or overQuota })
-        {
-            throw;
-        }
-        catch (Exception failure) when (failure is IOException or JournalDamagedException)
+        catch (Exception failure) when (failure is (IOException and not DiskFullException) or JournalDamagedException)
         {
             Close(failure);
             throw;

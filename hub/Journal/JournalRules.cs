@@ -1,3 +1,4 @@
+using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 
 namespace CityGrid.Hub.Journal;
@@ -54,3 +55,6 @@ public static class JournalRules
 /// </summary>
 public sealed class JournalClosedException(Exception cause)
     : IOException($"The journal is closed and keeps nothing more: {cause.Message} Restart the node once the cause is gone.", cause);
+
+/// <summary>The disk had no room for a snapshot or a packed segment. The file is not there, and the journal goes on.</summary>
+public sealed class DiskFullException(DiskFailedException cause) : IOException($"{cause.Message} Free some space; the journal goes on without the file.", cause);

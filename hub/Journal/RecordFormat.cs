@@ -112,13 +112,14 @@ internal static class RecordFormat
         var first = First(record);
         var count = Events(record);
         var actorBytes = BinaryPrimitives.ReadUInt16LittleEndian(record[ActorAt..]);
-        if (count == 0 || first.Value < 1 || FixedBytes + actorBytes > record.Length)
+        var ticks = BinaryPrimitives.ReadInt64LittleEndian(record[TicksAt..]);
+        if (count == 0 || first.Value < 1 || FixedBytes + actorBytes > record.Length || ticks < TicksOf(Instant.MinValue) || ticks > TicksOf(Instant.MaxValue))
         {
             return null;
         }
 
         var actor = actors.Of(record.Slice(FixedBytes, actorBytes));
-        var at = InstantOf(BinaryPrimitives.ReadInt64LittleEndian(record[TicksAt..]));
+        var at = InstantOf(ticks);
         var body = record[(FixedBytes + actorBytes)..].ToArray();
         var last = new Lsn(first.Value + count - 1);
         var events = new JournalEvent[count];

@@ -59,6 +59,22 @@ public sealed class A_failing_disk_ends_the_journal
     }
 
     [Test]
+    public void A_disk_too_full_for_a_snapshot_keeps_the_journal_open()
+    {
+        var disk = new ModelDisk();
+        using var journal = FileJournal.Open(disk, new SeededEntropy(1), Drafts.Node, Small);
+        journal.Append([Drafts.Of("a", [1])], Drafts.Noon);
+        disk.SizeLimit = disk.Files.Sum(file => disk.Bytes(file).Length) + 500;
+        Assert.That(() => journal.SaveSnapshot(new Lsn(1), [new("cells", 1, new byte[5000])]), Throws.TypeOf<DiskFullException>());
+        Assert.That(disk.List("snapshots"), Is.Empty);
+        Assert.That(journal.Append([Drafts.Of("a", [2])], Drafts.Noon).Appended);
+        Assert.That(journal.LoadSnapshot(), Is.Null);
+        disk.SizeLimit = long.MaxValue;
+        journal.SaveSnapshot(new Lsn(2), [new("cells", 1, new byte[5000])]);
+        Assert.That(journal.LoadSnapshot()!.Lsn, Is.EqualTo(new Lsn(2)));
+    }
+
+    [Test]
     public void A_disk_too_full_for_packing_leaves_the_segment_as_it_is()
     {
         var disk = new ModelDisk();
@@ -153,6 +169,10 @@ public sealed class A_failing_disk_ends_the_journal
                     {
                         journal.SaveSnapshot(journal.Head.Lsn, [new("fold", 1, new byte[300])]);
                     }
+                }
+                catch (DiskFullException)
+                {
+                    Assert.That(journal.ClosedBy, Is.Null);
                 }
                 catch (DiskFailedException)
                 {
