@@ -147,6 +147,15 @@ public sealed class NodeCore : IDisposable
     /// <summary>Lets time do what is due: deadlines, suspensions. Returns how many cases it touched.</summary>
     public int PassTime() => Desk.PassTime(1000);
 
+    /// <summary>Judges again what is kept aside of the children: a day may have come, the register may have grown (L10).</summary>
+    public void Redrive()
+    {
+        foreach (var child in Sequencer.Read(() => Reception.Aside.Where(a => a.Verdict.Outcome == RecordOutcome.Parked).Select(a => a.Child).Distinct().ToArray()))
+        {
+            Sequencer.Submit(ReceptionDesk.Redrive(child, Journal.ReadAt, "clock"), _ => { });
+        }
+    }
+
     /// <summary>The scheduled push; an empty one too proves that this node lives.</summary>
     public void PushDue() => Uplink?.PushDue();
 

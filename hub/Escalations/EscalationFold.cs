@@ -110,7 +110,11 @@ public sealed class EscalationFold : IFold
         }
         else if (journalEvent.Kind == EventKinds.EscalationsReceived && ReceptionEvents.Read(journalEvent) is EscalationsTaken taken)
         {
-            Receive(taken, journalEvent.Lsn, journalEvent.RecordedAt);
+            Receive(taken.Child, taken.Part, taken.Verdicts.Select(v => v.Index).ToHashSet(), journalEvent.Lsn, journalEvent.RecordedAt);
+        }
+        else if (journalEvent.Kind == EventKinds.ParkedSettled && ParkedSettled.Parser.ParseFrom(journalEvent.Payload.Span) is { Escalations.IsEmpty: false } settled)
+        {
+            Receive(NodeId.Parse(settled.Child), EscalationsPart.Parser.ParseFrom(settled.Escalations), [], journalEvent.Lsn, journalEvent.RecordedAt);
         }
     }
 
@@ -145,20 +149,19 @@ public sealed class EscalationFold : IFold
         }
     }
 
-    private void Receive(EscalationsTaken taken, Lsn lsn, Instant recordedAt)
+    private void Receive(NodeId child, EscalationsPart part, HashSet<int> leftOut, Lsn lsn, Instant recordedAt)
     {
-        var leftOut = taken.Verdicts.Select(v => v.Index).ToHashSet();
-        for (var i = 0; i < taken.Part.Escalations.Count; i++)
+        for (var i = 0; i < part.Escalations.Count; i++)
         {
             if (leftOut.Contains(i))
             {
                 continue;
             }
 
-            var envelope = taken.Part.Escalations[i];
+            var envelope = part.Escalations[i];
             var hops = envelope.Hops.Select(h => new EscalationHop(NodeId.Parse(h.Node), Instant.FromUnixTimeMilliseconds(h.ReceivedAt)))
                 .Append(new EscalationHop(_node, recordedAt));
-            Put(lsn, taken.Child, envelope.Escalation.Memory, [.. hops]);
+            Put(lsn, child, envelope.Escalation.Memory, [.. hops]);
         }
     }
 

@@ -20,6 +20,9 @@ public static class EventKinds
     /// <summary>A child was quarantined, with the reason; or released.</summary>
     public const ushort ChildQuarantined = 13;
 
+    /// <summary>Records that were kept aside were judged again: some are applied now, or refused.</summary>
+    public const ushort ParkedSettled = 14;
+
     /// <summary>The parent's receipt: applied up to, per lane; or the epoch it granted.</summary>
     public const ushort ReceiptKept = 20;
 

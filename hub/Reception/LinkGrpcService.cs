@@ -2,6 +2,7 @@ using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
 
@@ -16,6 +17,9 @@ public delegate IPeerIdentity? PeerJudge(System.Security.Cryptography.X509Certif
 /// </summary>
 public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJudge judge, IHostApplicationLifetime lifetime) : LinkService.LinkServiceBase
 {
+    /// <summary>A full queue is half a second of work; with the child's own jitter 36 children come back over several seconds.</summary>
+    private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(5);
+
     public override async Task Connect(IAsyncStreamReader<ConnectRequest> requestStream, IServerStreamWriter<ConnectResponse> responseStream, ServerCallContext context)
     {
         var certificate = await context.GetHttpContext().Connection.GetClientCertificateAsync(context.CancellationToken);
@@ -24,36 +28,61 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
             throw new RpcException(new Status(StatusCode.Unauthenticated, refusal!.ToString()));
         }
 
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
-        var connection = new LinkConnection(peer);
+        // The child must not take itself for connected before it is let in.
+        await context.WriteResponseHeadersAsync([]);
         using var seat = presence.Sit(peer.Node);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping, seat.Superseded);
         try
         {
-            while (!connection.IsOver && await requestStream.MoveNext(stop.Token))
-            {
-                var response = await door.TakeAsync(connection, requestStream.Current);
-                await responseStream.WriteAsync(response, stop.Token);
-            }
+            await ConverseAsync(new LinkConnection(peer), requestStream, responseStream, stop.Token);
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, "The node is stopping. Connect again in a while."));
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (seat.Superseded.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Aborted, $"Another connection of {peer.Node} has taken the place of this one."));
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or IOException && context.CancellationToken.IsCancellationRequested)
         {
             // The child is gone; what it had sent and was not yet answered it will send again.
         }
-        catch (Exception failure) when (failure is NodeBusyException or NodeStoppedException)
+        catch (InvalidProtocolBufferException failure)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"MALFORMED: The message is no ConnectRequest: {failure.Message}"));
+        }
+        catch (NodeStoppedException failure)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, failure.Message));
         }
     }
+
+    /// <summary>Frame by frame: the next is read when the answer to the one before is on its way, which is all the flow control there is to it.</summary>
+    private async Task ConverseAsync(LinkConnection connection, IAsyncStreamReader<ConnectRequest> requests, IServerStreamWriter<ConnectResponse> responses, CancellationToken stop)
+    {
+        while (!connection.IsOver && await requests.MoveNext(stop))
+        {
+            ConnectResponse response;
+            try
+            {
+                response = await door.TakeAsync(connection, requests.Current);
+            }
+            catch (NodeBusyException busy)
+            {
+                await responses.WriteAsync(Answers.Busy(requests.Current.Number, busy.Message, BusyPause), stop);
+                return;
+            }
+
+            await responses.WriteAsync(response, stop);
+        }
+    }
 }
 
-/// <summary>Who is connected now.</summary>
+/// <summary>Who is connected now. A child has one connection; a newer one takes the place of the one before, which may be dead without anyone knowing.</summary>
 public sealed class LinkPresence
 {
-    private readonly Dictionary<NodeId, int> _seats = [];
+    private readonly Dictionary<NodeId, Seat> _seats = [];
     private readonly Lock _lock = new();
 
     public bool IsConnected(NodeId child)
@@ -75,29 +104,42 @@ public sealed class LinkPresence
         }
     }
 
-    internal IDisposable Sit(NodeId child)
+    internal Seat Sit(NodeId child)
     {
+        var seat = new Seat(this, child);
+        Seat? before;
         lock (_lock)
         {
-            _seats[child] = _seats.GetValueOrDefault(child) + 1;
+            before = _seats.GetValueOrDefault(child);
+            _seats[child] = seat;
         }
 
-        return new Seat(this, child);
+        before?.Supersede();
+        return seat;
     }
 
-    private void Leave(NodeId child)
+    private void Leave(NodeId child, Seat seat)
     {
         lock (_lock)
         {
-            if (--_seats[child] == 0)
+            if (ReferenceEquals(_seats.GetValueOrDefault(child), seat))
             {
                 _seats.Remove(child);
             }
         }
     }
 
-    private sealed class Seat(LinkPresence presence, NodeId child) : IDisposable
+    /// <summary>A child's place for the length of its connection.</summary>
+    internal sealed class Seat(LinkPresence presence, NodeId child) : IDisposable
     {
-        public void Dispose() => presence.Leave(child);
+        private readonly CancellationTokenSource _superseded = new();
+
+        /// <summary>Cancelled when a newer connection of the same child has come.</summary>
+        public CancellationToken Superseded => _superseded.Token;
+
+        public void Dispose() => presence.Leave(child, this);
+
+        // Not disposed: it has no timer and no handle, and a newer connection may come at the very moment this one ends.
+        public void Supersede() => _superseded.Cancel();
     }
 }

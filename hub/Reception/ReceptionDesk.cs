@@ -27,6 +27,12 @@ public sealed class ReceptionDesk(
     /// <summary>A person releases a quarantined child. Answers false where it was not quarantined.</summary>
     public Command<bool> Release(NodeId child, string actor) => new ReleaseChild(this, child) { Actor = actor };
 
+    /// <summary>
+    /// Judges again what is kept aside of a child: a division that the register knows by now, a day that has come. Answers how many records were
+    /// settled. <paramref name="readAt"/> reads this node's own journal.
+    /// </summary>
+    public Command<int> Redrive(NodeId child, Func<Lsn, JournalRecord?> readAt, string actor) => new RedriveParked(this, child, readAt) { Actor = actor };
+
     private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) : Command<LinkDecision>
     {
         /// <summary>The child, and what two children might speak of at once: an origin that both relay, an escalation that came by two paths.</summary>
@@ -72,6 +78,20 @@ public sealed class ReceptionDesk(
         public override Decision<bool> Decide(Instant now) => desk.Fold.Child(child)?.Quarantine is null
             ? Decision<bool>.Nothing(false)
             : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(new QuarantineChange(child, true, string.Empty, string.Empty), desk.Settings.Node)]), _ => true);
+    }
+
+    private sealed class RedriveParked(ReceptionDesk desk, NodeId child, Func<Lsn, JournalRecord?> readAt) : Command<int>
+    {
+        public override IEnumerable<string> Touches => [$"child/{child}", "escalations"];
+
+        public override Decision<int> Decide(Instant now)
+        {
+            var judge = new RecordJudge(desk.Settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
+            var settled = desk.Fold.Child(child) is { } row ? ParkedRecords.Settle(row, desk.Fold.Aside, judge, readAt) : null;
+            return settled is null
+                ? Decision<int>.Nothing(0)
+                : Decision<int>.Of(new RecordDraft(Actor, [ReceptionEvents.Draft(EventKinds.ParkedSettled, settled)]), _ => settled.Settled.Count);
+        }
     }
 
     private ReceptionFold Fold => reception;

@@ -64,6 +64,12 @@ public sealed class ReceptionFold : IFold
 
     public void Apply(in JournalEvent journalEvent)
     {
+        if (journalEvent.Kind == EventKinds.ParkedSettled)
+        {
+            Settle(ParkedSettled.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
+            return;
+        }
+
         if (ReceptionEvents.Read(journalEvent) is not { } change)
         {
             return;
@@ -141,14 +147,7 @@ public sealed class ReceptionFold : IFold
     private void Take(CellsTaken taken, Lsn lsn)
     {
         var leftOut = taken.Verdicts.Select(v => v.Index).ToHashSet();
-        foreach (var cell in PartRecords.CellsOf(taken.Part).Cells)
-        {
-            if (leftOut.Count == 0 || !leftOut.Contains(cell.Index))
-            {
-                _cells.Merge(cell.Row.Key, cell.Row.Revision, cell.Row.Value.Span, lsn);
-            }
-        }
-
+        Merge(taken.Part, leftOut, lsn);
         for (var i = 0; i < taken.Part.Watermarks.Count; i++)
         {
             var message = taken.Part.Watermarks[i];
@@ -168,6 +167,35 @@ public sealed class ReceptionFold : IFold
         }
 
         Note(taken.Child, Lane.Cells, taken.Verdicts, lsn);
+    }
+
+    private void Merge(CellsPart part, HashSet<int> leftOut, Lsn lsn)
+    {
+        foreach (var (index, row) in PartRecords.CellsOf(part).Cells)
+        {
+            if ((leftOut.Count == 0 || !leftOut.Contains(index)) && !IsOfAnEarlierLife(row))
+            {
+                _cells.Merge(row.Key, row.Revision, row.Value.Span, lsn);
+            }
+        }
+    }
+
+    /// <summary>L12: a cell of an older epoch than its origin's complete set comes late, by another path; it is zero already, or was never there.</summary>
+    public bool IsOfAnEarlierLife(in CellRow row) => Origin(row.Key.Origin) is { } origin && row.Revision.Epoch < origin.CompleteEpoch;
+
+    /// <summary>What was kept aside is settled: applied, unchanged or refused, it is listed no more.</summary>
+    private void Settle(ParkedSettled settled, Lsn lsn)
+    {
+        if (!settled.Cells.IsEmpty)
+        {
+            Merge(CellsPart.Parser.ParseFrom(settled.Cells), [], lsn);
+        }
+
+        var done = settled.Settled.Select(s => (s.Lsn, s.Index)).ToHashSet();
+        var left = _setAside.Where(s => s.Child.ToString() != settled.Child || !done.Contains((s.Event.Value, s.Verdict.Index))).ToList();
+        _setAside.Clear();
+        left.ForEach(_setAside.Enqueue);
+        RefusedInAll += settled.Settled.Count(s => (RecordOutcome)s.Outcome == RecordOutcome.Refused);
     }
 
     /// <summary>

@@ -59,7 +59,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
                 continue;
             }
 
-            switch (cells.Compare(row.Key, row.Revision, row.Value.Span))
+            switch (reception.IsOfAnEarlierLife(row) ? MergeOutcome.Stale : cells.Compare(row.Key, row.Revision, row.Value.Span))
             {
                 case MergeOutcome.Accepted:
                     accepted++;

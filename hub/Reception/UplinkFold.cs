@@ -7,7 +7,7 @@ using NodaTime;
 
 namespace CityGrid.Hub.Reception;
 
-/// <summary>What the parent has applied of one lane as it last said, when that was noted, and what of the last cut it keeps aside or refused.</summary>
+/// <summary>What the parent has applied of one lane as it last said, when that was noted, and the newest records of it that the parent keeps aside or refused.</summary>
 public sealed record LaneReceipt(StreamMark Mark, Instant? KeptAt, IReadOnlyList<RecordReceipt> Problems)
 {
     public static readonly LaneReceipt None = new(StreamMark.Start, null, []);
@@ -135,14 +135,16 @@ public sealed class UplinkFold : IFold
             return;
         }
 
-        var receipt = new LaneReceipt(mark, recordedAt, ReceptionEvents.ToReceipts(kept.Verdicts));
         if ((Lane)kept.Lane == Lane.Escalations)
         {
-            _escalations = receipt;
+            _escalations = After(_escalations);
         }
         else
         {
-            _cells = receipt;
+            _cells = After(_cells);
         }
+
+        LaneReceipt After(LaneReceipt before) =>
+            new(mark, recordedAt, [.. before.Problems.Concat(ReceptionEvents.ToReceipts(kept.Verdicts)).TakeLast(ProblemsMax)]);
     }
 }

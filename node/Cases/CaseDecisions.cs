@@ -51,7 +51,8 @@ public static class CaseDecisions
     private static CaseOutcome? Answered(Draft draft, CaseState state)
     {
         var command = draft.Command;
-        if (command.Request is { } request && state.FindRequest(request.Key) is { } kept)
+        // The request of an imported row names the row: it comes again with newer content, and the content itself says what is new.
+        if (command is not ImportCase && command.Request is { } request && state.FindRequest(request.Key) is { } kept)
         {
             return kept.Content == request.Content
                 ? new CaseOutcome.Repeated(kept.Version, kept.Lsn)

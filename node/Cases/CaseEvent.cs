@@ -19,7 +19,7 @@ public abstract record CaseEvent
     /// <summary>The statistical day of <see cref="OccurredAt"/> in the place's zone.</summary>
     public StatDay Day { get; init; }
 
-    /// <summary>The request that brought it; on the last event of a command.</summary>
+    /// <summary>The request that brought it; on the last event of a command, and of an imported row on the event that brought the row.</summary>
     public RequestMark? Request { get; init; }
 
     /// <summary>Why, as a code of <see cref="Reasons"/>; the words that go with it are sealed.</summary>

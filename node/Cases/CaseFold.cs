@@ -28,7 +28,7 @@ internal static class CaseFold
             LastLsn = stamp.Lsn,
             Contributions = before.Contributions.With(counted),
             Slots = SlotsAfter(before.Slots, happened),
-            Requests = happened.Request is { } request
+            Requests = happened.Request is { } request && happened is not ImportRenewed
                 ? [.. before.Requests, new KeptRequest(KeptRequest.HashOf(request.Key), request.Content, version, stamp.Lsn)]
                 : before.Requests,
             StepAt = IsStep(happened) ? happened.OccurredAt : after.StepAt,

@@ -40,7 +40,7 @@ public sealed record CaseRules
     public int MovesMax { get; init; } = 100;
 
     /// <summary>Where a case without a division counts: <c>&lt;place&gt;-NONE</c>.</summary>
-    public DivisionCode Nowhere => DivisionCode.Parse($"{Place}-NONE");
+    public DivisionCode Nowhere => DivisionCode.Parse(Place + DivisionRegister.UnknownSuffix);
 
     public StatDay DayOf(Instant instant) => StatDay.Of(instant, Calendar.Zone);
 

@@ -55,7 +55,7 @@ public sealed record CaseState
     /// <summary>The key slots that hold something personal of this case.</summary>
     public IReadOnlyList<long> Slots { get; init; } = [];
 
-    /// <summary>The requests that were answered, but that of creation, which the node keeps by itself.</summary>
+    /// <summary>The requests that were answered, but those of creation and of imported rows, which the node keeps by itself.</summary>
     public IReadOnlyList<KeptRequest> Requests { get; init; } = [];
 
     /// <summary>The escalations of this case, each at its last version.</summary>

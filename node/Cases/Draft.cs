@@ -34,12 +34,13 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
         State = CaseState.Apply(State, placed, new Stamp(State?.LastLsn.Next ?? Lsn.Zero, Now, Command.Actor));
     }
 
-    /// <summary>The decision, with the request on its last event.</summary>
+    /// <summary>The decision, with the request on its last event; that of an imported row stands on the event that brought the row.</summary>
     public CaseOutcome Done()
     {
         if (Command.Request is { } request)
         {
-            _events[^1] = _events[^1] with { Request = request };
+            var at = Command is ImportCase ? _events.FindIndex(e => e is Imported or ImportRenewed) : _events.Count - 1;
+            _events[at] = _events[at] with { Request = request };
         }
 
         return new CaseOutcome.Decided(_events, State);

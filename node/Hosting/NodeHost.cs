@@ -84,7 +84,7 @@ public static class NodeHost
             grpc.MaxReceiveMessageSize = configuration.Limits.RequestBytes;
             grpc.MaxSendMessageSize = configuration.Limits.LinkMessageBytes;
             grpc.Interceptors.Add<RefusalInterceptor>();
-        }).AddJsonTranscoding(json =>
+        }).AddServiceOptions<Hub.Reception.LinkGrpcService>(link => link.MaxReceiveMessageSize = configuration.Limits.LinkMessageBytes).AddJsonTranscoding(json =>
         {
             json.JsonSettings.WriteInt64sAsStrings = false;
             json.JsonSettings.IgnoreDefaultValues = false;

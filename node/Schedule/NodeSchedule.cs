@@ -16,6 +16,7 @@ public static class NodeSchedule
         {
             quartz.ScheduleJob<PassTime>(trigger => trigger.WithIdentity("pass-time").StartNow().WithSimpleSchedule(Every(TimeSpan.FromSeconds(1))));
             quartz.ScheduleJob<SaveSnapshot>(trigger => trigger.WithIdentity("snapshot").WithSimpleSchedule(Every(configuration.SnapshotEvery.ToTimeSpan())));
+            quartz.ScheduleJob<Redrive>(trigger => trigger.WithIdentity("redrive").StartNow().WithSimpleSchedule(Every(TimeSpan.FromHours(1))));
             if (configuration.Parent is { } parent)
             {
                 quartz.ScheduleJob<PushCells>(trigger => trigger
@@ -38,6 +39,17 @@ public static class NodeSchedule
         public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
         {
             core.PassTime();
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>What children sent too early, or of a division that was not known, is judged again.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class Redrive(NodeCore core) : IJob
+    {
+        public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            core.Redrive();
             return ValueTask.CompletedTask;
         }
     }

@@ -17,6 +17,9 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
     /// <summary>About 100 kB a part.</summary>
     public const int CellsAPart = 1000;
 
+    /// <summary>A value may have 32 kB, so that 1,000 cells alone do not bound a message.</summary>
+    public const long BytesAPart = 1 << 20;
+
     /// <summary>A cut is held in memory while it is sent; what is left goes with the next. A month's backlog is a thousand cuts, not one of a gigabyte.</summary>
     public const int PartsACut = 8;
 
@@ -37,11 +40,11 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
         }
 
         var to = reachesHead ? head : markAt(read.To);
-        var count = Math.Max(1, (read.Cells.Count + CellsAPart - 1) / CellsAPart);
-        var parts = new List<CutPart>(count);
-        for (var i = 0; i < count; i++)
+        var shares = Shares(read.Cells);
+        var parts = new List<CutPart>(shares.Count);
+        for (var i = 0; i < shares.Count; i++)
         {
-            var last = i == count - 1;
+            var last = i == shares.Count - 1;
             var part = new CellsPart
             {
                 CutFrom = from.Lsn.Value,
@@ -49,10 +52,10 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
                 CutTo = to.Lsn.Value,
                 CutChainHash = to.HashBytes(),
                 Part = i + 1,
-                Parts = count,
+                Parts = shares.Count,
             };
             var complete = last && reachesHead ? Complete(own is null ? null : node) : [];
-            CellsPartCodec.Write(part, read.Cells.Skip(i * CellsAPart).Take(CellsAPart), last && reachesHead && own is not null ? [own()] : [], complete);
+            CellsPartCodec.Write(part, shares[i], last && reachesHead && own is not null ? [own()] : [], complete);
             if (last && reachesHead)
             {
                 // Relayed as received: what a newer version may have added goes up with it (RULE-10).
@@ -96,6 +99,27 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
         }
 
         return new Cut(Lane.Escalations, from, head, true, parts);
+    }
+
+    /// <summary>The cells in shares of a part each: bounded by number, and by bytes where values are long. No cells are one empty share.</summary>
+    private static List<ArraySegment<CellRow>> Shares(IReadOnlyList<CellRow> cells)
+    {
+        var all = cells as CellRow[] ?? [.. cells];
+        var shares = new List<ArraySegment<CellRow>>();
+        var (start, bytes) = (0, 0L);
+        for (var i = 0; i < all.Length; i++)
+        {
+            if (i - start == CellsAPart || bytes > BytesAPart)
+            {
+                shares.Add(new ArraySegment<CellRow>(all, start, i - start));
+                (start, bytes) = (i, 0);
+            }
+
+            bytes += all[i].Value.Length;
+        }
+
+        shares.Add(new ArraySegment<CellRow>(all, start, all.Length - start));
+        return shares;
     }
 
     private IEnumerable<NodeId> Complete(NodeId? own)

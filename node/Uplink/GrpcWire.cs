@@ -1,4 +1,5 @@
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using CityGrid.Hub.Identity;
@@ -25,12 +26,17 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
 {
     public void Dial(IWireEvents events) => spawner.Spawn("uplink", stop => RunAsync(events, stop));
 
+    /// <summary>Name, address, TLS and the parent's first word together; less than the sender waits for an answer.</summary>
+    private static readonly TimeSpan ConnectWait = TimeSpan.FromSeconds(20);
+
     private async Task RunAsync(IWireEvents events, CancellationToken stop)
     {
         var reason = "The parent ended the connection.";
+        Refusal? parentRefused = null;
+        using var hangUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
-            using var handler = Handler();
+            using var handler = Handler(refusal => parentRefused = refusal);
             using var channel = GrpcChannel.ForAddress(settings.Parent, new GrpcChannelOptions
             {
                 HttpHandler = handler,
@@ -40,8 +46,10 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             });
             // The call itself connects, and fails at once where nobody answers. (ConnectAsync would try again by itself, with pauses of up to two
             // minutes that the sender's own back-off knows nothing of.)
-            using var hangUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
             using var call = new LinkService.LinkServiceClient(channel).Connect(cancellationToken: hangUp.Token);
+
+            // The parent sends headers when it has let this node in.
+            await call.ResponseHeadersAsync.WaitAsync(ConnectWait, clock, stop);
             var line = new Line(hangUp);
             events.Connected(line);
             var writing = WriteAsync(line, call.RequestStream, hangUp.Token);
@@ -53,20 +61,36 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             await hangUp.CancelAsync();
             await writing;
         }
-        catch (RpcException failure)
-        {
-            reason = $"{failure.StatusCode}: {failure.Status.Detail}";
-        }
-        catch (OperationCanceledException)
+        catch (Exception failure) when (failure is RpcException or OperationCanceledException && hangUp.IsCancellationRequested)
         {
             reason = stop.IsCancellationRequested ? "The node is stopping." : "Hung up.";
         }
-        catch (Exception failure) when (failure is HttpRequestException or IOException or AuthenticationException)
+        catch (RpcException failure)
+        {
+            reason = parentRefused?.ToString() ?? $"{failure.StatusCode}: {Cause(failure)}";
+        }
+        catch (TimeoutException)
+        {
+            reason = $"{settings.Parent} did not answer within {ConnectWait.TotalSeconds} s.";
+        }
+        catch (Exception failure) when (failure is HttpRequestException or IOException or AuthenticationException or CryptographicException or OperationCanceledException)
         {
             reason = failure.InnerException?.Message ?? failure.Message;
         }
 
         events.Ended(reason);
+    }
+
+    /// <summary>What the system said at the bottom of it, such as "Connection refused"; else what the parent said.</summary>
+    private static string Cause(RpcException failure)
+    {
+        var cause = failure.Status.DebugException;
+        while (cause?.InnerException is { } inner)
+        {
+            cause = inner;
+        }
+
+        return cause is null ? failure.Status.Detail : cause.Message;
     }
 
     private static async Task WriteAsync(Line line, IClientStreamWriter<ConnectRequest> stream, CancellationToken stop)
@@ -84,7 +108,7 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         }
     }
 
-    private SocketsHttpHandler Handler() => new()
+    private SocketsHttpHandler Handler(Action<Refusal> refused) => new()
     {
         EnableMultipleHttp2Connections = true,
         PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
@@ -99,16 +123,25 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             EnabledSslProtocols = SslProtocols.Tls13,
             ClientCertificates = [settings.Certificate()],
             LocalCertificateSelectionCallback = (_, _, _, _, _) => settings.Certificate(),
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => IsParent(certificate),
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => IsParent(certificate, refused),
         },
     };
 
-    private bool IsParent(X509Certificate? certificate)
+    private bool IsParent(X509Certificate? certificate, Action<Refusal> refused)
     {
         using var shown = certificate is null ? null : new X509Certificate2(certificate);
-        return PeerCertificate.Read(shown, settings.Authorities(), PeerUse.Server, clock.GetUtcNow(), out _) is { } peer
-            && peer.Node == settings.ParentNode
-            && peer.Divisions.Contains(settings.ParentDivision);
+        var peer = PeerCertificate.Read(shown, settings.Authorities(), PeerUse.Server, clock.GetUtcNow(), out var refusal);
+        if (peer is not null && (peer.Node != settings.ParentNode || !peer.Divisions.Contains(settings.ParentDivision)))
+        {
+            refusal = new Refusal("PARENT_IS_ANOTHER", $"{peer.Node} of {string.Join(", ", peer.Divisions)} answers at {settings.Parent}; {settings.ParentNode} of {settings.ParentDivision} is configured.");
+        }
+
+        if (refusal is not null)
+        {
+            refused(refusal);
+        }
+
+        return refusal is null;
     }
 
     private sealed class Line(CancellationTokenSource hangUp) : IWireLine

@@ -291,16 +291,18 @@ public static class LinkSender
             if (receipt.Records.Count > 0)
             {
                 Effects.Add(new SenderEffect.ReportRecords(asked.Lane, applied, [.. receipt.Records]));
+                lane = lane with { Problems = lane.Problems.AddRange(receipt.Records.Take(UplinkFold.ProblemsMax - lane.Problems.Count)) };
             }
 
-            var done = asked.Part == lane.Cut.Parts.Count - 1;
+            var done = asked.Part == lane.Cut!.Parts.Count - 1;
             if (applied != lane.From || done)
             {
-                Effects.Add(new SenderEffect.StoreReceipt(asked.Lane, applied));
+                Effects.Add(new SenderEffect.StoreReceipt(asked.Lane, applied) { Problems = lane.Problems });
+                lane = lane with { Problems = [] };
             }
 
             Set(done
-                ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut.ReachesHead }
+                ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut!.ReachesHead }
                 : lane with { From = applied, Gaps = 0 });
         }
 

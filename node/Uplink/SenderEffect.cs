@@ -21,7 +21,11 @@ public abstract record SenderEffect
     public sealed record ReadCut(Lane Lane, Lsn From, ImmutableArray<Grain> Grains, bool EvenIfEmpty) : SenderEffect;
 
     /// <summary>Journal ReceiptKept; comes back as ReceiptStored.</summary>
-    public sealed record StoreReceipt(Lane Lane, StreamMark Mark) : SenderEffect;
+    public sealed record StoreReceipt(Lane Lane, StreamMark Mark) : SenderEffect
+    {
+        /// <summary>What the parent kept aside or refused since the last receipt that was stored: it is kept beside the receipt (L10).</summary>
+        public IReadOnlyList<RecordReceipt> Problems { get; init; } = [];
+    }
 
     /// <summary>Journal EpochTaken; comes back as EpochStored.</summary>
     public sealed record TakeEpoch(Epoch Epoch, NodeId Parent, Epoch ParentEpoch) : SenderEffect;

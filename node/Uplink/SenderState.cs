@@ -70,6 +70,9 @@ public sealed record LaneState(Lane Lane)
 
     /// <summary>Gaps in a row without progress.</summary>
     public int Gaps { get; init; }
+
+    /// <summary>What the parent kept aside or refused of the parts answered since the last stored receipt.</summary>
+    public ImmutableList<RecordReceipt> Problems { get; init; } = [];
 }
 
 /// <summary>Everything the sender remembers; it is rebuilt from the journal at start (see Start).</summary>

@@ -142,7 +142,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 break;
             case SenderEffect.StoreReceipt store:
                 _ground.Sequencer.Submit(
-                    new KeepReceipt(_ground.Uplink, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, []) { Actor = "uplink" },
+                    new KeepReceipt(_ground.Uplink, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, store.Problems) { Actor = "uplink" },
                     mark => Feed(new SenderInput.ReceiptStored(store.Lane, mark)));
                 _standing = _standing with { LastSuccess = _clock.Now(), LastError = string.Empty };
                 break;

@@ -71,6 +71,18 @@ public sealed class An_imported_row_is_the_case_as_its_source_has_it
     }
 
     [Test]
+    public void The_request_of_a_row_names_the_row_and_comes_again_with_newer_content()
+    {
+        var row = Row with { ClosedAt = City.At(2026, 3, 4), Request = new RequestMark("boston-311/101", 1) };
+        var story = new CaseStory().Do(row);
+        Assert.That(story.Last[0].Request, Is.EqualTo(row.Request));
+        story.Do(row with { ContentHash = Hash256.Of([2]), Newer = true, ClosedAt = null, Request = row.Request! with { Content = 2 } });
+        Assert.That(story.State!.Requests, Is.Empty);
+        story.Verify();
+        Assert.That(story.State.Requests, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public void Newer_content_becomes_what_changed_and_nothing_else()
     {
         var story = new CaseStory().Do(Row);

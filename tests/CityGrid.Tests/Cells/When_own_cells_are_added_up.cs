@@ -84,6 +84,15 @@ public sealed class When_own_cells_are_added_up
         }, iter: 100);
     }
 
+    [Test]
+    public void The_place_of_an_origin_is_what_its_national_cells_name()
+    {
+        var fold = CellWorld.Merged([CellWorld.Row(CellWorld.Key(division: "320500"), 1, 1), CellWorld.Row(CellWorld.Key("boston", Grain.Detail), 1, 1)]);
+        Assert.That(fold.PlaceOf(NodeId.Parse("suzhou")), Is.EqualTo(DivisionCode.Parse("320500")));
+        Assert.That(fold.PlaceOf(NodeId.Parse("boston")), Is.Null);
+        Assert.That(fold.PlaceOf(NodeId.Parse("nobody")), Is.Null);
+    }
+
     private static CellValue Sum(IEnumerable<CellChange> changes)
     {
         var counters = changes.SelectMany(c => c.Counters).GroupBy(c => c.Counter).OrderBy(g => g.Key)

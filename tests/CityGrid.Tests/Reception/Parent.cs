@@ -23,6 +23,7 @@ internal sealed class Parent
     public static readonly Instant Noon = Instant.FromUtc(2026, 11, 24, 4, 0);
 
     private readonly Dictionary<NodeId, LinkSession?> _sessions = [];
+    private readonly List<JournalRecord> _journal = [];
     private long _lsn;
     private ulong _nonce = 100;
 
@@ -34,7 +35,7 @@ internal sealed class Parent
         Escalations = new EscalationFold(Settings.Node);
     }
 
-    public ReceiverSettings Settings { get; }
+    public ReceiverSettings Settings { get; set; }
 
     public CellFold Cells { get; }
 
@@ -65,8 +66,22 @@ internal sealed class Parent
     {
         var lsn = new Lsn(++_lsn);
         var journalEvent = new JournalEvent(lsn, lsn, lsn, Now, "test", draft.Kind, draft.Schema, draft.Payload);
+        _journal.Add(new JournalRecord(Now, "test", Hash256.Zero, Hash256.Zero, [journalEvent]));
         Reception.Apply(journalEvent);
         Escalations.Apply(journalEvent);
+    }
+
+    /// <summary>Judges again what is kept aside of a child; how many records were settled.</summary>
+    public int Redrive(NodeId child)
+    {
+        var desk = new ReceptionDesk(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted);
+        var decision = desk.Redrive(child, lsn => _journal[(int)lsn.Value - 1], "test").Decide(Now);
+        foreach (var draft in decision.Records.SelectMany(r => r.Events))
+        {
+            Apply(draft);
+        }
+
+        return decision.Answer([.. decision.Records.Select(_ => new LsnRange(Head, Head, Now))]);
     }
 
     /// <summary>The child's connection ends.</summary>

@@ -1,0 +1,243 @@
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using System.Threading.Channels;
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Identity;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Tests.Reception;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Link;
+
+/// <summary>Clauses L1, L2, L4 and L14; INV-29, SEC-01, SEC-19: the real wire on loopback, with real certificates, a real writer and a memory journal.</summary>
+public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
+{
+    private readonly SystemEntropy _entropy = new();
+    private DevelopmentAuthority _authority = null!;
+    private X509Certificate2Collection _roots = null!;
+    private WebApplication _app = null!;
+    private Sequencer _sequencer = null!;
+    private MemoryJournal _journal = null!;
+    private Uri _address = null!;
+
+    [OneTimeSetUp]
+    public async Task Serve()
+    {
+        _authority = DevelopmentAuthority.Create("test network", TimeProvider.System.GetUtcNow(), _entropy);
+        _roots = [X509Certificate2.CreateFromPem(_authority.RootPem)];
+        _journal = new MemoryJournal(_entropy);
+        var cells = new CellFold();
+        var reception = new ReceptionFold(cells);
+        var escalations = new EscalationFold(NodeId.Parse("hubei"));
+        _sequencer = new Sequencer(_journal, [cells, reception, escalations], TimeProvider.System);
+        _sequencer.Recover();
+        _sequencer.Start();
+        var settings = new ReceiverSettings(NodeId.Parse("hubei"), DivisionCode.Parse("42"), Registers.Tempting);
+        var desk = new ReceptionDesk(settings, reception, cells, escalations, () => Epoch.NotGranted);
+
+        var builder = WebApplication.CreateSlimBuilder();
+        var own = Issue(_authority, "hubei", "42");
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.UseHttps(https =>
+            {
+                https.ServerCertificate = own;
+                https.SslProtocols = SslProtocols.Tls13;
+                https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
+                https.ClientCertificateValidation = (certificate, _, _) => Judge(certificate, out _) is not null;
+            });
+        }));
+        builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 1 << 20);
+        builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy));
+        builder.Services.AddSingleton(new LinkPresence());
+        builder.Services.AddSingleton<PeerJudge>(Judge);
+        _app = builder.Build();
+        _app.MapGrpcService<LinkGrpcService>();
+        await _app.StartAsync();
+        var bound = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        _address = new Uri($"https://127.0.0.1:{new Uri(bound).Port}");
+    }
+
+    [OneTimeTearDown]
+    public async Task Stop()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        _sequencer.Dispose();
+        _journal.Dispose();
+        _authority.Dispose();
+    }
+
+    [Test]
+    public async Task A_child_with_the_right_certificate_is_welcome_and_its_frames_are_answered()
+    {
+        var heard = new Listener();
+        Wire(Issue(_authority, "wuhan", "4201")).Dial(heard);
+        var line = await heard.LineAsync();
+        var child = new Child("wuhan", "4201");
+        line.Send(child.Hello());
+        var welcome = (await heard.NextAsync()).Welcome;
+        child.Epoch = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
+        line.Send(child.Cut(0, 5, [child.Cell(3, 1)]));
+        Assert.That((await heard.NextAsync()).Receipt.Accepted, Is.EqualTo(1));
+        line.HangUp();
+        Assert.That(await heard.EndAsync(), Does.Contain("Hung up"));
+    }
+
+    [Test]
+    public async Task A_frame_of_another_node_than_the_certificates_is_denied_and_the_stream_ends()
+    {
+        var heard = new Listener();
+        Wire(Issue(_authority, "xiantao", "429004")).Dial(heard);
+        var line = await heard.LineAsync();
+        line.Send(new Child("wuhan", "4201").Hello());
+        Assert.That((await heard.NextAsync()).Refusal.Code, Is.EqualTo(LinkRefusalCode.PermissionDenied));
+        Assert.That(await heard.EndAsync(), Does.Contain("parent ended"));
+    }
+
+    [Test]
+    public async Task A_child_of_another_authority_does_not_get_in()
+    {
+        using var other = DevelopmentAuthority.Create("another network", TimeProvider.System.GetUtcNow(), _entropy);
+        var heard = new Listener();
+        Wire(Issue(other, "wuhan", "4201")).Dial(heard);
+        await heard.EndAsync();
+        Assert.That(heard.WasConnected, Is.False);
+    }
+
+    [Test]
+    public async Task A_child_without_a_certificate_does_not_get_in()
+    {
+        using var channel = Channel(null);
+        using var call = new LinkService.LinkServiceClient(channel).Connect();
+        await Assert.ThrowsAsync<RpcException>(async () => await call.ResponseHeadersAsync);
+    }
+
+    [TestCase("hunan", "42")]
+    [TestCase("hubei", "43")]
+    public async Task A_parent_that_is_another_than_configured_is_not_told_anything(string node, string division)
+    {
+        var heard = new Listener();
+        Wire(Issue(_authority, "wuhan", "4201"), node, division).Dial(heard);
+        Assert.That(await heard.EndAsync(), Does.Contain("PARENT_IS_ANOTHER"));
+        Assert.That(heard.WasConnected, Is.False);
+    }
+
+    [Test]
+    public async Task Nobody_at_the_address_is_said_in_the_systems_words()
+    {
+        var heard = new Listener();
+        var settings = new GrpcWireSettings(new Uri("https://127.0.0.1:1"), NodeId.Parse("hubei"), DivisionCode.Parse("42"), () => Issue(_authority, "wuhan", "4201"), () => _roots);
+        new GrpcWire(settings, new PoolSpawner(CancellationToken.None, (_, failure) => Assert.Fail(failure.ToString())), TimeProvider.System).Dial(heard);
+        Assert.That(await heard.EndAsync(), Does.Contain("refused"));
+    }
+
+    [Test]
+    public async Task A_newer_connection_of_a_child_takes_the_place_of_the_one_before()
+    {
+        var certificate = Issue(_authority, "qianjiang", "429004");
+        var (first, second) = (new Listener(), new Listener());
+        Wire(certificate).Dial(first);
+        await first.LineAsync();
+        Wire(certificate).Dial(second);
+        Assert.That(await first.EndAsync(), Does.Contain("taken the place"));
+        (await second.LineAsync()).HangUp();
+        await second.EndAsync();
+    }
+
+    [Test]
+    public async Task Bytes_that_are_no_message_are_an_invalid_argument_and_too_many_are_too_many()
+    {
+        // Groups within groups, deeper than any parser goes; a field that promises more than there is; more than a message may have.
+        var deep = Enumerable.Repeat((byte)0x0B, 5000).ToArray();
+        foreach (var (bytes, status) in new[]
+        {
+            (deep, StatusCode.InvalidArgument),
+            ([0x12, 0xFF, 0x01, 0x00], StatusCode.InvalidArgument),
+            (new byte[2 << 20], StatusCode.ResourceExhausted),
+        })
+        {
+            using var channel = Channel(Issue(_authority, "wuhan", "4201"));
+            var raw = Marshallers.Create<byte[]>(b => b, b => b);
+            var method = new Method<byte[], byte[]>(MethodType.DuplexStreaming, "citygrid.v1.LinkService", "Connect", raw, raw);
+            using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(method, null, default);
+            // The parent may end the stream before it has read all of a message: then the writing fails too, and only the reading says why.
+            var writing = call.RequestStream.WriteAsync(bytes);
+            var ended = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
+            await writing.ContinueWith(_ => { }, TaskScheduler.Default);
+            Assert.That(ended!.StatusCode, Is.EqualTo(status));
+        }
+    }
+
+    private IPeerIdentity? Judge(X509Certificate2? certificate, out Refusal? refusal) =>
+        PeerCertificate.Read(certificate, _roots, PeerUse.Client, TimeProvider.System.GetUtcNow(), out refusal);
+
+    private GrpcWire Wire(X509Certificate2 certificate, string parent = "hubei", string division = "42") => new(
+        new GrpcWireSettings(_address, NodeId.Parse(parent), DivisionCode.Parse(division), () => certificate, () => _roots),
+        new PoolSpawner(CancellationToken.None, (_, failure) => Assert.Fail(failure.ToString())),
+        TimeProvider.System);
+
+    private GrpcChannel Channel(X509Certificate2? certificate)
+    {
+        var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        if (certificate is not null)
+        {
+            handler.SslOptions.ClientCertificates = [certificate];
+        }
+
+        return GrpcChannel.ForAddress(_address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    private static X509Certificate2 Issue(DevelopmentAuthority authority, string node, string division)
+    {
+        var (certificate, key) = authority.Issue(NodeId.Parse(node), [DivisionCode.Parse(division)]);
+        return X509Certificate2.CreateFromPem(certificate, key);
+    }
+
+    /// <summary>What a wire tells, awaited.</summary>
+    private sealed class Listener : IWireEvents
+    {
+        private readonly TaskCompletionSource<IWireLine> _line = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<string> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Channel<ConnectResponse> _heard = System.Threading.Channels.Channel.CreateUnbounded<ConnectResponse>();
+
+        public bool WasConnected => _line.Task.IsCompletedSuccessfully;
+
+        public void Connected(IWireLine line) => _line.TrySetResult(line);
+
+        public void Received(ConnectResponse response) => _heard.Writer.TryWrite(response);
+
+        public void Ended(string reason)
+        {
+            _end.TrySetResult(reason);
+            _line.TrySetException(new InvalidOperationException(reason));
+        }
+
+        // Only so that a fault ends the run instead of holding it up.
+        private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+        public Task<IWireLine> LineAsync() => _line.Task.WaitAsync(Patience);
+
+        public Task<string> EndAsync() => _end.Task.WaitAsync(Patience);
+
+        public async Task<ConnectResponse> NextAsync() => await _heard.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+    }
+}

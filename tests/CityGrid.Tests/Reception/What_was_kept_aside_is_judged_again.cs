@@ -1,0 +1,87 @@
+using CityGrid.Hub.Divisions;
+using CityGrid.Protocol.Names;
+using NodaTime;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Reception;
+
+/// <summary>Clause L10; T6: what was parked can be driven again when its cause is gone, and then counts as if it had just come.</summary>
+public sealed class What_was_kept_aside_is_judged_again
+{
+    private static readonly DivisionRegister Grown = DivisionRegister.Of(Registers.Tempting.All.Append(
+        new Division(DivisionCode.Parse("420199"), DivisionCode.Parse("4201"), "新区", "new district", DivisionKind.County, null, null)));
+
+    [Test]
+    public void When_the_register_knows_the_division()
+    {
+        var (parent, child) = Joined();
+        parent.Take(child.Peer, child.Cut(0, 5, [child.Cell(3, 7, "420199"), child.Cell(4, 1)]));
+        parent.Take(child.Peer, child.Raise(0, 5, child.Escalation(5, 1, 1, e => e.Division = "420199")));
+        Assert.That((parent.Cells.Count, parent.Escalations.Count, parent.Reception.Aside.Count), Is.EqualTo((1L, 0, 2)));
+        Assert.That(parent.Redrive(child.Node), Is.Zero, "Nothing has changed.");
+
+        parent.Settings = parent.Settings with { Register = Grown };
+        Assert.That(parent.Redrive(child.Node), Is.EqualTo(2));
+        Assert.That((parent.Cells.Count, parent.Escalations.Count, parent.Reception.Aside.Count), Is.EqualTo((2L, 1, 0)));
+        var newest = parent.Cells.ChangedSince(new Lsn(parent.Head.Value - 1), parent.Head).Single();
+        Assert.That(newest.Key.Division.ToString(), Is.EqualTo("420199"), "It goes up from here like any other.");
+        Assert.That(parent.Redrive(child.Node), Is.Zero);
+    }
+
+    [Test]
+    public void When_the_day_has_come()
+    {
+        var (parent, child) = Joined();
+        parent.Take(child.Peer, child.Cut(0, 5, [child.Cell(3, 7, day: StatDay.Of(new LocalDate(2026, 11, 28)).Number)]));
+        parent.Now += Duration.FromDays(3);
+        Assert.That(parent.Redrive(child.Node), Is.EqualTo(1));
+        Assert.That(parent.Cells.Count, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void One_that_a_newer_revision_has_overtaken_is_settled_without_effect()
+    {
+        var (parent, child) = Joined();
+        var day = StatDay.Of(new LocalDate(2026, 11, 28)).Number;
+        parent.Take(child.Peer, child.Cut(0, 5, [child.Cell(3, 7, day: day)]));
+        parent.Now += Duration.FromDays(3);
+        parent.Take(child.Peer, child.Cut(5, 9, [child.Cell(8, 2, day: day)]));
+        Assert.That(parent.Redrive(child.Node), Is.EqualTo(1));
+        Assert.That(parent.Cells.ChangedSince(Lsn.Zero, parent.Head).Single().Revision.Lsn, Is.EqualTo(8));
+    }
+
+    [Test]
+    public void One_that_the_child_may_not_speak_of_is_refused_then()
+    {
+        var (parent, child) = Joined();
+        parent.Take(child.Peer, child.Cut(0, 5, [child.Cell(3, 7, "420199")]));
+        parent.Settings = parent.Settings with
+        {
+            Register = DivisionRegister.Of(Registers.Tempting.All.Append(new Division(DivisionCode.Parse("420199"), DivisionCode.Parse("43"), "x", "x", DivisionKind.County, null, null))),
+        };
+        Assert.That(parent.Redrive(child.Node), Is.EqualTo(1));
+        Assert.That((parent.Cells.Count, parent.Reception.RefusedInAll), Is.EqualTo((0L, 1L)));
+    }
+
+    [Test]
+    public void One_of_an_earlier_life_stays_away()
+    {
+        // L12: the complete set of a new epoch came in between.
+        var (parent, child) = Joined();
+        parent.Take(child.Peer, child.Cut(0, 5, [child.Cell(3, 7, "420199")]));
+        var fresh = new Child("wuhan", "4201") { Incarnation = new Incarnation(2), History = "second" };
+        fresh.Join(parent);
+        parent.Take(fresh.Peer, fresh.Cut(0, 2, [], 1, 1, p => Protocol.Wire.CellsPartCodec.Write(p, [], [fresh.Statement(2)], [fresh.Node])));
+        parent.Settings = parent.Settings with { Register = Grown };
+        Assert.That(parent.Redrive(child.Node), Is.EqualTo(1));
+        Assert.That(parent.Cells.Count, Is.Zero);
+    }
+
+    private static (Parent Parent, Child Child) Joined()
+    {
+        var parent = new Parent("hubei", "42", Registers.Tempting);
+        var child = new Child("wuhan", "4201");
+        child.Join(parent);
+        return (parent, child);
+    }
+}
