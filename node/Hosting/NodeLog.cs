@@ -22,6 +22,8 @@ public static class NodeLog
             .MinimumLevel.Override("Quartz", Max(LogEventLevel.Warning, Level(configuration.Level)))
             // The exception of a failed call is logged by RefusalInterceptor with the id that the caller was told; once is enough.
             .MinimumLevel.Override("Grpc.AspNetCore.Server.ServerCallHandler", LogEventLevel.Fatal)
+            // A start that fails, for a port that is taken say, ends the process with its message and a code; a stack says nothing to an operator.
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting.Internal.Host", LogEventLevel.Fatal)
             .Enrich.WithProperty("node", node)
             .WriteTo.Console(outputTemplate: Line, formatProvider: System.Globalization.CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose);
         if (configuration.Folder is { } folder)

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -14,6 +15,8 @@ internal sealed partial class OpsJson : JsonSerializerContext;
 /// <summary>What anyone may ask a node to see that it works, and an administrator to see that it is right.</summary>
 internal static class OpsEndpoints
 {
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static void Map(IEndpointRouteBuilder routes, NodeReports reports, MetricsText metrics, NodeMeter meter)
     {
         routes.MapGet("/healthz", context =>
@@ -36,6 +39,16 @@ internal static class OpsEndpoints
             meter.Sample();
             context.Response.ContentType = MetricsText.ContentType;
             await context.Response.WriteAsync(metrics.Render(), context.RequestAborted);
+        }).RequireAuthorization(Access.View);
+
+        byte[]? document = null;
+        routes.MapGet("/openapi/v1.json", context =>
+        {
+            // The calls are all mapped by the time that the first one comes.
+            document ??= JsonSerializer.SerializeToUtf8Bytes(
+                new OpenApiDocument(ProtoComments.BuiltIn).Of(context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints), Readable);
+            context.Response.ContentType = "application/json; charset=utf-8";
+            return context.Response.Body.WriteAsync(document, context.RequestAborted).AsTask();
         }).RequireAuthorization(Access.View);
     }
 

@@ -22,7 +22,7 @@ public sealed class An_independent_client_works_a_case
         start.Environment["HANDLER"] = city.Tokens["handler"];
         start.Environment["INSPECTOR"] = city.Tokens["inspector"];
         start.Environment["VIEWER"] = trees.Tree.Root.Tokens["viewer"];
-        start.Environment["PROTOS"] = string.Join(Path.PathSeparator, Path.Combine(Machine.Repository, "protocol"), Path.Combine(Machine.Repository, "node"), CommonProtos());
+        start.Environment["PROTOS"] = string.Join(Path.PathSeparator, Path.Combine(Machine.Repository, "protocol"), Path.Combine(Machine.Repository, "node"), Machine.GoogleApiProtos);
 
         using var client = Process.Start(start)!;
         var output = client.StandardOutput.ReadToEndAsync();
@@ -31,11 +31,5 @@ public sealed class An_independent_client_works_a_case
 
         Assert.That(client.ExitCode, Is.Zero, await error + await output);
         Assert.That(await output, Does.Contain("closed at the ministry: 1"));
-    }
-
-    private static string CommonProtos()
-    {
-        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        return Path.Combine(packages, "google.api.commonprotos", "2.17.0", "content", "protos");
     }
 }

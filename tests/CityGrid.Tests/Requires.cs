@@ -83,6 +83,19 @@ public static class Machine
         }
     }
 
+    /// <summary>Google's .proto files that routes of calls are written with: those of the NuGet package that this was built with.</summary>
+    public static string GoogleApiProtos
+    {
+        get
+        {
+            var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+                ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+            var version = System.Xml.Linq.XDocument.Load(Path.Combine(Repository, "Directory.Packages.props")).Descendants("PackageVersion")
+                .Single(package => package.Attribute("Include")!.Value == "Google.Api.CommonProtos").Attribute("Version")!.Value;
+            return Path.Combine(packages, "google.api.commonprotos", version, "content", "protos");
+        }
+    }
+
     public static string? OnPath(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator)
             .Append("/usr/sbin").Append("/sbin")

@@ -63,7 +63,7 @@ public static class TreeWriter
         using var authority = DevelopmentAuthority.Create("CityGrid development authority", now, entropy);
         File.WriteAllText(Path.Combine(folder, "authority.pem"), authority.RootPem);
         File.WriteAllText(Path.Combine(folder, "register.csv"), Csv(plan.Register), new UTF8Encoding(false));
-        var ports = FreePorts(plan.Places.Count * 3);
+        var ports = FreePorts(plan.Places.Count * 3, entropy);
         var nodes = new List<TreeNode>();
         for (var i = 0; i < plan.Places.Count; i++)
         {
@@ -145,24 +145,41 @@ public static class TreeWriter
         return Convert.ToHexStringLower(bytes);
     }
 
-    /// <summary>Ports that were free a moment ago, all different.</summary>
-    private static int[] FreePorts(int count)
+    /// <summary>
+    /// Ports that are free now, all different, below those that the system gives to outgoing connections (32768 and up): a node that dials while
+    /// its tree is still starting cannot take the port of another.
+    /// </summary>
+    private static int[] FreePorts(int count, IEntropy entropy)
     {
-        var listeners = new List<TcpListener>();
+        const int First = 20_000;
+        const int Last = 32_000;
+        var from = First + (int)(entropy.NextUInt64() % (ulong)(Last - First));
+        var ports = new List<int>(count);
+        for (var step = 0; ports.Count < count && step < Last - First; step++)
+        {
+            var port = First + ((from - First + step) % (Last - First));
+            if (IsFree(port))
+            {
+                ports.Add(port);
+            }
+        }
+
+        return ports.Count == count
+            ? [.. ports]
+            : throw new InvalidOperationException($"The tree needs {count} ports from {First} to {Last} of loopback, and only {ports.Count} are free. End other trees first.");
+    }
+
+    private static bool IsFree(int port)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, port);
         try
         {
-            for (var i = 0; i < count; i++)
-            {
-                var listener = new TcpListener(IPAddress.Loopback, 0);
-                listener.Start();
-                listeners.Add(listener);
-            }
-
-            return [.. listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
+            listener.Start();
+            return true;
         }
-        finally
+        catch (SocketException)
         {
-            listeners.ForEach(l => l.Dispose());
+            return false;
         }
     }
 

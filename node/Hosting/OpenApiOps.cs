@@ -1,0 +1,91 @@
+using System.Text.Json.Nodes;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>The part of the document that no protobuf message speaks of: health, digest, outbox, metrics.</summary>
+internal static class OpenApiOps
+{
+    public static void AddTo(JsonObject paths, OpenApiSchemas schemas)
+    {
+        schemas.Add("Health", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["status"] = new JsonObject { ["type"] = "string", ["enum"] = new JsonArray("SERVING", "READ_ONLY", "DISK_FULL", "NOT_SERVING") },
+                ["reason"] = OpenApiSchemas.Text("Why it does not serve; empty while it does."),
+            },
+        });
+        schemas.Add("Digest", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["code"] = OpenApiSchemas.Text("The division."),
+                ["nodeId"] = OpenApiSchemas.Text("The node."),
+                ["epoch"] = OpenApiSchemas.Text("Its epoch: number and nonce."),
+                ["parentEpoch"] = OpenApiSchemas.Text("Its parent's."),
+                ["lsn"] = OpenApiSchemas.Whole("The journal position that the digest stands at."),
+                ["cells"] = OpenApiSchemas.Whole("Cells held."),
+                ["digest"] = OpenApiSchemas.Text("The root of the digest tree, 64 hex digits."),
+                ["children"] = new JsonObject { ["type"] = "array", ["items"] = OpenApiSchemas.Reference("ChildDigest") },
+            },
+        });
+        schemas.Add("ChildDigest", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["code"] = OpenApiSchemas.Text("The child's division."),
+                ["nodeId"] = OpenApiSchemas.Text("The child."),
+                ["epoch"] = OpenApiSchemas.Text("The epoch granted to it."),
+                ["lastSeq"] = OpenApiSchemas.Whole("Applied up to this position of its journal."),
+                ["digest"] = OpenApiSchemas.Text("Of its cells as they are held here."),
+            },
+        });
+        schemas.Add("Outbox", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["pending"] = OpenApiSchemas.Whole("Cells and escalations that the parent has not confirmed."),
+                ["oldestSeconds"] = OpenApiSchemas.Whole("How long the oldest of them waits."),
+                ["deadLetter"] = OpenApiSchemas.Whole("Records that the parent keeps aside or has refused."),
+            },
+        });
+
+        var health = Get("Ops_Health", "Whether the node works. No token is needed; 503 where it does not serve, with the same body.", "Health");
+        health["security"] = new JsonArray();
+        health["responses"]!["503"] = OpenApiDocument.Answer("It does not serve.", "Health");
+        paths["/healthz"] = new JsonObject { ["get"] = health };
+        var digest = Get("Ops_Digest", "What two ends of an edge compare. For administrators.", "Digest");
+        digest["parameters"] = new JsonArray(new JsonObject
+        {
+            ["name"] = "asOf",
+            ["in"] = "query",
+            ["description"] = "Answer only if the node stands at this journal position or past it.",
+            ["schema"] = new JsonObject { ["type"] = "integer", ["format"] = "int64", ["minimum"] = 0 },
+        });
+        paths["/ops/digest"] = new JsonObject { ["get"] = digest };
+        paths["/ops/outbox"] = new JsonObject { ["get"] = Get("Ops_Outbox", "What still has to go up. For administrators.", "Outbox") };
+        var metrics = Get("Ops_Metrics", "The node's figures in the Prometheus text format.", "Health");
+        metrics["responses"]!["200"] = new JsonObject
+        {
+            ["description"] = "The figures.",
+            ["content"] = new JsonObject { ["text/plain"] = new JsonObject { ["schema"] = new JsonObject { ["type"] = "string" } } },
+        };
+        paths["/metrics"] = new JsonObject { ["get"] = metrics };
+    }
+
+    private static JsonObject Get(string id, string summary, string schema) => new()
+    {
+        ["operationId"] = id,
+        ["tags"] = new JsonArray("Ops"),
+        ["summary"] = summary,
+        ["responses"] = new JsonObject
+        {
+            ["200"] = OpenApiDocument.Answer("The answer.", schema),
+            ["default"] = OpenApiDocument.Answer("The call was refused, with a stable code.", OpenApiSchemas.Error),
+        },
+    };
+}

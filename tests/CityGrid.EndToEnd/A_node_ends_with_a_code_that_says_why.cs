@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using CityGrid.Cli;
+using CityGrid.Cli.Network;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Hosting;
+using NUnit.Framework;
+using NodeProcess = CityGrid.Cli.Network.NodeProcess;
+
+namespace CityGrid.Tests.EndToEnd;
+
+/// <summary>Whoever starts a node reads its exit code: 0 clean, 2 command line, 64 configuration, 70 storage, 78 data of a newer program.</summary>
+public sealed class A_node_ends_with_a_code_that_says_why
+{
+    private static readonly TimeSpan AtMost = TimeSpan.FromSeconds(10);
+
+    private string _folder = null!;
+    private TreeNode _node = null!;
+
+    [SetUp]
+    public void WriteNode()
+    {
+        _folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
+        var tree = TreeWriter.Write(_folder, TreePlans.Generated(new TreeShape(1, 1), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
+        _node = tree.Cities.Single();
+    }
+
+    [TearDown]
+    public void Remove() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public async Task Zero_within_ten_seconds_of_being_asked_to_end()
+    {
+        using var node = NodeProcess.Start(_node.Configuration);
+        await node.ReadyAsync(TimeSpan.FromMinutes(1));
+        using var http = new HttpClient();
+        await http.GetAsync($"{_node.OperatorUrl}/healthz");
+
+        Assert.That(await node.StopAsync(AtMost), Is.EqualTo(ExitCodes.Clean), node.LastOutput);
+    }
+
+    [TestCase]
+    [TestCase("--config")]
+    [TestCase("--colour", "red")]
+    public async Task Two_for_a_command_line_that_cannot_be_used(params string[] arguments) =>
+        Assert.That(await RunAsync(arguments), Is.EqualTo((ExitCodes.CommandLine, true)));
+
+    [Test]
+    public async Task Sixty_four_for_a_configuration_that_cannot()
+    {
+        Rewrite(text => text.Replace("\"zone\":", "\"colour\": 1, \"zone\":", StringComparison.Ordinal));
+
+        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Configuration, true)));
+    }
+
+    [Test]
+    public async Task Sixty_four_for_a_port_that_is_taken()
+    {
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, _node.OperatorPort);
+        other.Start();
+
+        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Configuration, true)));
+    }
+
+    [Test]
+    public async Task Seventy_for_a_data_directory_that_another_process_has()
+    {
+        using var node = NodeProcess.Start(_node.Configuration);
+        await node.ReadyAsync(TimeSpan.FromMinutes(1));
+
+        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Storage, true)));
+    }
+
+    [Test]
+    public async Task Seventy_for_a_damaged_journal_and_nothing_is_changed()
+    {
+        await RunOnceAsync(cases: 2);
+        var segment = Segment();
+        // Within the first record, with another one after it: no crash explains that.
+        Patch(segment, 320, at => (byte)(at ^ 0x10));
+        var before = File.ReadAllBytes(segment);
+
+        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Storage, true)));
+        Assert.That(File.ReadAllBytes(segment), Is.EqualTo(before));
+    }
+
+    [Test]
+    public async Task Seventy_eight_for_data_of_a_newer_program_and_nothing_is_changed()
+    {
+        await RunOnceAsync();
+        var segment = Segment();
+        NewerFormat(segment);
+        var before = File.ReadAllBytes(segment);
+
+        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.NewerFormat, true)));
+        Assert.That(File.ReadAllBytes(segment), Is.EqualTo(before));
+    }
+
+    private async Task RunOnceAsync(int cases = 0)
+    {
+        using var node = NodeProcess.Start(_node.Configuration);
+        await node.ReadyAsync(TimeSpan.FromMinutes(1));
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new("Bearer", _node.Tokens["desk"]);
+        for (var i = 0; i < cases; i++)
+        {
+            var answer = await http.PostAsJsonAsync($"{_node.OperatorUrl}/v1/cases", new { requestKey = $"key-{i}", type = "01001", source = "web" });
+            Assert.That(answer.IsSuccessStatusCode, Is.True, await answer.Content.ReadAsStringAsync());
+        }
+
+        Assert.That(await node.StopAsync(AtMost), Is.Zero);
+    }
+
+    /// <summary>Runs the program to its end; its code, and whether it said anything on standard error.</summary>
+    private static async Task<(int Code, bool Spoke)> RunAsync(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"));
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var node = Process.Start(start)!;
+        var output = node.StandardOutput.ReadToEndAsync();
+        var error = await node.StandardError.ReadToEndAsync();
+        await node.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        TestContext.Out.WriteLine(await output + error);
+        Assert.That(error, Does.Not.Contain("   at "), "a stack says nothing to an operator");
+        return (node.ExitCode, error.Trim().Length > 0);
+    }
+
+    private void Rewrite(Func<string, string> change) => File.WriteAllText(_node.Configuration, change(File.ReadAllText(_node.Configuration)));
+
+    private string Segment() => Directory.GetFiles(Path.Combine(Path.GetDirectoryName(_node.Configuration)!, "data", "journal"), "*.seg").Order(StringComparer.Ordinal).First();
+
+    private static void Patch(string file, int offset, Func<byte, byte> change)
+    {
+        var bytes = File.ReadAllBytes(file);
+        bytes[offset] = change(bytes[offset]);
+        File.WriteAllBytes(file, bytes);
+    }
+
+    /// <summary>hub/Journal/README.md: the format stands after the magic, and the checksum at the end of the header covers it.</summary>
+    private static void NewerFormat(string segment)
+    {
+        var bytes = File.ReadAllBytes(segment);
+        bytes[8] = 99;
+        var crc = uint.MaxValue;
+        foreach (var at in bytes.AsSpan(0, 252))
+        {
+            crc = System.Numerics.BitOperations.Crc32C(crc, at);
+        }
+
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(252), ~crc);
+        File.WriteAllBytes(segment, bytes);
+    }
+}

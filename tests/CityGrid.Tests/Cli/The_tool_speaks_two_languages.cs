@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Resources;
+using System.Text.RegularExpressions;
+using CityGrid.Cli;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Cli;
+
+/// <summary>Every text of the tool is there in 简体中文 and in English, with the same places for values, and every one is used.</summary>
+public sealed class The_tool_speaks_two_languages
+{
+    private static readonly ResourceManager Resources = new("CityGrid.Cli.Texts", typeof(Texts).Assembly);
+
+    [Test]
+    public void Both_have_the_same_texts() => Assert.That(NamesIn("zh-Hans"), Is.EquivalentTo(Texts.Names));
+
+    [Test]
+    public void With_the_same_places_for_values() => Assert.Multiple(() =>
+    {
+        foreach (var name in Texts.Names)
+        {
+            Assert.That(Places(name, "zh-Hans"), Is.EquivalentTo(Places(name, string.Empty)), name);
+        }
+    });
+
+    [Test]
+    public void The_chinese_ones_are_chinese_and_the_english_ones_are_not() => Assert.Multiple(() =>
+    {
+        foreach (var name in Texts.Names)
+        {
+            Assert.That(Regex.IsMatch(In(name, string.Empty), @"\p{IsCJKUnifiedIdeographs}"), Is.False, $"{name} in English");
+            Assert.That(Regex.IsMatch(In(name, "zh-Hans"), @"\p{IsCJKUnifiedIdeographs}") || !Regex.IsMatch(In(name, string.Empty), "[a-z]{4,}"), Is.True, $"{name} in Chinese");
+        }
+    });
+
+    [Test]
+    public void Every_text_is_used_and_every_one_used_is_there()
+    {
+        var code = string.Concat(Directory.EnumerateFiles(Path.Combine(Machine.Repository, "tools", "CityGrid.Cli"), "*.cs", SearchOption.AllDirectories)
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal)).Select(File.ReadAllText));
+        var asked = Regex.Matches(code, "Texts\\.Get\\(\\s*\"([^\"]+)\"").Select(match => match.Groups[1].Value).Distinct();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(asked.Except(Texts.Names), Is.Empty);
+            Assert.That(Texts.Names.Where(name => !code.Contains($"\"{name}\"", StringComparison.Ordinal)), Is.Empty, "nobody says this");
+        });
+    }
+
+    private static IEnumerable<string> NamesIn(string culture) =>
+        Resources.GetResourceSet(CultureInfo.GetCultureInfo(culture), true, false)!.Cast<System.Collections.DictionaryEntry>().Select(entry => (string)entry.Key);
+
+    private static IEnumerable<string> Places(string name, string culture) =>
+        Regex.Matches(In(name, culture), @"\{\d+").Select(match => match.Value).Distinct();
+
+    private static string In(string name, string culture) => Resources.GetString(name, CultureInfo.GetCultureInfo(culture))!;
+}
