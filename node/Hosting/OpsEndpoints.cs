@@ -30,9 +30,10 @@ internal static class OpsEndpoints
         {
             var report = reports.Digest();
             return AsOf(context, report.Lsn) ? WriteAsync(context, report, OpsJson.Default.DigestReport) : Task.CompletedTask;
-        }).RequireAuthorization(Access.Keep);
+        }).RequireAuthorization(Access.Keep).WithMetadata(new QueryWords("asOf"));
 
-        routes.MapGet("/ops/outbox", context => WriteAsync(context, reports.Outbox(), OpsJson.Default.OutboxReport)).RequireAuthorization(Access.Keep);
+        routes.MapGet("/ops/outbox", context => WriteAsync(context, reports.Outbox(), OpsJson.Default.OutboxReport))
+            .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords());
 
         routes.MapGet("/metrics", async context =>
         {

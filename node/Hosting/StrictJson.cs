@@ -6,8 +6,9 @@ using Microsoft.AspNetCore.Grpc.JsonTranscoding;
 namespace CityGrid.Node.Hosting;
 
 /// <summary>
-/// The transcoding drops fields that it does not know, in a body and in a query, and a misspelt "occured_at" would be now. Here such a call is
-/// refused before it is read, with the place of the field. The body's size is bounded by limits.requestBytes.
+/// The transcoding drops fields that it does not know, in a body and in a query, takes the last of two, and says nothing of the place; a misspelt
+/// "occured_at" would be now. Here such a call is refused before it is read, with the place of the field. The body's size is bounded by
+/// limits.requestBytes.
 /// </summary>
 internal sealed class StrictJson(RequestDelegate next)
 {
@@ -15,79 +16,83 @@ internal sealed class StrictJson(RequestDelegate next)
 
     public async Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is not { } call)
+        var endpoint = context.GetEndpoint()?.Metadata;
+        if (endpoint?.GetMetadata<GrpcJsonTranscodingMetadata>() is not { } call)
         {
-            await next(context);
-            return;
-        }
-
-        var unknown = UnknownInQuery(context.Request.Query, call.MethodDescriptor.InputType);
-        if (unknown is null && call.HttpRule.Body.Length > 0)
-        {
-            var (body, fault) = await ReadAsync(context, call);
-            unknown = fault;
-            if (body is not null)
+            if (endpoint?.GetMetadata<QueryWords>() is { } words && words.Other(context.Request.Query) is { } other)
             {
-                context.Request.Body = body;
+                context.Refuse(StatusCodes.Status400BadRequest, other);
+                return;
             }
+
+            await next(context);
+            return;
         }
 
-        if (unknown is null)
+        var fault = InQuery(context, call.MethodDescriptor.InputType);
+        if (fault is null && call.HttpRule.Body.Length > 0)
+        {
+            if (!context.Request.HasJsonContentType())
+            {
+                context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+                return;
+            }
+
+            (context.Request.Body, fault) = await ReadAsync(context, call);
+        }
+
+        if (fault is null)
         {
             await next(context);
             return;
         }
 
-        context.Refuse(StatusCodes.Status400BadRequest, unknown);
+        context.Refuse(StatusCodes.Status400BadRequest, fault);
     }
 
-    private static async Task<(MemoryStream? Body, Refusal? Fault)> ReadAsync(HttpContext context, GrpcJsonTranscodingMetadata call)
+    private static async Task<(Stream Body, Refusal? Fault)> ReadAsync(HttpContext context, GrpcJsonTranscodingMetadata call)
     {
         var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         body.Position = 0;
         try
         {
+            // Trailing bytes, comments, trailing commas and a byte order mark are all no JSON.
             using var document = JsonDocument.Parse(body.GetBuffer().AsMemory(0, (int)body.Length), new JsonDocumentOptions { MaxDepth = DepthMax });
-            var type = call.HttpRule.Body == "*" ? call.MethodDescriptor.InputType : call.MethodDescriptor.InputType.FindFieldByName(call.HttpRule.Body)?.MessageType;
-            return (body, type is null ? null : Unknown(document.RootElement, type, string.Empty));
+            return (body, new StrictMessage(context.Request.RouteValues.ContainsKey).FaultOf(document.RootElement, call.MethodDescriptor.InputType));
         }
         catch (JsonException e)
         {
             var where = $"line {(e.LineNumber ?? 0) + 1}, byte {(e.BytePositionInLine ?? 0) + 1}";
-            return (body, new Refusal("INVALID_ARGUMENT", $"The body is no JSON of at most {DepthMax} levels.", where));
+            return (body, new Refusal("INVALID_ARGUMENT", $"The body is no JSON object in UTF-8 of at most {DepthMax} levels; send one and nothing after it.", where));
+        }
+        catch (InvalidOperationException)
+        {
+            // What the reader says of a text that is half of a character.
+            return (body, new Refusal("INVALID_ARGUMENT", "A text in the body is not Unicode: bytes that are no UTF-8, or half of a surrogate pair.", "body"));
         }
     }
 
-    /// <summary>The first field that the type does not have or that stands twice; null where there is none.</summary>
-    private static Refusal? Unknown(JsonElement element, MessageDescriptor type, string path)
+    private static Refusal? InQuery(HttpContext context, MessageDescriptor type)
     {
-        if (element.ValueKind != JsonValueKind.Object)
+        foreach (var (name, values) in context.Request.Query)
         {
-            return path.Length > 0 ? null : new Refusal("INVALID_ARGUMENT", "The body is an object { … }.", "body");
-        }
-
-        // These have a JSON of their own, which the transcoding judges.
-        if (type.File.Package == "google.protobuf")
-        {
-            return null;
-        }
-
-        var seen = new HashSet<FieldDescriptor>();
-        foreach (var property in element.EnumerateObject())
-        {
-            var at = path.Length == 0 ? property.Name : $"{path}.{property.Name}";
-            if (Find(type, property.Name) is not { } field)
+            if (FieldOf(type, name) is not { } field)
             {
-                return UnknownField(at, type);
+                return StrictMessage.UnknownField(name, type);
             }
 
-            if (!seen.Add(field))
+            if (context.Request.RouteValues.ContainsKey(field.Name))
             {
-                return new Refusal("FIELD_TWICE", "The field stands twice; keep one.", at);
+                return StrictMessage.InThePath(name);
             }
 
-            if (Inside(property.Value, field, at) is { } fault)
+            if (!field.IsRepeated && values.Count > 1)
+            {
+                return StrictMessage.Twice(name);
+            }
+
+            if (values.Select(value => StrictMessage.FaultOfText(value ?? string.Empty, field, name)).FirstOrDefault(fault => fault is not null) is { } fault)
             {
                 return fault;
             }
@@ -96,52 +101,39 @@ internal sealed class StrictJson(RequestDelegate next)
         return null;
     }
 
-    private static Refusal? Inside(JsonElement value, FieldDescriptor field, string at)
+    /// <summary>The field at a dotted name.</summary>
+    private static FieldDescriptor? FieldOf(MessageDescriptor type, string name)
     {
-        if (field.IsMap || field.FieldType != FieldType.Message)
+        var at = type;
+        FieldDescriptor? field = null;
+        foreach (var part in name.Split('.'))
         {
-            return null;
+            field = at is null ? null : StrictMessage.Find(at, part);
+            at = field is { FieldType: FieldType.Message, IsRepeated: false } ? field.MessageType : null;
         }
 
-        if (!field.IsRepeated || value.ValueKind != JsonValueKind.Array)
-        {
-            return Unknown(value, field.MessageType, at);
-        }
+        return field;
+    }
+}
 
-        var index = 0;
-        foreach (var item in value.EnumerateArray())
+/// <summary>The words that the query of a call without a protobuf request may have, each once.</summary>
+internal sealed record QueryWords(params string[] Known)
+{
+    public Refusal? Other(IQueryCollection query)
+    {
+        foreach (var (name, values) in query)
         {
-            if (Unknown(item, field.MessageType, $"{at}[{index++}]") is { } fault)
+            if (!Known.Contains(name))
             {
-                return fault;
+                return new Refusal("UNKNOWN_FIELD", Known.Length == 0 ? "This call has no fields." : $"There is no such field; known here: {string.Join(", ", Known)}.", name);
+            }
+
+            if (values.Count > 1)
+            {
+                return StrictMessage.Twice(name);
             }
         }
 
         return null;
     }
-
-    private static Refusal? UnknownInQuery(IQueryCollection query, MessageDescriptor type)
-    {
-        foreach (var name in query.Keys)
-        {
-            var at = type;
-            foreach (var part in name.Split('.'))
-            {
-                if (at is null || Find(at, part) is not { } field)
-                {
-                    return UnknownField(name, type);
-                }
-
-                at = field.FieldType == FieldType.Message && !field.IsRepeated ? field.MessageType : null;
-            }
-        }
-
-        return null;
-    }
-
-    private static Refusal UnknownField(string at, MessageDescriptor type) => new(
-        "UNKNOWN_FIELD", $"There is no such field; known here: {string.Join(", ", type.Fields.InDeclarationOrder().Select(field => field.JsonName))}.", at);
-
-    private static FieldDescriptor? Find(MessageDescriptor type, string name) =>
-        type.FindFieldByName(name) ?? type.Fields.InDeclarationOrder().FirstOrDefault(field => field.JsonName == name);
 }

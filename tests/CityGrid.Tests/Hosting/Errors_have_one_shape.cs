@@ -26,7 +26,7 @@ public sealed class Errors_have_one_shape
     [TestCase("POST", "/v1/cases", "{ \"occured_at\": \"2026-03-01T08:00:00+08:00\" }", HttpStatusCode.BadRequest, "UNKNOWN_FIELD")]
     [TestCase("POST", "/v1/cases", "{ \"personal\": { \"colour\": 1 } }", HttpStatusCode.BadRequest, "UNKNOWN_FIELD")]
     [TestCase("POST", "/v1/cases", "{ \"requestKey\": \"a\", \"request_key\": \"b\" }", HttpStatusCode.BadRequest, "FIELD_TWICE")]
-    [TestCase("POST", "/v1/cases", "{ \"type\": { \"code\": 1 } }", HttpStatusCode.BadRequest, "INVALID_ARGUMENT")]
+    [TestCase("POST", "/v1/cases", "{ \"type\": { \"code\": 1 } }", HttpStatusCode.BadRequest, "WRONG_TYPE")]
     [TestCase("GET", "/v1/cases/x?colour=red", null, HttpStatusCode.BadRequest, "UNKNOWN_FIELD")]
     [TestCase("POST", "/v1/cases", "[1]", HttpStatusCode.BadRequest, "INVALID_ARGUMENT")]
     [TestCase("GET", "/v1/cases/disk", null, HttpStatusCode.ServiceUnavailable, "STORAGE_FAILED")]
