@@ -143,7 +143,7 @@ public sealed class Sequencer : IDisposable
         {
             Commit(batch);
         }
-        catch (Exception failure) when (failure is IOException or JournalDamagedException)
+        catch (Exception failure) when (IsStorage(failure))
         {
             Stop(failure, batch);
         }
@@ -314,13 +314,19 @@ public sealed class Sequencer : IDisposable
                 fold.Apply(journalEvent);
             }
 #pragma warning disable CA1031 // No exception in a fold may stop a node: the event is durable and will come again at every start.
-            catch (Exception failure)
+            catch (Exception failure) when (!IsStorage(failure))
 #pragma warning restore CA1031
             {
                 FoldFailed?.Invoke(fold, journalEvent, failure);
             }
         }
     }
+
+    /// <summary>
+    /// A fold that looks something up in the journal and cannot read it is no faulty fold: passing its event over would show a state that never was, so
+    /// the writer stops, and the next start folds the event.
+    /// </summary>
+    private static bool IsStorage(Exception failure) => failure is IOException or JournalDamagedException;
 
     private Lsn RestoreSnapshot()
     {
