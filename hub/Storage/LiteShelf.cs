@@ -1,5 +1,8 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using LiteDB;
@@ -22,6 +25,7 @@ internal sealed class LiteShelf : IDisposable
 
     private readonly PageStreams _streams;
     private readonly LiteEngine _engine;
+    private IReadOnlyList<object> _writing = [];
 
     private LiteShelf(PageStreams streams)
     {
@@ -46,9 +50,11 @@ internal sealed class LiteShelf : IDisposable
     /// <summary>Applied up to.</summary>
     public Lsn Applied { get; private set; }
 
-    /// <summary>Opens the shelf whose data file is at <paramref name="path"/> without suffix; null where there is none.</summary>
-    public static LiteShelf? Open(IDisk disk, string path, Incarnation lineage)
+    /// <summary>Opens the shelf; null where there is none.</summary>
+    public static LiteShelf? Open(IDisk disk, string folder, string shelf, Incarnation incarnation)
     {
+        var path = $"{folder}/{shelf}";
+        var lineage = Lineage(incarnation, shelf);
         if (!disk.Exists(path + DataSuffix))
         {
             return null;
@@ -76,9 +82,10 @@ internal sealed class LiteShelf : IDisposable
         }
     }
 
-    public static LiteShelf Create(IDisk disk, string folder, string shelf, Incarnation lineage)
+    public static LiteShelf Create(IDisk disk, string folder, string shelf, Incarnation incarnation, int checkpointPages)
     {
         var path = $"{folder}/{shelf}";
+        var lineage = Lineage(incarnation, shelf);
         if (disk.Exists(path + LogSuffix))
         {
             disk.Delete(path + LogSuffix);
@@ -89,6 +96,7 @@ internal sealed class LiteShelf : IDisposable
         disk.SyncFolder(folder);
         var created = new LiteShelf(new PageStreams(data, log));
         created._engine.Pragma("UTC_DATE", true);
+        created._engine.Pragma("CHECKPOINT", checkpointPages);
         created._engine.Checkpoint();
         created._streams.Ready();
         return created;
@@ -97,6 +105,7 @@ internal sealed class LiteShelf : IDisposable
     public void Apply(IReadOnlyList<ViewDocument> documents, Lsn applied)
     {
         Require(_engine.BeginTrans(), "a transaction was already open");
+        _writing = LiteTransactions.Of(_engine);
         if (documents.Count > 0)
         {
             _engine.Upsert(Documents, documents.Select(ToBson), BsonAutoId.ObjectId);
@@ -105,6 +114,7 @@ internal sealed class LiteShelf : IDisposable
         _engine.Upsert(Position, [new BsonDocument { ["_id"] = Row, ["l"] = applied.Value }], BsonAutoId.ObjectId);
         Require(_engine.Commit(), "the transaction was not there to be committed");
         RequireSound();
+        _writing = [];
         Applied = applied;
     }
 
@@ -144,6 +154,7 @@ internal sealed class LiteShelf : IDisposable
     public void Dispose()
     {
         _streams.Abandon();
+        LiteTransactions.LetGo([.. _writing, .. LiteTransactions.Of(_engine)]);
         try
         {
             _engine.Dispose();
@@ -205,6 +216,10 @@ internal sealed class LiteShelf : IDisposable
         }
     }
 
+    /// <summary>What the files of this shelf of this journal bear, so that files renamed or brought from elsewhere are known as such.</summary>
+    private static UInt128 Lineage(Incarnation incarnation, string shelf) =>
+        BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData([.. incarnation.ToBytes(), .. Encoding.UTF8.GetBytes(shelf)]));
+
     private static string Hex(UInt128 id) => id.ToString("x32", CultureInfo.InvariantCulture);
 
     private static BsonDocument ToBson(ViewDocument document)
@@ -234,8 +249,8 @@ internal sealed class LiteShelf : IDisposable
     private static uint Checksum(UInt128 id, Lsn lsn, ReadOnlySpan<byte> body)
     {
         Span<byte> name = stackalloc byte[24];
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt128LittleEndian(name, id);
-        System.Buffers.Binary.BinaryPrimitives.WriteInt64LittleEndian(name[16..], lsn.Value);
+        BinaryPrimitives.WriteUInt128LittleEndian(name, id);
+        BinaryPrimitives.WriteInt64LittleEndian(name[16..], lsn.Value);
         return Crc32C.Of(body, Crc32C.Of(name));
     }
 }

@@ -16,6 +16,9 @@ public sealed record LiteViewOptions
     /// <summary>Damaged files kept for a look, per shelf; the oldest go. The default is 2.</summary>
     public int AsideMax { get; init; } = 2;
 
+    /// <summary>Pages in a shelf's log before it is emptied into the data file, for shelves created from now on. The default is 1,000: 8 MB.</summary>
+    public int CheckpointPages { get; init; } = 1000;
+
     /// <summary>Told about every shelf that is put aside: its name, the file it was moved to, and why. Called on the owner thread.</summary>
     public Action<string, string, Exception>? PutAside { get; init; }
 }
@@ -164,7 +167,7 @@ public sealed class LiteViewStore : IViewStore
             return open;
         }
 
-        var opened = LiteShelf.Open(_disk, $"{_folder}/{shelf}", _lineage);
+        var opened = LiteShelf.Open(_disk, _folder, shelf, _lineage);
         var expected = _known.GetValueOrDefault(shelf, opened?.Applied ?? Lsn.Zero);
         if ((opened?.Applied ?? Lsn.Zero) != expected)
         {
@@ -182,7 +185,7 @@ public sealed class LiteViewStore : IViewStore
 
     private LiteShelf Created(string shelf)
     {
-        var created = LiteShelf.Create(_disk, _folder, shelf, _lineage);
+        var created = LiteShelf.Create(_disk, _folder, shelf, _lineage, _options.CheckpointPages);
         Keep(shelf, created);
         return created;
     }

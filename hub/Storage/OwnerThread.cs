@@ -14,6 +14,7 @@ internal sealed class OwnerThread : IDisposable
 
     private readonly BlockingCollection<Action> _work = new(QueueMax);
     private readonly Thread _thread;
+    private int _disposed;
 
     public OwnerThread(string name)
     {
@@ -40,7 +41,7 @@ internal sealed class OwnerThread : IDisposable
     /// <summary>Finishes what waits and ends the thread.</summary>
     public void Dispose()
     {
-        if (_work.IsAddingCompleted)
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
         {
             return;
         }

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using CityGrid.Hub.Seams;
-using CityGrid.Protocol.Names;
 
 namespace CityGrid.Hub.Storage;
 
@@ -45,18 +44,18 @@ internal sealed class PageRecords : IDisposable
     public long Count => Math.Max(0, (_file.Length - HeaderBytes) / RecordBytes);
 
     /// <summary>Makes a new file, durable but for its folder entry; a data file counts only once its header says <see cref="PageFileState.Ready"/>.</summary>
-    public static PageRecords Create(IDisk disk, string path, PageFileKind kind, Incarnation lineage)
+    public static PageRecords Create(IDisk disk, string path, PageFileKind kind, UInt128 lineage)
     {
-        var records = new PageRecords(disk.Open(path, DiskAccess.CreateNew), path, kind, lineage.Value);
+        var records = new PageRecords(disk.Open(path, DiskAccess.CreateNew), path, kind, lineage);
         records.WriteHeader(kind == PageFileKind.Data ? PageFileState.Creating : PageFileState.Ready, 0);
         records.Sync();
         return records;
     }
 
     /// <summary>Opens a file that exists; null for one whose creation never came to its end.</summary>
-    public static PageRecords? Open(IDisk disk, string path, PageFileKind kind, Incarnation lineage)
+    public static PageRecords? Open(IDisk disk, string path, PageFileKind kind, UInt128 lineage)
     {
-        var records = new PageRecords(disk.Open(path, DiskAccess.ReadWrite), path, kind, lineage.Value);
+        var records = new PageRecords(disk.Open(path, DiskAccess.ReadWrite), path, kind, lineage);
         try
         {
             if (records.ReadHeader())
@@ -174,7 +173,7 @@ internal sealed class PageRecords : IDisposable
 
         if (BinaryPrimitives.ReadUInt128LittleEndian(header[16..]) != _lineage)
         {
-            throw new PageDamagedException(_path, 0, "it was folded from another journal.");
+            throw new PageDamagedException(_path, 0, "it is of another shelf or journal.");
         }
 
         State = (PageFileState)BinaryPrimitives.ReadUInt16LittleEndian(header[12..]);

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace CityGrid.Hub.Storage;
 
 /// <summary>
@@ -10,6 +12,9 @@ internal sealed class PageStreams : IDisposable
 {
     /// <summary>Where LiteDB 5 marks a log page as the last of a committed transaction; pinned in the assumption tests.</summary>
     public const int IsConfirmedOffset = 18;
+
+    /// <summary>Where a log page says which page of the data file it is, as u32; pinned there too.</summary>
+    public const int PageIdOffset = 0;
 
     private readonly Lock _lock = new();
     private readonly PageRecords _data;
@@ -69,10 +74,30 @@ internal sealed class PageStreams : IDisposable
             _log.Sync();
         }
 
+        var checkpointBegan = _log.SealedPages > 0;
         _logPages = committed;
         if (_log.CutTo(committed))
         {
             _log.Sync();
+        }
+
+        if (checkpointBegan)
+        {
+            Redo(committed);
+        }
+    }
+
+    /// <summary>
+    /// A checkpoint was begun, so pages of the data file may be torn. Each of them stands whole in the durable log, and LiteDB reads the data file
+    /// before it looks there: so they are written first. Its own checkpoint, which follows, writes them once more.
+    /// </summary>
+    private void Redo(long pages)
+    {
+        var page = new byte[PageRecords.PageBytes];
+        for (long number = 0; number < pages; number++)
+        {
+            _log.Read(number, page);
+            _data.Write(BinaryPrimitives.ReadUInt32LittleEndian(page.AsSpan(PageIdOffset)), page);
         }
     }
 

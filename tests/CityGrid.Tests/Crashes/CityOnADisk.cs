@@ -7,7 +7,6 @@ using CityGrid.Node.Cases;
 using CityGrid.Node.Stored;
 using CityGrid.Node.Tally;
 using CityGrid.Protocol.Names;
-using CityGrid.Protocol.V1;
 using CityGrid.Tests.Cases;
 
 namespace CityGrid.Tests.Crashes;

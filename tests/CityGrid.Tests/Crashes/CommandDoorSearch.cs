@@ -4,7 +4,6 @@ using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Tests.Cases;
-using CityGrid.Tests.Journal;
 
 namespace CityGrid.Tests.Crashes;
 
