@@ -41,12 +41,6 @@ public sealed record CellFilter(Grain Grain, StatDay From, StatDay To)
     public Func<SourceCode, bool>? Sources { get; init; }
 }
 
-/// <summary>Says where the cells of a type, division and source belong; negative for nowhere.</summary>
-internal delegate int CellPlacing(TypeKey type, DivisionCode division, SourceCode source);
-
-/// <summary>Is shown a cell and where it belongs; <paramref name="value"/> is gone when it returns.</summary>
-internal delegate void PlacedCellVisitor(int place, StatDay day, ReadOnlySpan<byte> value);
-
 /// <summary>Is shown a cell; <paramref name="value"/> is gone when it returns.</summary>
 public delegate void CellVisitor(in CellKey key, Lsn local, ReadOnlySpan<byte> value);
 
@@ -279,34 +273,9 @@ public sealed class CellFold : IFold
         }
     }
 
-    /// <summary>
-    /// Shows the cells of these days (to is out) that have a place, origin by origin and day by day. The place is asked once for all cells that
-    /// differ by day only, so that a cell costs its bytes and no name. False from <paramref name="goOn"/>, asked before each origin, ends it.
-    /// </summary>
-    internal void Visit(Grain grain, StatDay from, StatDay to, CellPlacing placing, PlacedCellVisitor visitor, Func<bool> goOn)
-    {
-        var names = _store.Names;
-        var places = new int[names.SeriesCount];
-        foreach (var scope in names.Scopes.Where(s => s.Grain == grain).TakeWhile(_ => goOn()))
-        {
-            foreach (var cell in _store.CellsOf(scope, from.Number, to.Number))
-            {
-                ref var entry = ref _store.At(cell);
-                ref var place = ref places[entry.Series];
-                if (place == 0)
-                {
-                    ref readonly var series = ref names.SeriesAt(entry.Series);
-                    var asked = placing(names.Types[series.Type], names.Divisions[series.Division], names.Sources[series.Source]);
-                    place = asked < 0 ? -1 : asked + 1;
-                }
-
-                if (place > 0)
-                {
-                    visitor(place - 1, new StatDay(_store.BucketAt(entry.Bucket).Day), _store.ValueOf(cell));
-                }
-            }
-        }
-    }
+    /// <summary>A walk over the cells of these days (to is out) of some origins, in pieces of any length.</summary>
+    internal CellWalk Walk(Grain grain, StatDay from, StatDay to, Func<NodeId, bool> origins, CellPlacing placing, PlacedCellVisitor visitor) =>
+        new(_store, grain, (from.Number, to.Number), origins, placing, visitor);
 
     /// <summary>
     /// Adds what all origins together count of a type on the days from <paramref name="from"/> on and before <paramref name="to"/>, at the national

@@ -33,7 +33,7 @@ internal sealed class PlaceLabels(DivisionRegister register)
 internal readonly record struct RowPlace(string? Province, string? City, string? Own, string? Type, string? Class, string? Source)
 {
     /// <summary>The large class of what fits nowhere (其他, 99000), below which every local type hangs.</summary>
-    private const string OtherClass = "99";
+    public const string OtherClass = "99";
 
     public static RowPlace Of(ViewQuery query, TypeKey type, PlaceLabel label, SourceCode source)
     {

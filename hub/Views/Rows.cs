@@ -18,10 +18,10 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
     private readonly List<ViewLine> _lines = [];
 
     /// <summary>
-    /// Adds a group's rows; false when the answer is full. A row that counted nothing and has nothing in stock is no row, but for the single row of
-    /// a query that tells nothing apart.
+    /// Adds a group's rows, as far as it is enumerated: a step for each period, false when the answer is full. A row that counted nothing and has
+    /// nothing in stock is no row, but for the single row of a query that tells nothing apart.
     /// </summary>
-    public bool Add(RowPlace place, RowGroup group)
+    public IEnumerable<bool> Add(RowPlace place, RowGroup group)
     {
         if (query.NeedsStocks)
         {
@@ -38,20 +38,20 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
             _sum.Clear();
             group.AddTo(period, _sum);
             var stocks = query.NeedsStocks ? _stocks[period] : default;
-            if (_sum.IsZero && stocks == default && query.By.Count > 0)
+            var isRow = !_sum.IsZero || stocks != default || query.By.Count == 0;
+            if (isRow && _lines.Count == most)
             {
-                continue;
+                yield return false;
+                yield break;
             }
 
-            if (_lines.Count == most)
+            if (isRow)
             {
-                return false;
+                _lines.Add(Line(place, period, stocks));
             }
 
-            _lines.Add(Line(place, period, stocks));
+            yield return true;
         }
-
-        return true;
     }
 
     /// <summary>The rows in order of their labels.</summary>

@@ -25,38 +25,37 @@ public sealed class ViewEngine(CellFold cells, DivisionRegister register, Divisi
 
     private const int ListedMax = 5;
 
+    /// <summary>The answer at once.</summary>
     public ViewFigures Answer(ViewQuery asked)
+    {
+        var reading = Begin(asked);
+        while (reading.Step(int.MaxValue))
+        {
+        }
+
+        return reading.Finish();
+    }
+
+    /// <summary>Begins an answer that is read in pieces.</summary>
+    public ViewReading Begin(ViewQuery asked)
     {
         // What covers the whole place tells nothing apart.
         var query = asked.Divisions.Any(d => register.IsAtOrBelow(place, d)) ? asked with { Divisions = [] } : asked;
         var grain = GrainOf(query, out var refusal);
         var from = query.From < cells.FirstDay && cells.FirstDay < query.To ? cells.FirstDay : query.From;
         var periods = ViewPeriod.Cut(query.Periods, from, query.To, RowsMax);
-        if (refusal is not null || periods is null)
-        {
-            return new ViewFigures(grain, [], refusal ?? TooManyRows);
-        }
-
-        try
-        {
-            var rows = new Rows(query, periods, RowsMax);
-            var fits = grain == Grain.National && query.Divisions.Count == 0 && !query.By.Any(IsPlace)
-                ? SumTypes(query, periods, rows)
-                : SumCells(query, grain, periods, rows);
-            return new ViewFigures(grain, fits ? rows.Lines() : [], fits ? null : TooManyRows);
-        }
-        catch (OverflowException)
-        {
-            return new ViewFigures(grain, [], new Refusal("FIGURE_TOO_LARGE", "A figure of this answer is past 64 bits: some cell counts what cannot be. Ask by division to find it.", "measures"));
-        }
+        return refusal is not null || periods is null ? new ViewReading(grain, refusal ?? ViewReading.TooManyRows)
+            : grain == Grain.National && query.Divisions.Count == 0 && !query.By.Any(IsPlace) ? new ViewReading(cells, query, periods)
+            : new ViewReading(cells, register, query, grain, periods, origin => cells.PlaceOf(origin) is not { } at || Concerns(query, at));
     }
+
+    /// <summary>The newest change to a value that the answer rests on; zero for none. Costs the days of the origins asked for.</summary>
+    public Lsn NewestChange(ViewQuery query, Grain grain) =>
+        cells.NewestChangeOf(grain, query.FirstDayRead, query.To, origin => cells.PlaceOf(origin) is not { } at || Concerns(query, at));
 
     /// <summary>True where an origin's cases may be among those asked for: it lies at or below one of the divisions, or holds one of them.</summary>
     public bool Concerns(ViewQuery query, DivisionCode origin) =>
         query.Divisions.Count == 0 || query.Divisions.Any(d => register.IsAtOrBelow(origin, d) || register.IsAtOrBelow(d, origin));
-
-    private static Refusal TooManyRows { get; } =
-        new("TOO_MANY_ROWS", $"The answer has more than {RowsMax} rows; ask for fewer dimensions, fewer divisions or a shorter period.", "by");
 
     private static bool IsPlace(Dimension dimension) => dimension is Dimension.Province or Dimension.City or Dimension.Division or Dimension.District;
 
@@ -90,72 +89,15 @@ public sealed class ViewEngine(CellFold cells, DivisionRegister register, Divisi
 
     private Refusal NotHeld(List<DivisionCode> places)
     {
-        var listed = string.Join(", ", places.Take(ListedMax).Select(p => register.UpFrom(p).Skip(1).FirstOrDefault() is { } above ? $"{p} (or {above.Code} above it)" : p.ToString()));
+        var listed = string.Join(", ", places.Take(ListedMax).Select(p => NodeAbove(p) is { } above ? $"{p} (or {above} above it)" : p.ToString()));
         var more = places.Count > ListedMax ? $" and {places.Count - ListedMax} more" : string.Empty;
         return new Refusal(
             "DETAIL_NOT_HELD", $"Districts and sources are not held here of everything asked for, only totals by place, type and day. Ask the node of {listed}{more}.", "by");
     }
 
-    /// <summary>The whole place by type and time: the sums that are kept, and no cell.</summary>
-    private bool SumTypes(ViewQuery query, IReadOnlyList<ViewPeriod> periods, Rows rows)
-    {
-        var groups = new Dictionary<RowPlace, NationGroup>();
-        if (query.By.Count == 0)
-        {
-            groups.Add(default, new NationGroup(cells, periods));
-        }
-
-        foreach (var type in cells.NationTypes.Where(query.Includes))
-        {
-            var at = RowPlace.Of(query, type, default, default);
-            if (!groups.TryGetValue(at, out var group))
-            {
-                groups.Add(at, group = new NationGroup(cells, periods));
-            }
-
-            group.Types.Add(type);
-        }
-
-        return groups.All(g => rows.Add(g.Key, g.Value));
-    }
-
-    private bool SumCells(ViewQuery query, Grain grain, IReadOnlyList<ViewPeriod> periods, Rows rows)
-    {
-        var labels = new PlaceLabels(register);
-        var groups = new List<(RowPlace Place, CellGroup Group)>();
-        var known = new Dictionary<RowPlace, int>();
-        var sums = 0;
-
-        int GroupOf(RowPlace at)
-        {
-            if (!known.TryGetValue(at, out var number))
-            {
-                known.Add(at, number = groups.Count);
-                groups.Add((at, new CellGroup(query.Histograms)));
-            }
-
-            return number;
-        }
-
-        if (query.By.Count == 0)
-        {
-            GroupOf(default);
-        }
-
-        // A row has at most one sum before its periods, so twice the rows is a bound that no answer within the limit passes.
-        var finder = new PeriodFinder(periods);
-        cells.Visit(
-            grain,
-            query.NeedsStocks ? ViewQuery.Beginning : periods[0].From,
-            query.To,
-            (type, division, source) => Includes(query, type, division, source) ? GroupOf(RowPlace.Of(query, type, labels.Of(division), source)) : -1,
-            (number, day, value) => sums += groups[number].Group.Add(finder.Of(day), value) ? 1 : 0,
-            () => sums <= 2 * RowsMax);
-        return sums <= 2 * RowsMax && groups.All(g => rows.Add(g.Place, g.Group));
-    }
-
-    private bool Includes(ViewQuery query, TypeKey type, DivisionCode division, SourceCode source) =>
-        query.Includes(type)
-        && (query.Sources.Count == 0 || query.Sources.Contains(source))
-        && (query.Divisions.Count == 0 || query.Divisions.Any(d => register.IsAtOrBelow(division, d)));
+    /// <summary>The place directly above an origin whose node holds its detail, too; null where that would be this node or one above it. A placeholder is never a node.</summary>
+    private DivisionCode? NodeAbove(DivisionCode origin) =>
+        register.UpFrom(origin).Skip(1).FirstOrDefault(d => d.Kind != DivisionKind.Placeholder) is { } above && above.Code != place && register.IsAtOrBelow(above.Code, place)
+            ? above.Code
+            : null;
 }

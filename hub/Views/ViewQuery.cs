@@ -53,30 +53,40 @@ public sealed record ViewQuery(
 
     public bool NeedsStocks { get; } = Measures.Any(m => m.NeedsStocks);
 
+    /// <summary>The first day whose cells the answer rests on: a stock rests on all days before, too.</summary>
+    public StatDay FirstDayRead => NeedsStocks ? Beginning : From;
+
     /// <summary>The histograms that the measures read.</summary>
     public IReadOnlyList<Histogram> Histograms { get; } = [.. Measures.Select(m => m.Reads).OfType<Histogram>().Distinct()];
 
     public static string NameOf(Dimension dimension) => dimension.ToString().ToLowerInvariant();
 
-    /// <summary>Reads a request, or answers everything that is wrong with it. <paramref name="place"/> is what the node answers for.</summary>
+    /// <summary>
+    /// Reads a request, or answers everything that is wrong with it. <paramref name="place"/> is what the node answers for. A to that lies ahead becomes
+    /// tomorrow: a day that has not begun has no figures and no stock.
+    /// </summary>
     public static ViewQuery? Read(QueryRequest request, DivisionRegister register, DivisionCode place, StatDay today, out Refusal? refusal)
     {
         var reading = new Reading(register, place);
         var query = new ViewQuery(
             reading.Dimensions(request.By),
             reading.Divisions(request.Divisions),
-            reading.Names<TypeCode>(request.Types_, TypeCode.TryParse, "TYPE_UNKNOWN", "is no type code, such as 01001, or large class, such as 01", "types"),
-            reading.Names<SourceCode>(request.Sources, SourceCode.TryParse, "SOURCE_UNKNOWN", "is no source, such as hotline", "sources"),
+            reading.Names<TypeCode>(request.Types_, TryParseType, "TYPE_UNKNOWN", "is no type code, such as 01001, or large class, such as 01", "types"),
+            reading.Names<SourceCode>(request.Sources, TryParseSource, "SOURCE_UNKNOWN", "is no source, such as hotline; for all sources leave it out", "sources"),
             reading.Day(request.From, "from", Beginning),
             reading.Day(request.To, "to", today.Plus(1)),
             reading.Measures(request.Measures));
-        if (reading.Refusal is null && query.To <= query.From)
+        if (reading.Refusal is null && query.From > today)
+        {
+            reading.Refuse("PERIOD_AHEAD", $"from ({query.From}) lies after today ({today}): nothing can have been counted yet.", "from");
+        }
+        else if (reading.Refusal is null && query.To <= query.From)
         {
             reading.Refuse("PERIOD_EMPTY", $"from ({query.From}) is in and to ({query.To}) is out, so to must be later.", "to");
         }
 
         refusal = reading.Refusal;
-        return refusal is null ? query : null;
+        return refusal is not null ? null : query.To > today.Plus(1) ? query with { To = today.Plus(1) } : query;
     }
 
     /// <summary>True where the type is asked for, by its code or by its large class.</summary>
@@ -92,6 +102,12 @@ public sealed record ViewQuery(
     }
 
     private delegate bool TryParse<T>(string? text, out T name);
+
+    /// <summary>A type or a large class; the class of <c>other</c> goes by that name, too.</summary>
+    private static bool TryParseType(string? text, out TypeCode type) => TypeCode.TryParse(text == "other" ? RowPlace.OtherClass : text, out type);
+
+    /// <summary>A source as cases have it: the one that totals stand under is none.</summary>
+    private static bool TryParseSource(string? text, out SourceCode source) => SourceCode.TryParse(text, out source) && text != "all";
 
     /// <summary>Reads part by part; what is wrong adds up to one refusal, which has the code and the place of the first fault.</summary>
     private sealed class Reading(DivisionRegister register, DivisionCode place)

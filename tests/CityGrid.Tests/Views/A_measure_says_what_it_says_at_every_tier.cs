@@ -1,5 +1,7 @@
+using CityGrid.Hub.Cells;
 using CityGrid.Hub.Views;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Views;
@@ -31,12 +33,22 @@ public sealed class A_measure_says_what_it_says_at_every_tier
         Assert.That(ViewWorld.Rows(new(), ViewWorld.Ask("city", "")), Is.Empty);
     }
 
-    [Test]
-    public void A_cell_that_fell_to_zero_is_no_row()
+    [TestCase("city", "BC")]
+    [TestCase("district", "D3")]
+    [TestCase("type", "01001")]
+    [TestCase("type,day", "01001 2024-02-28")]
+    [TestCase("city,type,day", "BC 01001 2024-02-28")]
+    [TestCase("province,class", "B 01")]
+    public void A_cell_that_fell_to_zero_is_no_row_by_whichever_way(string by, string label)
     {
-        var held = ViewWorld.Held([ViewWorld.Case("AC", "D1"), ViewWorld.Case("AC", "D1", "02001") with { Reported = 0 }], _ => true);
-        Assert.That(ViewWorld.Rows(held, ViewWorld.Ask("type", "reported")), Is.EqualTo(new[] { "01001 reported=1" }));
-        Assert.That(ViewWorld.Rows(held, ViewWorld.Ask("type,district", "reported")), Is.EqualTo(new[] { "01001 D1 reported=1" }));
+        var held = ViewWorld.Held([ViewWorld.Case("AC", "D1", "02001"), ViewWorld.Case("BC", "D3", day: "2024-02-28")], _ => true);
+        foreach (var (grain, place, source) in new[] { (Grain.National, "AC", "all"), (Grain.Detail, "D1", "web") })
+        {
+            var key = new CellKey(NodeId.Parse("node-ac"), grain, ViewWorld.Type("02001"), DivisionCode.Parse(place), ViewWorld.Day("2024-02-29"), SourceCode.Parse(source));
+            Assert.That(held.Merge(key, new Revision(1, 2), CellCodec.Zero, new Lsn(100)), Is.EqualTo(MergeOutcome.Accepted));
+        }
+
+        Assert.That(ViewWorld.Rows(held, ViewWorld.Ask(by, "reported")), Is.EqualTo(new[] { $"{label} reported=1" }));
     }
 
     [Test]
@@ -63,6 +75,12 @@ public sealed class A_measure_says_what_it_says_at_every_tier
     {
         var held = ViewWorld.Held([ViewWorld.Case("AC", "D1", "x1f2e3d4c"), ViewWorld.Case("AC", "D1", "99000"), ViewWorld.Case("AC", "D1", "02001")], _ => false);
         Assert.That(ViewWorld.Rows(held, ViewWorld.Ask("class", "reported")), Is.EqualTo(new[] { "02 reported=1", "99 reported=2" }));
+        foreach (var word in new[] { "99", "other" })
+        {
+            var ask = ViewWorld.Ask("type", "reported");
+            ask.Types_.Add(word);
+            Assert.That(ViewWorld.Rows(held, ask), Is.EqualTo(new[] { "99000 reported=1", "x1f2e3d4c reported=1" }), word);
+        }
     }
 
     [Test]

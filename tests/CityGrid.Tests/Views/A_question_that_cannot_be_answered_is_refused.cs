@@ -1,3 +1,4 @@
+using CityGrid.Hub.Cells;
 using CityGrid.Hub.Views;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -48,6 +49,8 @@ public sealed class A_question_that_cannot_be_answered_is_refused
     [TestCase("1899-12-31", "", "DAY_BAD", "'1899-12-31' is no day", "from")]
     [TestCase("", "9999-12-31", "DAY_BAD", "'9999-12-31' is no day", "to")]
     [TestCase("2024-03-01", "2024-03-01", "PERIOD_EMPTY", "from (2024-03-01) is in and to (2024-03-01) is out, so to must be later.", "to")]
+    [TestCase("2026-11-25", "", "PERIOD_AHEAD", "from (2026-11-25) lies after today (2026-11-24)", "from")]
+    [TestCase("2027-01-01", "2027-02-01", "PERIOD_AHEAD", "from (2027-01-01) lies after today (2026-11-24)", "from")]
     public void A_day_that_is_none(string from, string to, string code, string message, string where) => Check(ViewWorld.Ask("", "", from, to), code, message, where);
 
     [TestCase("XX", "DIVISION_UNKNOWN", "'XX' does not stand in this node's register; directly below N stand B, M.")]
@@ -66,7 +69,8 @@ public sealed class A_question_that_cannot_be_answered_is_refused
     public void Types_and_sources_that_are_none()
     {
         Check(new QueryRequest { Types_ = { "01 001" } }, "TYPE_UNKNOWN", "'01 001' is no type code, such as 01001, or large class, such as 01.", "types");
-        Check(new QueryRequest { Sources = { "HOT LINE" } }, "SOURCE_UNKNOWN", "'HOT LINE' is no source, such as hotline.", "sources");
+        Check(new QueryRequest { Sources = { "HOT LINE" } }, "SOURCE_UNKNOWN", "'HOT LINE' is no source, such as hotline; for all sources leave it out.", "sources");
+        Check(new QueryRequest { Sources = { "all" } }, "SOURCE_UNKNOWN", "'all' is no source, such as hotline; for all sources leave it out.", "sources");
     }
 
     [Test]
@@ -100,13 +104,31 @@ public sealed class A_question_that_cannot_be_answered_is_refused
         Assert.That(new ViewEngine(held, ViewWorld.Register, ViewWorld.Nation).Answer(ViewWorld.Query(request)).Refusal, Is.Null);
     }
 
-    [Test]
-    public void An_answer_with_more_rows_than_anyone_reads()
+    [TestCase("CC", "N", "Ask the node of CC (or B above it).", Description = "no placeholder between them is a node")]
+    [TestCase("CC", "B", "Ask the node of CC.", Description = "this node itself is none to be asked")]
+    [TestCase("M", "N", "Ask the node of M.")]
+    public void And_says_which_node_to_ask(string city, string place, string message)
     {
-        var held = ViewWorld.Held(Enumerable.Range(0, 4).SelectMany(c => new[] { "01001", "01002" }.Select(t => ViewWorld.Case("AC", "D1", t, "1990-01-01"))), _ => false);
-        var ask = ViewWorld.Ask("day,city,type", "open_end_of_day", "1990-01-01", "2199-01-01");
-        var figures = new ViewEngine(held, ViewWorld.Register, ViewWorld.Nation).Answer(ViewWorld.Query(ask));
-        Assert.That(figures.Refusal!.Code, Is.EqualTo("TOO_MANY_ROWS"));
+        var held = ViewWorld.Held([ViewWorld.Case(city, city)], _ => false);
+        var figures = new ViewEngine(held, ViewWorld.Register, DivisionCode.Parse(place)).Answer(ViewWorld.Query(ViewWorld.Ask("district", ""), place));
+        Assert.That(figures.Refusal!.Message, Does.EndWith(message));
+    }
+
+    [TestCase("day,city,type", "reported", 1000)]
+    [TestCase("day,city,type", "open_end_of_day", 1000)]
+    [TestCase("day,type", "reported", 4000)]
+    [TestCase("day,type", "p50,open_at", 150000)]
+    public void An_answer_with_more_rows_than_anyone_reads(string by, string measures, int stepsOfAll)
+    {
+        var reading = new ViewEngine(Wide.Value, ViewWorld.Register, ViewWorld.Nation).Begin(ViewWorld.Query(ViewWorld.Ask(by, measures)));
+        var steps = 1;
+        while (reading.Step(300))
+        {
+            steps++;
+        }
+
+        Assert.That(reading.Finish().Refusal!.Code, Is.EqualTo("TOO_MANY_ROWS"));
+        Assert.That(steps, Is.LessThan(0.7 * stepsOfAll), "it is refused before all is added up");
     }
 
     [TestCase("DIMENSION_UNKNOWN", false)]
@@ -115,6 +137,10 @@ public sealed class A_question_that_cannot_be_answered_is_refused
     [TestCase("NOT_THERE_YET", true)]
     public void The_question_is_at_fault_or_the_node_cannot_answer_as_it_stands(string code, bool isOfTheNode) =>
         Assert.That(ViewDesk.IsOfTheNode(new Refusal(code, "What happened.")), Is.EqualTo(isOfTheNode));
+
+    private static readonly Lazy<CellFold> Wide = new(() => ViewWorld.Held(
+        Enumerable.Range(1, 1_000).SelectMany(day => Enumerable.Range(0, 300).Select(type => ViewWorld.Case("AC", "D1", $"x{type}", ViewWorld.Today.Plus(-day).ToString()))),
+        _ => false));
 
     private static void Check(QueryRequest request, string code, string message, string where)
     {

@@ -29,6 +29,18 @@ public sealed class A_view_agrees_with_a_plain_count
         Gen.OneOf("", "district", "division", "source", "city,source", "type,district,source", "province"), Gen.OneOf("", "B", "AC", "D1", "D1,D4", "AC-NONE", "M,D3"), Gen.OneOf("", "web", "web,hotline"), _ => true);
 
     [Test]
+    public void From_the_nation_to_the_provinces_the_cities_and_the_districts()
+    {
+        var facts = ViewWorld.Cities.SelectMany(city => city.Value.Districts.Select(district => ViewWorld.Case(city.Key, district))).ToArray();
+        Assert.That(Drill(facts, "N", ""), Is.EqualTo(new[] { "reported=10" }));
+        Assert.That(Drill(facts, "N", "province"), Is.EqualTo(new[] { "B reported=7", "M reported=3" }));
+        Assert.That(Drill(facts, "B", "city"), Is.EqualTo(new[] { "AC reported=3", "BC reported=2", "CC reported=2" }));
+        Assert.That(Drill(facts, "AC", "district"), Is.EqualTo(new[] { "AC-NONE reported=1", "D1 reported=1", "D2 reported=1" }));
+        Assert.That(Drill(facts, "M", "district"), Is.EqualTo(new[] { "D4 reported=1", "D5 reported=1", "M-NONE reported=1" }));
+        Assert.That(Drill(facts, "AC", "division,month,type")[0], Is.EqualTo("AC-NONE 2024-02 01001 reported=1"));
+    }
+
+    [Test]
     public void By_division_shows_the_finest_that_is_held_of_everything_asked_for()
     {
         var held = ViewWorld.Held([ViewWorld.Case("AC", "D1"), ViewWorld.Case("AC", "AC-NONE"), ViewWorld.Case("M", "D4")], city => city == "AC");
@@ -78,6 +90,13 @@ public sealed class A_view_agrees_with_a_plain_count
         var request = ViewWorld.Ask("division", "reported");
         request.Divisions.Add(divisions);
         return ViewWorld.Rows(held, request).Select(row => row.Split(' ')[0]);
+    }
+
+    private static IReadOnlyList<string> Drill(Fact[] facts, string division, string by)
+    {
+        var request = ViewWorld.Ask(by, "reported");
+        request.Divisions.Add(division);
+        return ViewWorld.Rows(ViewWorld.Held(facts, _ => true), request);
     }
 
     private static string Text(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);

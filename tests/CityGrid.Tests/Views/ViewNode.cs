@@ -22,7 +22,7 @@ internal sealed class ViewNode : IDisposable
     private readonly MemoryJournal _journal = new(new SeededEntropy(7));
     private readonly Dictionary<string, long> _lsn = [];
 
-    public ViewNode(string place = "N", bool withFinality = true)
+    public ViewNode(string place = "N", int cellsAtOnce = 16_384)
     {
         Clock = new VirtualClock(_time);
         Reception = new ReceptionFold(Cells);
@@ -30,7 +30,7 @@ internal sealed class ViewNode : IDisposable
         Escalations = new EscalationFold(NodeId.Parse("here"));
         Sequencer = new Sequencer(_journal, [Cells, Reception, Finality, Escalations], Clock);
         var at = new ViewPlace(NodeId.Parse("here"), DivisionCode.Parse(place), Shanghai, ViewWorld.Register, Duration.FromDays(3));
-        Desk = new ViewDesk(at, Sequencer, _journal, Cells, () => Reception.Watermarks, Clock, withFinality ? Finality : null);
+        Desk = new ViewDesk(at, Sequencer, _journal, Cells, () => Reception.Watermarks, Clock, Finality) { CellsAtOnce = cellsAtOnce };
         EscalationDesk = new EscalationDesk(at, Sequencer, _journal, Escalations, () => Reception.Watermarks, Clock);
     }
 

@@ -40,9 +40,10 @@ internal static class ViewWorld
         Row("N", null, DivisionKind.Nation),
         Row("B", "N", DivisionKind.Province),
         Row("P", "B", DivisionKind.Placeholder),
+        Row("Q", "B", DivisionKind.Placeholder),
         Row("AC", "B", DivisionKind.City),
         Row("BC", "B", DivisionKind.City),
-        Row("CC", "B", DivisionKind.DirectCounty),
+        Row("CC", "Q", DivisionKind.DirectCounty),
         Row("M", "N", DivisionKind.Municipality),
         Row("D1", "AC", DivisionKind.County),
         Row("D2", "AC", DivisionKind.County),
@@ -71,6 +72,8 @@ internal static class ViewWorld
     /// <summary>One case, reported on 2024-02-29.</summary>
     public static Fact Case(string city, string district, string type = "01001", string day = "2024-02-29", string source = "web") =>
         new(city, district, type, DateOnly.Parse(day, CultureInfo.InvariantCulture), source, 1, 0, [0, 0], [], []);
+
+    public static StatDay Today { get; } = Day("2026-11-24");
 
     public static CatalogueVersion Catalogue { get; } = CatalogueVersion.Parse("gb47678-2026");
 
@@ -102,11 +105,11 @@ internal static class ViewWorld
     }
 
     public static ViewQuery Query(QueryRequest request, string place = "N") =>
-        ViewQuery.Read(request, Register, DivisionCode.Parse(place), Day("2024-03-20"), out var refusal) ?? throw new InvalidOperationException(refusal!.ToString());
+        ViewQuery.Read(request, Register, DivisionCode.Parse(place), Today, out var refusal) ?? throw new InvalidOperationException(refusal!.ToString());
 
     public static Refusal Refused(QueryRequest request, string place = "N")
     {
-        Assert.That(ViewQuery.Read(request, Register, DivisionCode.Parse(place), Day("2024-03-20"), out var refusal), Is.Null);
+        Assert.That(ViewQuery.Read(request, Register, DivisionCode.Parse(place), Today, out var refusal), Is.Null);
         return refusal!;
     }
 
