@@ -10,7 +10,11 @@ public abstract record JournalVerdict(int ExitCode)
     /// Every byte is accounted for, and the chain leads from the first record to the head. An incomplete end, which an interrupted write left and which
     /// nobody was told is kept, is no damage; it is cut when the journal is opened.
     /// </summary>
-    public sealed record Sound(long Records, JournalHead Head, long IncompleteBytes) : JournalVerdict(0);
+    public sealed record Sound(long Records, JournalHead Head, long IncompleteBytes) : JournalVerdict(0)
+    {
+        /// <summary>Whose journal it is, by its headers.</summary>
+        public required NodeId Node { get; init; }
+    }
 
     /// <summary>Something that no crash explains, at an offset of a file.</summary>
     public sealed record Damaged(string File, long Offset, string What) : JournalVerdict(2);
@@ -89,7 +93,7 @@ public static class JournalVerifier
                 CheckSnapshot(lsn, segments[0].Header.Incarnation);
             }
 
-            return new JournalVerdict.Sound(_walk.Records, _walk.Head, _incomplete);
+            return new JournalVerdict.Sound(_walk.Records, _walk.Head, _incomplete) { Node = segments[0].Header.Node };
         }
 
         private List<Segment> Load()

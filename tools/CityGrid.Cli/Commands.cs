@@ -4,6 +4,7 @@ using CityGrid.Cli.Mappings;
 using CityGrid.Cli.Network;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
+using CityGrid.Node.Checks;
 using CityGrid.Node.Intake.Import;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -33,6 +34,7 @@ internal static class Commands
         root.Subcommands.Add(ViewCommand());
         root.Subcommands.Add(StatusCommand());
         root.Subcommands.Add(JournalCommand());
+        root.Subcommands.Add(AuditCommand());
         return root;
     }
 
@@ -178,6 +180,8 @@ internal static class Commands
         var measures = new Option<string>("--measures") { Description = "Counter names, closed_within_72h and its like, open_at, p50 …; comma-separated", DefaultValueFactory = _ => "reported,closed" };
         var json = new Option<bool>("--json") { Description = "Print the answer as JSON" };
         var command = new Command("view", "Any slice of division, type, period and source, with its age and coverage") { node, token, by, where, from, to, measures, json };
+        var folder = DataOption();
+        command.Subcommands.Add(VerifyCommand("Says whether the views of a node that does not run are what its journal says", folder, parsed => ViewCheck.Verify(parsed.GetRequiredValue(folder))));
         command.SetAction(async (parsed, stop) => await Guarded(async () =>
         {
             Texts.Choose(parsed.GetValue(Language));
@@ -230,30 +234,43 @@ internal static class Commands
         return command;
     }
 
-    private static Command JournalCommand()
+    private static Argument<string> DataOption() => new("DIR") { Description = "A node's data directory; nothing in it is changed" };
+
+    private static Command VerifyCommand(string description, Argument<string> folder, Func<ParseResult, CheckVerdict> check)
     {
-        var folder = new Argument<DirectoryInfo>("DIR") { Description = "A node's data directory; nothing in it is changed" };
-        var verify = new Command("verify", "Reads everything and says whether it is sound: exit code 0 sound, 2 damaged, 3 cannot decide") { folder };
+        var verify = new Command("verify", $"{description}: exit code 0 sound, 2 damaged, 3 cannot decide") { folder };
         verify.SetAction(parsed =>
         {
-            var directory = parsed.GetRequiredValue(folder);
-            if (!directory.Exists)
-            {
-                return Fail($"There is no folder {directory.FullName}.", 3);
-            }
-
-            var verdict = JournalVerifier.Verify(new PosixDisk(directory.FullName));
-            Console.Out.WriteLine(verdict switch
-            {
-                JournalVerdict.Sound sound => $"sound: {sound.Records} records up to {sound.Head.Lsn}, chain {sound.Head.ChainHash}",
-                JournalVerdict.Damaged damaged => $"damaged at {damaged.File}:{damaged.Offset}: {damaged.What}",
-                JournalVerdict.CannotDecide undecided => $"cannot decide: {undecided.Reason}",
-                _ => throw new InvalidOperationException($"An unknown verdict {verdict.GetType().Name}."),
-            });
+            var verdict = check(parsed);
+            Console.Out.WriteLine(verdict.Text);
             return verdict.ExitCode;
         });
-        return new Command("journal", "The journal of a node that does not run") { verify };
+        return verify;
     }
+
+    private static Command JournalCommand()
+    {
+        var folder = DataOption();
+        return new Command("journal", "The journal of a node")
+        {
+            VerifyCommand("Reads every byte and says whether it is sound", folder, parsed => Existing(parsed.GetRequiredValue(folder)) is { } missing
+                ? missing
+                : CheckVerdict.Of(JournalVerifier.Verify(PosixDisk.At(parsed.GetRequiredValue(folder))))),
+        };
+    }
+
+    private static Command AuditCommand()
+    {
+        var folder = DataOption();
+        var anchors = new Option<string?>("--anchors") { Description = "The data directory of its parent, which has recorded its chain" };
+        var verify = VerifyCommand("Says whether anyone changed, cut or replaced what a node recorded", folder, parsed =>
+            Existing(parsed.GetRequiredValue(folder)) ?? (parsed.GetValue(anchors) is { } above ? Existing(above) : null)
+            ?? AuditCheck.Verify(parsed.GetRequiredValue(folder), parsed.GetValue(anchors)));
+        verify.Options.Add(anchors);
+        return new Command("audit", "The record of who did what") { verify };
+    }
+
+    private static CheckVerdict? Existing(string folder) => Directory.Exists(folder) ? null : CheckVerdict.CannotDecide($"there is no folder {folder}.");
 
     private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

@@ -1,0 +1,21 @@
+using CityGrid.Hub.Journal;
+
+namespace CityGrid.Node.Checks;
+
+/// <summary>What a check of a data directory found: exit code 0 sound, 2 damaged, 3 cannot decide; and one line that says so, with the place.</summary>
+public sealed record CheckVerdict(int ExitCode, string Text)
+{
+    public static CheckVerdict Sound(string what) => new(0, $"sound: {what}");
+
+    public static CheckVerdict Damaged(string place, string what) => new(2, $"damaged at {place}: {what}");
+
+    public static CheckVerdict CannotDecide(string reason) => new(3, $"cannot decide: {reason}");
+
+    public static CheckVerdict Of(JournalVerdict verdict) => verdict switch
+    {
+        JournalVerdict.Sound sound => Sound($"{sound.Records} records of {sound.Node} up to {sound.Head.Lsn}, chain {sound.Head.ChainHash}"),
+        JournalVerdict.Damaged damaged => Damaged($"{damaged.File}:{damaged.Offset}", damaged.What),
+        JournalVerdict.CannotDecide undecided => CannotDecide(undecided.Reason),
+        _ => throw new InvalidOperationException($"An unknown verdict {verdict.GetType().Name}."),
+    };
+}
