@@ -71,6 +71,7 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
         Line(2, "--mapping", "import", "cases.csv"),
         Line(2, "/nowhere.csv", "import", "/nowhere.csv", "--mapping", "boston-311", "--node", "http://127.0.0.1:1"),
         Line(2, "DIR", "journal", "verify"),
+        Line(2, "--seeds", "simulate", "--seeds", "9..1"),
         Line(2, "fr", "demo", "--lang", "fr"),
     ];
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using CityGrid.Cli.Mappings;
 using CityGrid.Cli.Network;
+using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Checks;
@@ -35,6 +36,7 @@ internal static class Commands
         root.Subcommands.Add(StatusCommand());
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
+        root.Subcommands.Add(SimulateCommand.Create(Language));
         return root;
     }
 

@@ -10,7 +10,7 @@ using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 using NodaTime;
 
-namespace CityGrid.Tests.Simulation;
+namespace CityGrid.Cli.Simulation;
 
 /// <summary>Where a simulated node stands in the tree.</summary>
 public sealed record SimulatedPlace(NodeId Node, DivisionCode Division, SimulatedPlace? Parent);

@@ -3,7 +3,7 @@ using CityGrid.Hub.Seams;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
 
-namespace CityGrid.Tests.Simulation;
+namespace CityGrid.Cli.Simulation;
 
 /// <summary>
 /// The wire of a simulated child: real protobuf bytes over a network that loses, repeats, delays and cuts. Messages may overtake one another.
