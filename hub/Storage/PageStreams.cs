@@ -140,20 +140,51 @@ internal sealed class PageStreams : IDisposable
             return 0;
         });
 
-    private void Write(bool isLog, long number, byte[] buffer, int offset) =>
+    private void Write(bool isLog, long number, byte[] buffer, int offset)
+    {
+        if (isLog)
+        {
+            WriteLog(number, buffer.AsSpan(offset, PageRecords.PageBytes));
+            return;
+        }
+
         Guarded(() =>
         {
-            if (isLog)
+            if (Fault is not null)
             {
-                _log.Write(number, buffer.AsSpan(offset, PageRecords.PageBytes));
-                _logPages = Math.Max(_logPages, number + 1);
-                return 0;
+                throw new IOException("The log was not written, so nothing of it goes into the data file.", Fault);
             }
 
             SealLog();
             _data.Write(number, buffer.AsSpan(offset, PageRecords.PageBytes));
             return 0;
         });
+    }
+
+    /// <summary>
+    /// LiteDB writes its log on a thread of its own, and where that thread ends by an exception whoever waits for it waits for ever. So it gets none:
+    /// a failure is kept in <see cref="Fault"/>, and after it nothing more is written.
+    /// </summary>
+    private void WriteLog(long number, ReadOnlySpan<byte> page)
+    {
+        lock (_lock)
+        {
+            if (_abandoned || Fault is not null)
+            {
+                return;
+            }
+
+            try
+            {
+                _log.Write(number, page);
+                _logPages = Math.Max(_logPages, number + 1);
+            }
+            catch (Exception failure)
+            {
+                Fault = failure;
+            }
+        }
+    }
 
     /// <summary>Makes the log durable before the first page of it goes into the data file, and says so in its header.</summary>
     private void SealLog()

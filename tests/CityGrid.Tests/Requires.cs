@@ -16,7 +16,7 @@ public enum Need
     /// <summary>Loop devices, mkfs.ext4 and mount, as root.</summary>
     LoopDevices,
 
-    /// <summary>strace on the path.</summary>
+    /// <summary>strace on the path, and permitted.</summary>
     Strace,
 
     /// <summary>buf on the path, or in tests/tools/node_modules.</summary>
@@ -65,13 +65,22 @@ public static class Machine
         Need.LoopDevices => Environment.UserName != "root" ? "no root"
             : !File.Exists("/dev/loop-control") ? "no loop devices"
             : OnPath("mkfs.ext4") is null ? "no mkfs.ext4" : null,
-        Need.Strace => OnPath("strace") is null ? "no strace" : null,
+        Need.Strace => OnPath("strace") is null ? "no strace" : MayTrace.Value ? null : "no ptrace (strace is not permitted)",
         Need.Buf => Buf is null ? "no buf (npm install in tests/tools)" : null,
         Need.GrpcJs => OnPath("node") is null ? "no Node.js"
             : !Directory.Exists(Path.Combine(Tools, "node_modules", "@grpc", "grpc-js")) ? "no @grpc/grpc-js (npm install in tests/tools)" : null,
         Need.PostgreSql => Directory.Exists("/usr/lib/postgresql/15/bin") ? null : "no PostgreSQL 15 server",
         _ => throw new ArgumentOutOfRangeException(nameof(need), need, "unknown need"),
     };
+
+    private static readonly Lazy<bool> MayTrace = new(() =>
+    {
+        using var probe = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo("strace", ["-o", "/dev/null", "true"]) { RedirectStandardError = true })!;
+        probe.StandardError.ReadToEnd();
+        probe.WaitForExit();
+        return probe.ExitCode == 0;
+    });
 
     /// <summary>The buf program, or null.</summary>
     public static string? Buf
