@@ -48,6 +48,7 @@ public sealed class CaseDesk
     private readonly TimeProvider _clock;
     private readonly CaseRules _rules;
     private readonly EscalationGround _escalation;
+    private readonly BeginningsUnderWay _beginnings = new();
     private (int LocalTypes, CaseRules Rules) _current;
 
     public CaseDesk(Sequencer sequencer, CaseBook book, Projector projector, CaseSeals seals, TimeProvider clock, IEntropy entropy, CaseRules rules, EscalationGround escalation)
@@ -153,7 +154,16 @@ public sealed class CaseDesk
 
     /// <summary>What of a decision cannot wait goes into the same record. On the writer.</summary>
     internal EscalatedDecision Escalate(CaseState? before, CaseOutcome.Decided decided, Instant now) =>
-        CaseEscalations.Of(before, decided, _escalation.Rules, Rules, _escalation.Origin, now, _escalation.Reported);
+        CaseEscalations.Of(before, decided, _escalation.Rules, Rules, _escalation.Origin, now, Reported);
+
+    /// <summary>Notes the case that a decision begins, until its batch is in the folds: what is decided next counts it. On the writer, once a record holds it.</summary>
+    internal void Note(CaseState? before, EscalatedDecision decided)
+    {
+        if (before is null)
+        {
+            _beginnings.Add(_sequencer.Applied, decided.After.Type, decided.After.Division, decided.Events[0].Day);
+        }
+    }
 
     /// <summary>Keeps that somebody opened what is personal of a case: in the journal, before it is shown (INV-28).</summary>
     public Task RecordReadingAsync(CaseId id, string actor) => _sequencer.SubmitAsync(new RecordReading(id) { Actor = actor });
@@ -168,6 +178,9 @@ public sealed class CaseDesk
             Book.Erased(slots);
         }
     }
+
+    private long Reported(TypeKey type, DivisionCode division, StatDay from, StatDay to) =>
+        _escalation.Reported(type, division, from, to) + _beginnings.Count(_sequencer.Applied, type, division, from, to);
 
     private SealedPart Seal(CaseId id, PersonalPart part, long slot) => new(slot, _sealer.Seal(slot, part.ToByteArray(), id.ToBytes()));
 }

@@ -80,6 +80,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
     {
         var drafts = new List<EventDraft>(CaseEventCodec.Encode(decided.Events, before?.LastLsn ?? Lsn.Zero));
         drafts.AddRange(decided.Messages.Select(EscalationFold.RaisedEvent));
+        desk.Note(before, decided);
         return Decision<CaseAnswer>.Of(
             new RecordDraft(Actor, drafts),
             range => new CaseAnswer
