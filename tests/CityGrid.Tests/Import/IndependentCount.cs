@@ -8,7 +8,11 @@ using System.Text.RegularExpressions;
 namespace CityGrid.Tests.Import;
 
 /// <summary>A case as the independent count sees it. Times are seconds since 1970 in UTC; the month is that of the text, as it is written.</summary>
-internal sealed record CountedCase(string Id, string Month, long Opened, long? Closed, bool IsVoid, string Type, string District, bool ClosesBeforeOpens);
+internal sealed record CountedCase(string Id, string Month, long Opened, long? Closed, bool IsVoid, string Type, string District, bool ClosesBeforeOpens)
+{
+    /// <summary>The month of the text of the closing; empty where there is none.</summary>
+    public string ClosedMonth { get; init; } = string.Empty;
+}
 
 /// <summary>
 /// Reads a file of cases anew: an own CSV parser, own dates, own summer time, own codes. It shares no code with the import, so that where both agree,
@@ -24,14 +28,20 @@ internal static class IndependentCount
             var (opened, month) = Time(row[source.Opened], source.WinterOffset);
             var status = source.Status is null ? string.Empty : row[source.Status];
             var closed = Value(row[source.Closed], source) is { } text && (source.ClosedWord is null || status == source.ClosedWord)
-                ? Time(text, source.WinterOffset).Seconds
-                : (long?)null;
-            var isDirty = closed < opened;
+                ? Time(text, source.WinterOffset)
+                : ((long Seconds, string Month)?)null;
+            var isDirty = closed?.Seconds < opened;
             var isVoid = source.VoidWord == status && !isDirty;
             yield return new CountedCase(
-                row[source.Id], month, opened, isDirty ? null : closed, isVoid, TypeCode(row[source.Type].Trim(), source), District(row[source.District], source), isDirty);
+                row[source.Id], month, opened, isDirty ? null : closed?.Seconds, isVoid, TypeCode(row[source.Type].Trim(), source), District(row[source.District], source), isDirty)
+            {
+                ClosedMonth = isDirty ? string.Empty : closed?.Month ?? string.Empty,
+            };
         }
     }
+
+    /// <summary>The instant at which a day begins there, in seconds since 1970.</summary>
+    public static long BeginningOf(string day, SourceFile source) => Time(day + "T00:00:00", source.WinterOffset).Seconds;
 
     private static string? Value(string text, SourceFile source) => text.Length == 0 || text == source.MissingWord ? null : text;
 

@@ -13,7 +13,7 @@ public sealed class The_real_files_equal_an_independent_count
     private const long Hours72 = 72 * 3600;
 
     // What data/README.md says of each file, beside what the file itself gives.
-    private static readonly Expected[] Files =
+    internal static readonly Expected[] Files =
     [
         new(new SourceFile("cases/boston_311_2015.csv.gz", "US-MA-BOSTON", 5, "CASE_ENQUIRY_ID", "OPEN_DT", "CLOSED_DT", "TYPE", "neighborhood"), 121_145, 197, 10_955, 0),
         new(LosAngeles("cases/la_311_2017_12.csv.gz"), 9_999, 12, 4, 246),
@@ -134,7 +134,7 @@ public sealed class The_real_files_equal_an_independent_count
         return [.. ImportReader.Read(stream, mapping)];
     }
 
-    private static Dictionary<string, string> TypeCodes(ShippedMapping shipped)
+    internal static Dictionary<string, string> TypeCodes(ShippedMapping shipped)
     {
         using var json = JsonDocument.Parse(shipped.Json);
         return json.RootElement.TryGetProperty("types", out var types)

@@ -93,7 +93,8 @@ public sealed class ImportRun(NodeClient client, ImportMapping mapping, string s
         return new ImportResult(rows, created, unchanged, corrected, faults, dirt, lsn);
     }
 
-    private static Node.V1.ImportRow RowOf(Node.Intake.Import.ImportRow row)
+    /// <summary>A row as it is sent.</summary>
+    internal static Node.V1.ImportRow RowOf(Node.Intake.Import.ImportRow row)
     {
         var message = new Node.V1.ImportRow
         {
