@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using CityGrid.Hub.Journal;
 using CityGrid.Node.Cases;
+using CityGrid.Node.Hosting;
 using CityGrid.Node.Stored;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
@@ -17,6 +18,9 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
 {
     /// <summary>1,000 rows of about 500 B are half a megabyte a request.</summary>
     public const int RowsMax = 5_000;
+
+    private static readonly long Earliest = Instant.MinValue.ToUnixTimeMilliseconds();
+    private static readonly long Latest = Instant.MaxValue.ToUnixTimeMilliseconds();
 
     /// <summary>How long a request waits at most for a view that lags before its rows are taken all the same.</summary>
     private static readonly TimeSpan SlowBy = TimeSpan.FromMilliseconds(50);
@@ -97,14 +101,14 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
 
     private ImportCase? CommandOf(string system, ImportRow row, string actor, out Refusal? fault)
     {
-        fault = Fault(row, out var type, out var division, out var source);
+        PersonalPart? part = null;
+        fault = Fault(row, out var type, out var division, out var source) ?? FaultOfPersonal(row, out part);
         if (fault is not null)
         {
             return null;
         }
 
         var id = desk.Mint();
-        var part = RequestReads.Part(row.Personal);
         var hash = Hash256.FromBytes(row.ContentHash.Span);
         return new ImportCase(type, division, source, system, row.ExternalId)
         {
@@ -148,8 +152,24 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
 
         return row.ExternalId.Length is 0 or > 64 ? new Refusal("EXTERNAL_ID_BAD", "external_id has 1 to 64 characters.", "external_id")
             : row.ReportedAt == 0 ? new Refusal(CaseRefusals.TimeBad, "reported_at is missing.", "reported_at")
+            : new[] { row.ReportedAt, row.ClosedAt, row.VoidedAt, row.DueAt, row.UpdatedAt }.Any(t => t < Earliest || t > Latest)
+                ? new Refusal(CaseRefusals.TimeBad, "a time lies outside of all calendars: times are milliseconds since 1970.", "reported_at")
             : row.ContentHash.Length != Hash256.Size ? new Refusal("CONTENT_HASH_BAD", "content_hash has 32 bytes.", "content_hash")
             : null;
+    }
+
+    private static Refusal? FaultOfPersonal(ImportRow row, out PersonalPart? part)
+    {
+        part = null;
+        try
+        {
+            part = RequestReads.Part(row.Personal);
+            return null;
+        }
+        catch (RefusedException refused)
+        {
+            return refused.Refusal;
+        }
     }
 
     private static Instant? Time(long milliseconds) => milliseconds == 0 ? null : Instant.FromUnixTimeMilliseconds(milliseconds);
