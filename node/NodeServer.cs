@@ -35,6 +35,11 @@ public static class NodeServer
         var credentials = new NodeCredentials(configuration);
 
         var disk = new PosixDisk(configuration.DataFolder);
+        if (configuration.IsRestored)
+        {
+            Console.WriteLine($"citygrid-node {configuration.Node} goes on with its restored data directory as incarnation {DirectoryLife.Renew(disk, entropy, configuration.Node)}");
+        }
+
         using var journal = FileJournal.Open(disk, entropy, configuration.Node, null, spawner);
         using var views = new LiteViewStore(disk, journal.Incarnation);
         var wire = configuration.Parent is { } parent

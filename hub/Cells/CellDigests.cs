@@ -18,6 +18,9 @@ internal sealed class CellDigests(CellStore store)
     /// <summary>The digest of what an origin has at these grains; that of nothing for an origin that is not known.</summary>
     public Hash256 DigestOf(NodeId origin, IReadOnlyCollection<Grain> grains) => Origin(origin, grains).Digest;
 
+    /// <summary>True where no cell of an origin counts anything at these grains.</summary>
+    public bool IsZero(NodeId origin, IReadOnlyCollection<Grain> grains) => Origin(origin, grains).Grains == 0;
+
     /// <summary>The digest over all origins.</summary>
     public Hash256 Root(IReadOnlyCollection<Grain> grains)
     {

@@ -293,6 +293,9 @@ public sealed class CellFold : IFold
     /// <summary>The digest of an origin's cells at these grains (clause C8): equal exactly if the content is.</summary>
     public Hash256 DigestOf(NodeId origin, params IReadOnlyCollection<Grain> grains) => _digests.DigestOf(origin, grains);
 
+    /// <summary>True where no cell of an origin counts anything at these grains: it has none, or all that it had became zero.</summary>
+    public bool IsZero(NodeId origin, params IReadOnlyCollection<Grain> grains) => _digests.IsZero(origin, grains);
+
     /// <summary>The digest of all origins' cells at these grains.</summary>
     public Hash256 Root(params IReadOnlyCollection<Grain> grains) => _digests.Root(grains);
 

@@ -37,8 +37,8 @@ public sealed class FileJournal : IJournal
         (_disk, _entropy, _options, _spawner, _active) = (disk, entropy, options, spawner, opened.Active);
         _state = new(opened.Head, [.. opened.Segments], opened.ActiveEnd);
         _reading = new(() => _state, options);
-        Incarnation = opened.Segments[0].Header.Incarnation;
-        _snapshots = new(disk, Incarnation, options);
+        Incarnation = DirectoryLife.Read(disk) ?? opened.Segments[0].Header.Incarnation;
+        _snapshots = new(disk, opened.Segments[0].Header.Incarnation, options);
         _notices.AddRange(opened.Notices);
         SpawnPacking();
     }

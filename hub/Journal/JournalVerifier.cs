@@ -93,6 +93,7 @@ public static class JournalVerifier
                 CheckSnapshot(lsn, segments[0].Header.Incarnation);
             }
 
+            DirectoryLife.Read(disk);
             return new JournalVerdict.Sound(_walk.Records, _walk.Head, _incomplete) { Node = segments[0].Header.Node };
         }
 

@@ -19,20 +19,17 @@ public static class EdgeDigest
     public static Hash256 Of(CellFold cells, NodeId child, IEnumerable<NodeId> origins)
     {
         using var hash = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
-        var nothing = cells.DigestOf(Nobody, Relayed);
         foreach (var origin in origins.Append(child).Distinct().Order())
         {
-            var digest = cells.DigestOf(origin, origin == child ? Own : Relayed);
-            if (digest != nothing && cells.CountOf(origin, Grain.National) > 0)
+            // A parent keeps the zeros of a life that is over, and the life after it never had them.
+            var grains = origin == child ? Own : Relayed;
+            if (!cells.IsZero(origin, grains))
             {
                 hash.AppendData(Encoding.UTF8.GetBytes(origin + "\n"));
-                hash.AppendData(digest.ToBytes());
+                hash.AppendData(cells.DigestOf(origin, grains).ToBytes());
             }
         }
 
         return Hash256.FromBytes(hash.GetHashAndReset());
     }
-
-    /// <summary>A name that no node has cells under: its digest is that of nothing.</summary>
-    private static readonly NodeId Nobody = NodeId.Parse("nobody");
 }

@@ -52,6 +52,9 @@ public sealed record NodeConfiguration
     public required LimitsConfiguration Limits { get; init; }
 
     public required LogConfiguration Log { get; init; }
+
+    /// <summary>Asked for on the command line, never in the file: the data directory was restored from a copy and goes on as a new life.</summary>
+    public bool IsRestored { get; init; }
 }
 
 /// <summary>The node's certificate, and where its children connect.</summary>

@@ -14,8 +14,14 @@ public enum NodeVerb
 /// <summary>The command line of <c>citygrid-node</c>.</summary>
 public sealed record NodeCommandLine(NodeVerb Verb, string? ConfigurationFile)
 {
+    /// <summary>The data directory comes from a copy: it goes on as a new life (DirectoryLife).</summary>
+    public bool IsRestored { get; init; }
+
     public const string Usage = """
         citygrid-node --config FILE           run the node until SIGTERM or Ctrl-C
+        citygrid-node --config FILE --restored
+                                              the same once for a data directory that was restored from a copy: it goes on
+                                              under an incarnation of its own, and the parent takes back what the copy lacks
         citygrid-node --config FILE --check   say everything that is wrong with the configuration, and end
         citygrid-node --help | --version
 
@@ -27,6 +33,7 @@ public sealed record NodeCommandLine(NodeVerb Verb, string? ConfigurationFile)
     {
         string? file = null;
         var verb = NodeVerb.Run;
+        var isRestored = false;
         for (var i = 0; i < arguments.Count; i++)
         {
             switch (arguments[i])
@@ -41,6 +48,9 @@ public sealed record NodeCommandLine(NodeVerb Verb, string? ConfigurationFile)
                 case "--check":
                     verb = NodeVerb.Check;
                     break;
+                case "--restored":
+                    isRestored = true;
+                    break;
                 case "--help" or "-h":
                     return new NodeCommandLine(NodeVerb.Help, null);
                 case "--version":
@@ -50,9 +60,9 @@ public sealed record NodeCommandLine(NodeVerb Verb, string? ConfigurationFile)
             }
         }
 
-        return file is null
-            ? throw new CommandLineException("The configuration file is missing: citygrid-node --config FILE.")
-            : new NodeCommandLine(verb, file);
+        return file is null ? throw new CommandLineException("The configuration file is missing: citygrid-node --config FILE.")
+            : isRestored && verb == NodeVerb.Check ? throw new CommandLineException("--check changes nothing and --restored does: give one of them; --help tells more.")
+            : new NodeCommandLine(verb, file) { IsRestored = isRestored };
     }
 }
 

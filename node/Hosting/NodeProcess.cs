@@ -33,7 +33,7 @@ public static class NodeProcess
                     await output.WriteLineAsync($"The configuration of {configuration.Node} is in order.");
                     return ExitCodes.Clean;
                 default:
-                    await run(Load(line.ConfigurationFile!));
+                    await run(Load(line.ConfigurationFile!) with { IsRestored = line.IsRestored });
                     return ExitCodes.Clean;
             }
         }

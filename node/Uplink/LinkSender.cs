@@ -333,7 +333,7 @@ public static class LinkSender
                 Effects.Add(new SenderEffect.Report(NameOf(refusal.Code), $"The parent refused: {refusal.Message}"));
             }
 
-            HangUp($"The parent refused: {NameOf(refusal.Code)}.");
+            HangUp($"The parent refused: {NameOf(refusal.Code)}. {refusal.Message}".TrimEnd());
         }
 
         /// <summary>A part was lost on the way: the lane is read again from where the parent stands, which within a connection is where we thought.</summary>

@@ -29,6 +29,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private bool _hangUpWhenConnected;
     private int _taking;
     private volatile bool _stopped;
+    private volatile string? _hungUpFor;
     private volatile UplinkStanding _standing;
 
     public UplinkPump(SenderState start, UplinkGround ground, IWire wire, TimeProvider clock, IEntropy entropy)
@@ -70,7 +71,10 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     {
         _line = null;
         _hangUpWhenConnected = false;
-        _standing = _standing with { LastError = reason };
+
+        // Where this end hung up, what made it do so says more than the wire can.
+        _standing = _standing with { LastError = _hungUpFor ?? reason };
+        _hungUpFor = null;
         Feed(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
     }
 
@@ -126,7 +130,8 @@ public sealed class UplinkPump : IWireEvents, IDisposable
             case SenderEffect.Send send:
                 _line?.Send(send.Request);
                 break;
-            case SenderEffect.HangUp:
+            case SenderEffect.HangUp hangUp:
+                _hungUpFor = hangUp.Reason;
                 if (_line is { } line)
                 {
                     line.HangUp();

@@ -72,6 +72,10 @@ public sealed class A_node_ends_with_a_code_that_says_why
     }
 
     [Test]
+    public async Task Seventy_for_a_directory_to_be_restored_that_has_no_journal() =>
+        Assert.That(await RunAsync("--config", _node.Configuration, "--restored"), Is.EqualTo((ExitCodes.Storage, true)));
+
+    [Test]
     public async Task Seventy_for_a_damaged_journal_and_nothing_is_changed()
     {
         await RunOnceAsync(cases: 2);

@@ -63,6 +63,8 @@ public sealed class The_process_ends_with_a_code_that_says_why
     [TestCase("--colour", "red")]
     [TestCase("node.json")]
     [TestCase("--config", "a.json", "--config", "b.json")]
+    [TestCase("--restored")]
+    [TestCase("--config", "a.json", "--check", "--restored")]
     public async Task Two_for_a_command_line_that_cannot_be_used(params string[] arguments)
     {
         var error = new StringWriter();
@@ -89,6 +91,22 @@ public sealed class The_process_ends_with_a_code_that_says_why
             Assert.That(code, Is.EqualTo(ExitCodes.Configuration));
             Assert.That(error.ToString(), Does.Contain("node is \"A B\"").And.Contain("zone is \"Mars\"").And.Contain("link.key is missing"));
         });
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_directory_is_a_restored_one_where_the_command_line_says_so(bool isRestored)
+    {
+        using var folder = new NodeFolder();
+        bool? ran = null;
+
+        await NodeProcess.RunAsync(["--config", folder.ConfigurationFile, .. isRestored ? ["--restored"] : Array.Empty<string>()], TextWriter.Null, TextWriter.Null, configuration =>
+        {
+            ran = configuration.IsRestored;
+            return Task.CompletedTask;
+        });
+
+        Assert.That(ran, Is.EqualTo(isRestored));
     }
 
     [Test]

@@ -54,12 +54,17 @@ public sealed class NodeProcess : IDisposable
     }
 
     /// <summary>Starts a node; wait for <see cref="ReadyAsync"/> before calling it.</summary>
-    public static NodeProcess Start(string configuration, IReadOnlyDictionary<string, string>? environment = null)
+    public static NodeProcess Start(string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options)
     {
         var start = new ProcessStartInfo(DotnetHost()) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"));
         start.ArgumentList.Add("--config");
         start.ArgumentList.Add(configuration);
+        foreach (var option in options)
+        {
+            start.ArgumentList.Add(option);
+        }
+
         // A dozen nodes share one machine here: one heap each, and memory given back.
         start.Environment["DOTNET_gcServer"] = "0";
         start.Environment["DOTNET_TieredPGO"] = "0";

@@ -22,17 +22,20 @@ public sealed class RunningTree(WrittenTree tree) : IAsyncDisposable
         }
     }
 
-    public async Task StartAsync(TreeNode node)
+    public async Task StartAsync(TreeNode node, params string[] options)
     {
         if (_processes.Remove(node.Node, out var earlier))
         {
             earlier.Dispose();
         }
 
-        var process = NodeProcess.Start(node.Configuration);
+        var process = NodeProcess.Start(node.Configuration, null, options);
         _processes[node.Node] = process;
         await process.ReadyAsync(TimeSpan.FromSeconds(60));
     }
+
+    /// <summary>Asks a node to end; its exit code.</summary>
+    public Task<int> StopAsync(string node) => _processes[node].StopAsync(TimeSpan.FromSeconds(12));
 
     public void Kill(string node) => _processes[node].Kill();
 

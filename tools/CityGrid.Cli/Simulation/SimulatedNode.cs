@@ -65,6 +65,12 @@ public sealed class SimulatedNode
         Pump();
     }
 
+    /// <summary>The data directory is gone, or another one stands in its place; the node is down.</summary>
+    public void Replace(ModelDisk disk) => Disk = disk;
+
+    /// <summary>The directory came from a copy: the next start goes on with it as a new life.</summary>
+    public void Renew() => DirectoryLife.Renew(Disk, _entropy, Place.Node);
+
     /// <summary>Lets the writer and the projector work; called after everything that may have given them something.</summary>
     public void Pump()
     {

@@ -1,0 +1,78 @@
+using System.Buffers.Binary;
+using CityGrid.Hub.Seams;
+using CityGrid.Hub.Storage;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Hub.Journal;
+
+/// <summary>
+/// Which life a data directory leads. A directory that was restored from a copy holds the beginning of a history whose end others have heard, so it must
+/// not go on under the incarnation of that history: <see cref="Renew"/> gives it one of its own, kept beside the segments, whose headers stay as they
+/// were written. The parent then grants an epoch to the new life and takes back what only the old one had (clauses L7, L8 and L12).
+/// </summary>
+public static class DirectoryLife
+{
+    internal const string Path = JournalFiles.Folder + "/incarnation";
+
+    private const int IncarnationAt = 8;
+    private const int CrcAt = 24;
+    private const int Bytes = 28;
+
+    private static ReadOnlySpan<byte> Magic => "CITYLIFE"u8;
+
+    /// <summary>
+    /// Gives the directory a new incarnation, durable when this returns; a crash before that leaves the old one. No process may have the directory open.
+    /// Throws what opening the journal throws, and <see cref="JournalDamagedException"/> where there is none; the incarnation is as it was then.
+    /// </summary>
+    public static Incarnation Renew(IDisk disk, IEntropy entropy, NodeId node)
+    {
+        if (!disk.Exists(JournalFiles.Folder) || SegmentListing.Read(disk).Firsts.Count == 0)
+        {
+            throw new JournalDamagedException(JournalFiles.Folder, 0, "there is no journal here that could be opened as a restored one; a new directory needs no --restored.");
+        }
+
+        FileJournal.Open(disk, entropy, node).Dispose();
+        var incarnation = new Incarnation(entropy.NextUInt128());
+        var temporary = Path + JournalFiles.TemporarySuffix;
+        if (disk.Exists(temporary))
+        {
+            disk.Delete(temporary);
+        }
+
+        using (var file = disk.Open(temporary, DiskAccess.CreateNew))
+        {
+            file.Write(0, ToBytes(incarnation));
+            file.Sync();
+        }
+
+        disk.Rename(temporary, Path);
+        disk.SyncFolder(JournalFiles.Folder);
+        return incarnation;
+    }
+
+    /// <summary>The incarnation that the directory was given; null where it leads the life it began with.</summary>
+    internal static Incarnation? Read(IDisk disk)
+    {
+        if (!disk.Exists(Path))
+        {
+            return null;
+        }
+
+        var bytes = new byte[Bytes + 1];
+        using var file = disk.Open(Path, DiskAccess.Read);
+        var length = file.Read(0, bytes);
+        var incarnation = Incarnation.FromBytes(bytes.AsSpan(IncarnationAt, CrcAt - IncarnationAt));
+        return length == Bytes && bytes.AsSpan(0, Bytes).SequenceEqual(ToBytes(incarnation))
+            ? incarnation
+            : throw new JournalDamagedException(Path, 0, "the incarnation of the restored directory is damaged: delete this file and start the node once with --restored.");
+    }
+
+    private static byte[] ToBytes(Incarnation incarnation)
+    {
+        var bytes = new byte[Bytes];
+        Magic.CopyTo(bytes);
+        incarnation.ToBytes().CopyTo(bytes.AsSpan(IncarnationAt));
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(CrcAt), Crc32C.Of(bytes.AsSpan(0, CrcAt)));
+        return bytes;
+    }
+}

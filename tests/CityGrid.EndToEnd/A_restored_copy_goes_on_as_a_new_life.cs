@@ -1,0 +1,82 @@
+using CityGrid.Cli.Network;
+using CityGrid.Node.V1;
+using CityGrid.Protocol.V1;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.EndToEnd;
+
+/// <summary>INV-21 with real processes and a real copy of a data directory: refused as it is, and with <c>--restored</c> right at every tier.</summary>
+public sealed class A_restored_copy_goes_on_as_a_new_life
+{
+    [Test]
+    public async Task And_the_ministry_shows_what_the_copy_has()
+    {
+        await using var trees = await Trees.StartAsync(1, 1);
+        var city = trees.Tree.Cities.Single();
+        var data = Path.Combine(Path.GetDirectoryName(city.Configuration)!, "data");
+        await ReportAsync(city, 0, 3);
+        await trees.Running.StopAsync(city.Node);
+        var copy = data + "-copy";
+        Copy(data, copy);
+
+        await trees.Running.StartAsync(city);
+        await ReportAsync(city, 3, 4);
+        Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True);
+        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
+
+        await trees.Running.StopAsync(city.Node);
+        Directory.Delete(data, recursive: true);
+        Directory.Move(copy, data);
+        await trees.Running.StartAsync(city);
+        await ReportAsync(city, 7, 1);
+        Assert.That(await UplinkErrorAsync(city), Does.Contain("EPOCH_REGRESSION").And.Contain("--restored"));
+        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
+
+        await trees.Running.StopAsync(city.Node);
+        await trees.Running.StartAsync(city, "--restored");
+        Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True);
+        Assert.That(await ReportedAsync(city), Is.EqualTo(4));
+        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(4));
+    }
+
+    private static async Task ReportAsync(TreeNode city, int from, int times)
+    {
+        using var client = new NodeClient(city.GrpcUrl, city.Tokens["desk"]);
+        for (var i = from; i < from + times; i++)
+        {
+            await client.Cases.ReportAsync(new ReportRequest { RequestKey = $"r-{i}", Type = "06010", Source = "hotline" }, client.Options);
+        }
+    }
+
+    private static async Task<long> ReportedAsync(TreeNode node)
+    {
+        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
+        return (await client.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, client.Options)).Rows[0].Measures["reported"];
+    }
+
+    /// <summary>What the city says of its uplink, as soon as it says something.</summary>
+    private static async Task<string> UplinkErrorAsync(TreeNode city)
+    {
+        using var client = new NodeClient(city.GrpcUrl, city.Tokens["viewer"]);
+        for (var tries = 0; ; tries++)
+        {
+            var status = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options);
+            if (status.Uplink.LastError.Length > 0 || tries == 300)
+            {
+                return status.Uplink.LastError;
+            }
+
+            await Task.Delay(100);
+        }
+    }
+
+    private static void Copy(string from, string to)
+    {
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+}

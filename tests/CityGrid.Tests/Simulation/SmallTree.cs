@@ -1,0 +1,119 @@
+using CityGrid.Cli.Simulation;
+using CityGrid.Hub.Divisions;
+using CityGrid.Node;
+using CityGrid.Node.Cases;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NUnit.Framework;
+using TypeCode = CityGrid.Protocol.Names.TypeCode;
+
+namespace CityGrid.Tests.Simulation;
+
+/// <summary>A ministry, a province and two cities in fair weather, told by a test step by step, and what each tier shows of them.</summary>
+internal sealed class SmallTree
+{
+    public const string Cover = "01001";
+    public const string Refuse = "06010";
+
+    private readonly SimulatedTree _tree = new(seed: 41, provinces: 1, citiesEach: 2);
+    private int _requests;
+
+    public SmallTree()
+    {
+        foreach (var node in _tree.Nodes.Values)
+        {
+            node.Start();
+        }
+    }
+
+    public SimulatedNode City => _tree[NodeId.Parse("city-1-1")];
+
+    public SimulatedNode Neighbour => _tree[NodeId.Parse("city-1-2")];
+
+    public SimulatedNode Province => _tree[NodeId.Parse("province-1")];
+
+    public SimulatedNode Ministry => _tree[NodeId.Parse("ministry")];
+
+    public SimulatedWeather Weather
+    {
+        set => _tree.Weather = value;
+    }
+
+    public void Run(TimeSpan span) => _tree.Run(span);
+
+    /// <summary>Long enough for every scheduled push to have reached the ministry.</summary>
+    public void Settle() => _tree.Run(TimeSpan.FromHours(1));
+
+    /// <summary>A district of a city by its number, from 1 to 3.</summary>
+    public DivisionCode District(SimulatedNode city, int number) =>
+        _tree.Register.ChildrenOf(city.Place.Division).Where(d => d.Kind == DivisionKind.County).Select(d => d.Code).Order().ElementAt(number - 1);
+
+    public CaseId[] Report(SimulatedNode city, int times, string type, int district, EmergencyGrade grade = EmergencyGrade.Unspecified)
+    {
+        var ids = new CaseId[times];
+        for (var i = 0; i < times; i++)
+        {
+            ids[i] = city.Core!.Desk.Mint();
+            Do(city, new ReportCase(TypeCode.Parse(type), District(city, district), SourceCode.Parse("hotline")) { Case = ids[i], Actor = "desk", Grade = grade });
+        }
+
+        return ids;
+    }
+
+    /// <summary>Works a reported case as far as a stage.</summary>
+    public void Work(SimulatedNode city, CaseId id, CaseStage until, int row = 0)
+    {
+        while (city.Core!.Desk.Find(id)!.Stage is var stage && stage < until)
+        {
+            Do(city, stage switch
+            {
+                CaseStage.Reported => new CheckBeforeFiling(true) { Case = id, Actor = "inspector" },
+                CaseStage.Verified => new FileCase(row) { Case = id, Actor = "desk" },
+                CaseStage.Filed => new DispatchCase("unit-1") { Case = id, Actor = "desk" },
+                CaseStage.Dispatched => new FinishHandling { Case = id, Actor = "handler" },
+                CaseStage.Handled => new CheckBeforeClosing(true) { Case = id, Actor = "inspector" },
+                _ => new CloseCase { Case = id, Actor = "desk" },
+            });
+        }
+    }
+
+    public void Do(SimulatedNode city, CaseCommand command)
+    {
+        CaseAnswer? told = null;
+        city.Core!.Desk.Submit(command with { Request = new RequestMark($"t-{++_requests}", (ulong)_requests) }, answer => told = answer);
+        city.Pump();
+        Assert.That(told?.Refusal, Is.Null);
+    }
+
+    /// <summary>What a node answers, one line a row that has something: labels and figures.</summary>
+    public static string[] View(SimulatedNode node, string by, string measures)
+    {
+        var request = new QueryRequest();
+        request.By.AddRange(by.Split(','));
+        request.Measures.AddRange(measures.Split(','));
+        var answer = node.Core!.Views.Answer(request, out var refusal);
+        Assert.That(refusal, Is.Null);
+        return
+        [
+            .. answer!.Rows.Where(row => row.Measures.Values.Any(figure => figure != 0))
+                .Select(row => string.Join(' ', request.By.Select(d => row.Dimensions[d]).Concat(request.Measures.Select(m => row.Measures.TryGetValue(m, out var figure) ? $"{figure}" : "-")))),
+        ];
+    }
+
+    /// <summary>Every edge is equal bit for bit, the cells are those of a recount, and no tier holds a cell that counts something and that its origin does not have.</summary>
+    public void Check()
+    {
+        new StoryEnd(_tree, []).Check();
+        foreach (var city in _tree.Cities)
+        {
+            var own = Counting(city.Core!, city, Grain.National);
+            Assert.That(Counting(Province.Core!, city, Grain.National), Is.EquivalentTo(own));
+            Assert.That(Counting(Ministry.Core!, city, Grain.National), Is.EquivalentTo(own));
+            Assert.That(Counting(Province.Core!, city, Grain.Detail), Is.EquivalentTo(Counting(city.Core!, city, Grain.Detail)));
+        }
+    }
+
+    private static IEnumerable<string> Counting(NodeCore core, SimulatedNode city, Grain grain) => core.Cells.ChangedSince(Lsn.Zero, core.Sequencer.Applied)
+        .Where(cell => cell.Key.Origin == city.Place.Node && cell.Key.Grain == grain && !Protocol.Wire.CellCodec.IsZero(cell.Value.Span))
+        .Select(cell => $"{cell.Key} {Convert.ToHexString(cell.Value.Span)}");
+}
