@@ -130,6 +130,33 @@ public sealed class A_directory_is_lost_or_restored
     }
 
     [Test]
+    public void An_old_copy_that_worked_on_out_of_sight_is_a_fork_until_a_person_has_looked_and_it_goes_on_as_restored()
+    {
+        var copy = Copied();
+        WorkOn();
+        var before = Nation();
+        _tree.Province.Crash(powerCut: false);
+        Exchange(copy);
+        _tree.Report(_tree.City, 60, SmallTree.Refuse, 3);
+        _tree.Province.Start();
+        _tree.Settle();
+        Assert.That(_tree.City.Core!.Uplink!.Standing.LastError, Does.Contain("FORK"));
+        Assert.That(Nation(), Is.EqualTo(before));
+
+        _tree.City.Crash(powerCut: false);
+        _tree.City.Renew();
+        _tree.City.Start();
+        _tree.Settle();
+        Assert.That(Nation(), Is.EqualTo(before), "nobody has looked yet");
+
+        var desk = _tree.Province.Core!.ReceptionDesk;
+        _tree.Province.Core.Sequencer.Submit(desk.Release(_tree.City.Place.Node, "officer-7"), released => Assert.That(released, Is.True));
+        _tree.Province.Pump();
+        _tree.Settle();
+        AssertOnlyTheCopyAnd("[city 1] 01001 5 2", "[city 1] 06010 63 0");
+    }
+
+    [Test]
     public void A_directory_can_be_restored_again_and_again()
     {
         var copy = Copied();
