@@ -20,6 +20,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, L
         Digest = Digest,
         Outbox = Outbox,
         Figures = Figures,
+        Release = (child, actor) => core.Sequencer.SubmitAsync(core.ReceptionDesk.Release(child, actor)),
     };
 
     public GetStatusResponse Status()

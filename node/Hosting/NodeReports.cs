@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using CityGrid.Protocol.Names;
 
 namespace CityGrid.Node.Hosting;
 
@@ -35,6 +36,9 @@ public sealed record ChildDigest(string Code, string NodeId, string Epoch, long 
 
 /// <summary>What still has to go up: changed cells and escalations, how long the oldest waits, and what the parent parked or refused.</summary>
 public sealed record OutboxReport(long Pending, long OldestSeconds, long DeadLetter);
+
+/// <summary>What came of a release: false where the child was not in quarantine, and nothing changed.</summary>
+public sealed record ReleaseReport(string NodeId, bool Released);
 
 /// <summary>The figures that stand as gauges under /metrics.</summary>
 public sealed record NodeFigures
@@ -79,4 +83,7 @@ public sealed record NodeReports
     public required Func<OutboxReport> Outbox { get; init; }
 
     public required Func<NodeFigures> Figures { get; init; }
+
+    /// <summary>Releases a child from quarantine (clause L8) for an actor who has looked; true where it was in it. Durable when it answers.</summary>
+    public Func<NodeId, string, Task<bool>> Release { get; init; } = (_, _) => Task.FromResult(false);
 }

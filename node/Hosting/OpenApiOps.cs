@@ -68,6 +68,21 @@ internal static class OpenApiOps
         });
         paths["/ops/digest"] = new JsonObject { ["get"] = digest };
         paths["/ops/outbox"] = new JsonObject { ["get"] = Get("Ops_Outbox", "What still has to go up. For administrators.", "Outbox") };
+        schemas.Add("Release", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["nodeId"] = OpenApiSchemas.Text("The child."),
+                ["released"] = new JsonObject { ["type"] = "boolean", ["description"] = "False where it was not in quarantine: nothing changed." },
+            },
+        });
+        var release = Get("Ops_Release", "Releases a child that was put into quarantine because two histories claim its name. For administrators who have looked.", "Release");
+        release["parameters"] = new JsonArray(new JsonObject
+        {
+            ["name"] = "node", ["in"] = "path", ["required"] = true, ["description"] = "The child.", ["schema"] = new JsonObject { ["type"] = "string" },
+        });
+        paths["/ops/children/{node}/release"] = new JsonObject { ["post"] = release };
         var metrics = Get("Ops_Metrics", "The node's figures in the Prometheus text format.", "Health");
         metrics["responses"]!["200"] = new JsonObject
         {

@@ -10,6 +10,7 @@ namespace CityGrid.Node.Hosting;
 [JsonSerializable(typeof(HealthReport))]
 [JsonSerializable(typeof(DigestReport))]
 [JsonSerializable(typeof(OutboxReport))]
+[JsonSerializable(typeof(ReleaseReport))]
 internal sealed partial class OpsJson : JsonSerializerContext;
 
 /// <summary>What anyone may ask a node to see that it works, and an administrator to see that it is right.</summary>
@@ -35,6 +36,9 @@ internal static class OpsEndpoints
         routes.MapGet("/ops/outbox", context => WriteAsync(context, reports.Outbox(), OpsJson.Default.OutboxReport))
             .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords());
 
+        routes.MapPost("/ops/children/{node}/release", context => ReleaseAsync(context, reports))
+            .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords());
+
         routes.MapGet("/metrics", async context =>
         {
             meter.Sample();
@@ -51,6 +55,17 @@ internal static class OpsEndpoints
             context.Response.ContentType = "application/json; charset=utf-8";
             return context.Response.Body.WriteAsync(document, context.RequestAborted).AsTask();
         }).RequireAuthorization(Access.View);
+    }
+
+    private static async Task ReleaseAsync(HttpContext context, NodeReports reports)
+    {
+        if (!NodeId.TryParse(context.GetRouteValue("node") as string, out var child))
+        {
+            context.Refuse(StatusCodes.Status400BadRequest, new Refusal("MALFORMED", "The path names the child to release: /ops/children/NODE/release.", "node"));
+            return;
+        }
+
+        await WriteAsync(context, new ReleaseReport(child.ToString(), await reports.Release(child, Caller.ActorOf(context))), OpsJson.Default.ReleaseReport);
     }
 
     /// <summary>True where the caller asks for nothing later than <paramref name="lsn"/>; otherwise the call is refused.</summary>

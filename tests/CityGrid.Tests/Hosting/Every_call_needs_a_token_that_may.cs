@@ -55,6 +55,20 @@ public sealed class Every_call_needs_a_token_that_may
     public async Task Only_an_administrator_asks_for_digests(string token, HttpStatusCode status) =>
         Assert.That((await _node.GetAsync("/ops/digest", token)).StatusCode, Is.EqualTo(status));
 
+    [TestCase(NodeFolder.AdminToken, HttpStatusCode.OK)]
+    [TestCase(NodeFolder.OperatorToken, HttpStatusCode.Forbidden)]
+    [TestCase(NodeFolder.ViewerToken, HttpStatusCode.Forbidden)]
+    public async Task Only_an_administrator_releases_a_child(string token, HttpStatusCode status) =>
+        Assert.That((await _node.SendAsync(HttpMethod.Post, "/ops/children/shangcheng/release", token)).StatusCode, Is.EqualTo(status));
+
+    [Test]
+    public async Task A_child_that_is_none_is_not_released()
+    {
+        var answer = await _node.SendAsync(HttpMethod.Post, "/ops/children/a%20b/release", NodeFolder.AdminToken);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("MALFORMED").And.Contain("names the child"));
+    }
+
     [Test]
     public async Task A_refusal_says_so_in_the_shape_of_all_errors()
     {
