@@ -22,11 +22,11 @@ internal sealed class CellDigests(CellStore store)
     public bool IsZero(NodeId origin, IReadOnlyCollection<Grain> grains) => Origin(origin, grains).Grains == 0;
 
     /// <summary>The digest over all origins.</summary>
-    public Hash256 Root(IReadOnlyCollection<Grain> grains)
+    public Hash256 Whole(IReadOnlyCollection<Grain> grains)
     {
         var origins = store.Names.Scopes.Select(s => s.Origin).Distinct().Order()
             .Select(origin => (Name: origin, Part: Origin(origin, grains))).Where(o => o.Part.Grains > 0).ToList();
-        Begin("citygrid/root/1");
+        Begin("citygrid/whole/1");
         Number((ulong)origins.Count);
         foreach (var (name, part) in origins)
         {

@@ -297,7 +297,7 @@ public sealed class CellFold : IFold
     public bool IsZero(NodeId origin, params IReadOnlyCollection<Grain> grains) => _digests.IsZero(origin, grains);
 
     /// <summary>The digest of all origins' cells at these grains.</summary>
-    public Hash256 Root(params IReadOnlyCollection<Grain> grains) => _digests.Root(grains);
+    public Hash256 Whole(params IReadOnlyCollection<Grain> grains) => _digests.Whole(grains);
 
     private MergeOutcome Compare(int cell, Revision revision, ReadOnlySpan<byte> value)
     {

@@ -73,7 +73,7 @@ public sealed class A_received_cell_is_judged
             fold.Merge(CellWorld.Key(origin: "boston"), new(1, 1), CellWorld.Value((Counter.Reported, 1)), new(1));
             var outcome = fold.Merge(key, new(1, 2), bytes, new(2));
             fold.Merge(key, new(1, 3), CellCodec.Zero, new(3));
-            fold.Root(Grain.National);
+            fold.Whole(Grain.National);
             var sum = new CellSum();
             fold.SumNation(key.Type, key.Day, key.Day.Plus(1), sum);
 

@@ -86,7 +86,7 @@ public sealed class A_snapshot_of_cells
             b.SumNation(type, new(0), new(30_000), right);
         }
 
-        return a.Count == b.Count && a.Root(Grains) == b.Root(Grains) && a.NewestChange == b.NewestChange && a.FirstDay == b.FirstDay
+        return a.Count == b.Count && a.Whole(Grains) == b.Whole(Grains) && a.NewestChange == b.NewestChange && a.FirstDay == b.FirstDay
             && Enumerable.Range(16_400, 71).All(day => a.NewestChangeOf(new(day), new(day + 1)) == b.NewestChangeOf(new(day), new(day + 1)))
             && Counter.All.All(c => left[c] == right[c])
             && a.ChangedSince(Lsn.Zero, a.NewestChange).Select(r => (r.Key, r.Revision)).SequenceEqual(b.ChangedSince(Lsn.Zero, b.NewestChange).Select(r => (r.Key, r.Revision)));

@@ -20,7 +20,7 @@ public sealed class The_digest_of_cells
         foreach (var row in Contract.TableAfter("#### Vectors of C8: digests"))
         {
             Grain[] grains = [.. row[1].Split(' ').Select(text => new Grain(byte.Parse(text, CultureInfo.InvariantCulture)))];
-            var digest = row[0] == "all" ? fold.Root(grains) : fold.DigestOf(NodeId.Parse(row[0]), grains);
+            var digest = row[0] == "all" ? fold.Whole(grains) : fold.DigestOf(NodeId.Parse(row[0]), grains);
             Assert.That(digest.ToString(), Is.EqualTo(row[2]), $"{row[0]} {row[1]}");
         }
     }
@@ -35,12 +35,12 @@ public sealed class The_digest_of_cells
                 fold.Merge(row.Key, row.Revision, row.Value.Span, new(++local));
                 if (asks)
                 {
-                    fold.Root(Grains);
+                    fold.Whole(Grains);
                 }
             }
 
             var fresh = CellWorld.Merged(fold.ChangedSince(Lsn.Zero, fold.NewestChange));
-            return fold.Root(Grains) == fresh.Root(Grains) && fold.Origins.All(o => fold.DigestOf(o, Grain.Detail) == fresh.DigestOf(o, Grain.Detail));
+            return fold.Whole(Grains) == fresh.Whole(Grains) && fold.Origins.All(o => fold.DigestOf(o, Grain.Detail) == fresh.DigestOf(o, Grain.Detail));
         }, iter: 500);
 
     [Test]
@@ -61,7 +61,7 @@ public sealed class The_digest_of_cells
                 _ => one with { Key = one.Key with { Day = one.Key.Day.Plus(1_000) } },
             };
             var changed = held.Select(r => r.Key == one.Key ? other : r);
-            return CellWorld.Merged(held).Root(Grains) != CellWorld.Merged(changed).Root(Grains)
+            return CellWorld.Merged(held).Whole(Grains) != CellWorld.Merged(changed).Whole(Grains)
                 && CellWorld.Merged(held).DigestOf(one.Key.Origin, Grains) != CellWorld.Merged(changed).DigestOf(one.Key.Origin, Grains);
         }, iter: 500);
 

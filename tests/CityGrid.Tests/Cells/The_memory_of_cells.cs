@@ -31,7 +31,7 @@ public sealed class The_memory_of_cells
         }
 
         // The digests are part of what a node holds.
-        fold.Root(Grain.Detail, Grain.National);
+        fold.Whole(Grain.Detail, Grain.National);
         var grown = GC.GetTotalMemory(forceFullCollection: true) - before;
         TestContext.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{fold.Count} cells: {fold.Bytes / (double)fold.Count:F1} B each by their own account, {grown / (double)fold.Count:F1} B by the collector's"));

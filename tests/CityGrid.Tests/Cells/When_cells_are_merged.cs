@@ -129,5 +129,5 @@ public sealed class When_cells_are_merged
 
     private static bool Same(CellFold a, CellFold b) => SameContent(a, b) && CellWorld.Content(a).SequenceEqual(CellWorld.Content(b));
 
-    private static bool SameContent(CellFold a, CellFold b) => a.Root(Grain.Detail, Grain.National) == b.Root(Grain.Detail, Grain.National);
+    private static bool SameContent(CellFold a, CellFold b) => a.Whole(Grain.Detail, Grain.National) == b.Whole(Grain.Detail, Grain.National);
 }

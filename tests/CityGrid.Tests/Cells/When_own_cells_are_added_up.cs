@@ -58,7 +58,7 @@ public sealed class When_own_cells_are_added_up
                 parent.Merge(row.Key, row.Revision, row.Value.Span, new(++lsn));
             }
 
-            return child.Root(Grain.Detail, Grain.National) == parent.Root(Grain.Detail, Grain.National);
+            return child.Whole(Grain.Detail, Grain.National) == parent.Whole(Grain.Detail, Grain.National);
         }, iter: 300);
 
     [Test]

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Collections.Immutable;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Reception;
@@ -6,7 +5,6 @@ using CityGrid.Hub.Seams;
 using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
-using Google.Protobuf;
 using NodaTime;
 
 namespace CityGrid.Tests.Link;
@@ -17,9 +15,9 @@ namespace CityGrid.Tests.Link;
 /// </summary>
 internal sealed class SmallWorldRules : IRecordJudge
 {
-    private static readonly Instant Now = Instant.FromUtc(2026, 11, 24, 0, 0);
+    public static readonly Instant Now = Instant.FromUtc(2026, 11, 24, 0, 0);
     private static readonly Instant Later = Now + Duration.FromHours(1);
-    private static readonly NodeId[] Nodes = [NodeId.Parse("a"), NodeId.Parse("b")];
+    public static readonly NodeId[] Nodes = [NodeId.Parse("a"), NodeId.Parse("b")];
     private static readonly DivisionCode[] Places = [DivisionCode.Parse("A"), DivisionCode.Parse("B")];
     private static readonly IPeerIdentity[] Peers = [new NamedPeer(Nodes[0], [Places[0]]), new NamedPeer(Nodes[1], [Places[1]])];
 
@@ -31,11 +29,13 @@ internal sealed class SmallWorldRules : IRecordJudge
     ]));
 
     private readonly Planted _planted;
+    private readonly SmallWorldEffects _effects;
     private readonly (char Kind, int Name, int Value)[][] _scripts;
 
     public SmallWorldRules(Planted planted, params (char Kind, int Name, int Value)[][] scripts)
     {
         _planted = planted;
+        _effects = new SmallWorldEffects(planted);
         _scripts = scripts;
     }
 
@@ -87,7 +87,7 @@ internal sealed class SmallWorldRules : IRecordJudge
 
         if (!world.Parent.Unsynced.IsEmpty)
         {
-            yield return ("the parent syncs", world with { Parent = Sync(world.Parent) });
+            yield return ("the parent syncs", world with { Parent = _effects.Sync(world.Parent) });
         }
 
         foreach (var next in Misfortunes(world))
@@ -101,7 +101,7 @@ internal sealed class SmallWorldRules : IRecordJudge
     {
         if (!world.Parent.Unsynced.IsEmpty)
         {
-            return world with { Parent = Sync(world.Parent) };
+            return world with { Parent = _effects.Sync(world.Parent) };
         }
 
         for (var c = 0; c < world.Children.Length; c++)
@@ -133,39 +133,6 @@ internal sealed class SmallWorldRules : IRecordJudge
         }
 
         return null;
-    }
-
-    public UInt128 Key(SmallWorld world)
-    {
-        var print = new Fingerprint();
-        var left = world.Left;
-        print.Add((ulong)((((((((left.Crashes * 8) + left.Losses) * 8) + left.Duplicates) * 8) + left.Breaks) * 8) + left.Restores));
-        foreach (var child in world.Children)
-        {
-            AddChild(print, child);
-        }
-
-        foreach (var row in world.Parent.Rows)
-        {
-            AddRow(print, row);
-        }
-
-        foreach (var cell in world.Parent.Cells)
-        {
-            print.Add((ulong)((cell.Origin << 8) + cell.Name));
-            print.Add((ulong)((cell.Revision.Epoch << 32) + cell.Revision.Lsn));
-            print.Add((ulong)cell.Value);
-        }
-
-        foreach (var applied in world.Parent.Escalations)
-        {
-            print.Add((ulong)((applied.Origin << 24) + (applied.Name << 16) + (applied.Version << 8) + applied.Times));
-        }
-
-        print.Add((ulong)world.Parent.Grants);
-        print.Add((ulong)world.Parent.Unsynced.Length);
-        AddFrames(print, world);
-        return print.Whole;
     }
 
     private IEnumerable<(string What, SmallWorld World)> Misfortunes(SmallWorld world)
@@ -329,13 +296,13 @@ internal sealed class SmallWorldRules : IRecordJudge
         }
 
         parent = _planted == Planted.ReceiptBeforeDurable && decision.Change is not (null or EpochGrant)
-            ? Sync(parent) with { Unsynced = [decision.Change] }
-            : Apply(Sync(parent), decision.Change);
+            ? _effects.Sync(parent) with { Unsynced = [decision.Change] }
+            : _effects.Apply(_effects.Sync(parent), decision.Change);
         var seats = parent.Seats.RemoveAll(s => s.Child == frame.Child && s.Session == frame.Session);
         parent = parent with { Seats = decision.Session is null ? seats : seats.Add(new Seat(frame.Child, frame.Session, decision.Session)) };
         world = world with { Parent = parent, Up = decision.HangUp ? left.RemoveAll(f => f.Child == frame.Child && f.Session == frame.Session) : left };
         return world.Children[frame.Child].Session == frame.Session
-            ? world with { Down = world.Down.Add(new DownFrame(frame.Child, frame.Session, decision.Response, Print(decision.Response))) }
+            ? world with { Down = world.Down.Add(new DownFrame(frame.Child, frame.Session, decision.Response, SmallWorldPrint.Of(decision.Response))) }
             : world;
     }
 
@@ -356,110 +323,6 @@ internal sealed class SmallWorldRules : IRecordJudge
         }
 
         return Feed(world, frame.Child, new SenderInput.Responded(response));
-    }
-
-    private ParentSide Sync(ParentSide parent)
-    {
-        var unsynced = parent.Unsynced;
-        parent = parent with { Unsynced = [] };
-        foreach (var change in unsynced)
-        {
-            parent = Apply(parent, change, effectOnly: _planted == Planted.CursorBeforeTheEffect);
-        }
-
-        return parent;
-    }
-
-    private ParentSide Apply(ParentSide parent, ReceptionChange? change, bool effectOnly = false)
-    {
-        if (change is null)
-        {
-            return parent;
-        }
-
-        var c = Array.IndexOf(Nodes, change.Child);
-        if (!effectOnly)
-        {
-            parent = parent with { Rows = parent.Rows.SetItem(c, ChildRow.After(parent.Rows[c], change, Now)), Grants = parent.Grants + (change is EpochGrant ? 1 : 0) };
-            if (_planted == Planted.CursorBeforeTheEffect && (change is CellsTaken or EscalationsTaken))
-            {
-                return parent with { Unsynced = [change] };
-            }
-        }
-
-        return change switch
-        {
-            CellsTaken taken => parent with { Cells = Merged(parent.Cells, c, taken) },
-            EscalationsTaken taken => parent with { Escalations = Counted(parent.Escalations, c, taken.Part) },
-            _ => parent,
-        };
-    }
-
-    private ImmutableArray<ModelCell> Merged(ImmutableArray<ModelCell> held, int c, CellsTaken taken)
-    {
-        var cells = held.ToBuilder();
-        foreach (var cell in taken.Part.Cells)
-        {
-            var value = BinaryPrimitives.ReadInt32LittleEndian(cell.Value.Span);
-            var at = IndexOf(cells, c, cell.Code);
-            var revision = new Revision(cell.Epoch, cell.Lsn);
-            if (at < 0)
-            {
-                cells.Add(new ModelCell(c, cell.Code, revision, value));
-                cells.Sort((x, y) => (x.Origin, x.Name).CompareTo((y.Origin, y.Name)));
-            }
-            else if (_planted == Planted.DeltaForAbsolute)
-            {
-                cells[at] = cells[at] with { Revision = revision > cells[at].Revision ? revision : cells[at].Revision, Value = cells[at].Value + value };
-            }
-            else if (revision > cells[at].Revision)
-            {
-                cells[at] = cells[at] with { Revision = revision, Value = value };
-            }
-        }
-
-        for (var i = 0; i < cells.Count && !taken.Part.CompleteOrigins.IsEmpty(); i++)
-        {
-            if (cells[i].Origin == c && cells[i].Revision.Epoch < taken.Epoch.Number)
-            {
-                cells[i] = cells[i] with { Revision = new Revision(taken.Epoch.Number, 0), Value = 0 };
-            }
-        }
-
-        return cells.ToImmutable();
-    }
-
-    private ImmutableArray<Applied> Counted(ImmutableArray<Applied> held, int c, EscalationsPart part)
-    {
-        foreach (var envelope in part.Escalations)
-        {
-            var content = Escalation.Parser.ParseFrom(envelope.Escalation);
-            var name = content.Id[0];
-            var at = -1;
-            for (var i = 0; i < held.Length; i++)
-            {
-                at = held[i].Origin == c && held[i].Name == name && held[i].Version == content.Version ? i : at;
-            }
-
-            held = at < 0 ? held.Add(new Applied(c, name, content.Version, 1))
-                : _planted == Planted.NoDedupe ? held.SetItem(at, held[at] with { Times = held[at].Times + 1 })
-                : held;
-        }
-
-        return held.Sort((x, y) => (x.Origin, x.Name, x.Version).CompareTo((y.Origin, y.Name, y.Version)));
-    }
-
-    private static int IndexOf(IReadOnlyList<ModelCell> cells, int origin, int name)
-    {
-        for (var i = 0; i < cells.Count; i++)
-        {
-            if (cells[i].Origin == origin && cells[i].Name == name)
-            {
-                return i;
-            }
-        }
-
-        return -1;
     }
 
     /// <summary>The planted faults that sit in front of the receiver: they blind it.</summary>
@@ -542,10 +405,10 @@ internal sealed class SmallWorldRules : IRecordJudge
                         inputs.Enqueue(new SenderInput.Connected(child.Head));
                         break;
                     case SenderEffect.Send send:
-                        world = world with { Up = world.Up.Add(new UpFrame(c, child.Session, send.Request, Print(send.Request))) };
+                        world = world with { Up = world.Up.Add(new UpFrame(c, child.Session, send.Request, SmallWorldPrint.Of(send.Request))) };
                         break;
                     case SenderEffect.ReadCut read:
-                        inputs.Enqueue(new SenderInput.CutReady(ReadCut(child, read)));
+                        inputs.Enqueue(new SenderInput.CutReady(SmallWorldCuts.Read(child, read, _planted)));
                         break;
                     case SenderEffect.StoreReceipt store:
                         child = store.Lane == Lane.Cells ? child with { AckedCells = store.Mark } : child with { AckedEscalations = store.Mark };
@@ -586,155 +449,4 @@ internal sealed class SmallWorldRules : IRecordJudge
         Alarm = state.Alarm is null ? null : Now + Duration.FromSeconds(30),
         Failures = 0,
     };
-
-    private Cut ReadCut(ChildSide child, SenderEffect.ReadCut read)
-    {
-        var from = child.MarkAt(Math.Min(read.From.Value, child.Journal.Length));
-        var parts = read.Lane == Lane.Cells ? CellParts(child, from, read.EvenIfEmpty) : EscalationParts(child, from);
-        return new Cut(read.Lane, from, child.Head, true, parts);
-    }
-
-    /// <summary>One cell a part, so that three cells are a cut of three.</summary>
-    private List<CutPart> CellParts(ChildSide child, StreamMark from, bool evenIfEmpty)
-    {
-        var cells = child.Cells().Where(c => c.Local > from.Lsn.Value && (_planted != Planted.DroppedTombstone || c.Cell.Value != 0)).OrderBy(c => c.Local).ToList();
-        var count = cells.Count == 0 && evenIfEmpty ? 1 : cells.Count;
-        var parts = new List<CutPart>();
-        for (var i = 0; i < count; i++)
-        {
-            var part = new CellsPart
-            {
-                CutFrom = from.Lsn.Value,
-                CutFromChainHash = from.HashBytes(),
-                CutTo = child.Head.Lsn.Value,
-                CutChainHash = child.Head.HashBytes(),
-                Part = i + 1,
-                Parts = count,
-            };
-            if (i < cells.Count)
-            {
-                var value = new byte[4];
-                BinaryPrimitives.WriteInt32LittleEndian(value, cells[i].Cell.Value);
-                part.Cells.Add(new Cell { Code = cells[i].Cell.Name, Epoch = cells[i].Cell.Revision.Epoch, Lsn = cells[i].Cell.Revision.Lsn, Value = ByteString.CopyFrom(value) });
-            }
-
-            if (i == count - 1)
-            {
-                part.CompleteOrigins.Add(0);
-            }
-
-            parts.Add(new CutPart(i == count - 1 ? child.Head : from, part, null));
-        }
-
-        return parts;
-    }
-
-    private static List<CutPart> EscalationParts(ChildSide child, StreamMark from)
-    {
-        var parts = new List<CutPart>();
-        var at = from;
-        for (var lsn = from.Lsn.Value + 1; lsn <= child.Journal.Length; lsn++)
-        {
-            var entry = child.Journal[(int)lsn - 1];
-            if (entry.Kind != 'x')
-            {
-                continue;
-            }
-
-            var id = new byte[16];
-            id[0] = (byte)entry.Name;
-            var part = new EscalationsPart { From = at.Lsn.Value, FromChainHash = at.HashBytes(), To = lsn, ChainHash = child.MarkAt(lsn).HashBytes() };
-            part.Escalations.Add(new EscalationEnvelope { Lsn = lsn, Escalation = new Escalation { Id = ByteString.CopyFrom(id), Version = entry.Value }.ToByteString() });
-            at = child.MarkAt(lsn);
-            parts.Add(new CutPart(at, null, part));
-        }
-
-        return parts;
-    }
-
-    private static ulong Print(IMessage message)
-    {
-        var print = new Fingerprint();
-        print.Add(message);
-        return print.Value;
-    }
-
-    private static void AddChild(Fingerprint print, ChildSide child)
-    {
-        print.Add(child.Head);
-        print.Add((ulong)child.Incarnation.Value);
-        print.Add((ulong)child.Epoch.Number + (child.Epoch.Nonce << 8));
-        print.Add((ulong)child.LastEpoch);
-        print.Add(child.AckedCells);
-        print.Add(child.AckedEscalations);
-        print.Add((ulong)child.Happened);
-        print.Add(child.IsOldCopy);
-        print.Add(child.IsMurky);
-        var sender = child.Sender;
-        print.Add((ulong)sender.Phase);
-        print.Add((ulong)sender.Number);
-        print.Add((ulong)sender.Head.Value);
-        print.Add(sender.AnswerBy is null);
-        print.Add(sender.Alarm is null);
-        print.Add(sender.NotBefore > Now);
-        foreach (var outstanding in sender.UnderWay)
-        {
-            print.Add((ulong)((outstanding.Number << 16) + ((int)outstanding.Lane << 8) + outstanding.Part));
-        }
-
-        foreach (var lane in new[] { sender.Escalations, sender.Cells })
-        {
-            print.Add(lane.From);
-            print.Add((ulong)((lane.Sent << 8) + (lane.Gaps << 4) + ((int)lane.Phase << 2) + (lane.Due ? 1 : 0) + (lane.EvenIfEmpty ? 2 : 0)));
-            print.Add(lane.Cut is null ? 0 : (ulong)lane.Cut.Parts.Count + 1);
-            print.Add(lane.Cut?.To ?? StreamMark.Start);
-        }
-    }
-
-    private static void AddRow(Fingerprint print, ChildRow? row)
-    {
-        if (row is null)
-        {
-            print.Add(1UL);
-            return;
-        }
-
-        print.Add((ulong)row.Incarnation.Value);
-        print.Add((ulong)row.Epoch.Number + (row.Epoch.Nonce << 8));
-        print.Add(row.Cells.Mark);
-        print.Add(row.Escalations.Mark);
-        print.Add(row.Cells.Cut?.To ?? StreamMark.Start);
-        print.Add((ulong)(row.Cells.Cut?.Applied ?? 0));
-        print.Add((ulong)(row.Offer?.Incarnation.Value ?? 0));
-        print.Add((ulong)(row.Offer?.Epoch.Number ?? 0) + ((row.Offer?.Epoch.Nonce ?? 0) << 8));
-        print.Add(row.Quarantine is null);
-        print.Add((ulong)row.Retired.Length);
-    }
-
-    private static void AddFrames(Fingerprint print, SmallWorld world)
-    {
-        foreach (var frame in world.Up)
-        {
-            var seat = world.Parent.Seats.FirstOrDefault(s => s.Child == frame.Child && s.Session == frame.Session);
-            print.Add(frame.Print);
-            print.Add((ulong)((frame.Child << 1) + (frame.Session == world.Children[frame.Child].Session ? 1 : 0)));
-            print.Add((ulong)(seat?.Link.Epoch.Number ?? 0));
-        }
-
-        foreach (var frame in world.Down)
-        {
-            print.Add(frame.Print);
-            print.Add((ulong)frame.Child);
-        }
-
-        foreach (var child in world.Children)
-        {
-            print.Add(world.Parent.Seats.FirstOrDefault(s => s.Child == child.Index && s.Session == child.Session) is { } seat ? (ulong)seat.Link.Epoch.Number + 1 : 0);
-        }
-    }
-}
-
-internal static class Emptiness
-{
-    public static bool IsEmpty<T>(this Google.Protobuf.Collections.RepeatedField<T> field) => field.Count == 0;
 }

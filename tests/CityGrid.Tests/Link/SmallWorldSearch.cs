@@ -15,8 +15,8 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
 
     public SearchResult Run(SmallWorld start, int statesMax)
     {
-        var seen = new Dictionary<UInt128, (UInt128 From, string What)> { [rules.Key(start)] = default };
-        var queue = new Queue<(SmallWorld World, UInt128 Key)>([(start, rules.Key(start))]);
+        var seen = new Dictionary<UInt128, (UInt128 From, string What)> { [SmallWorldPrint.Of(start)] = default };
+        var queue = new Queue<(SmallWorld World, UInt128 Key)>([(start, SmallWorldPrint.Of(start))]);
         while (queue.TryDequeue(out var at))
         {
             if (Diverges(at.World) is { } stuck)
@@ -26,7 +26,7 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
 
             foreach (var (what, next) in rules.Next(at.World))
             {
-                var key = rules.Key(next);
+                var key = SmallWorldPrint.Of(next);
                 if (Between(at.World, next) is { } leap)
                 {
                     return new SearchResult(seen.Count, false, leap, [.. Way(seen, at.Key), what]);
@@ -174,7 +174,7 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
         var way = new List<UInt128>();
         for (var steps = 0; steps < 400; steps++)
         {
-            var key = rules.Key(world);
+            var key = SmallWorldPrint.Of(world);
             if (_converging.Contains(key))
             {
                 break;
