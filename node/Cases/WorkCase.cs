@@ -39,7 +39,8 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
             return Known(use, request, now);
         }
 
-        return Decide(command, desk.StateOf(command.Case), now);
+        // The id of a new case was minted a moment ago; asking the view store for it would hold the writer up for each.
+        return Decide(command, IsCreation ? desk.Book.Open.GetValueOrDefault(command.Case) : desk.StateOf(command.Case), now);
     }
 
     /// <summary>The key was used before: the same content gets the same answer, a row with newer content corrects its case.</summary>
