@@ -120,7 +120,7 @@ public static class NodeServer
         builder.Services.AddSingleton(core.Door);
         builder.Services.AddSingleton(presence);
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
-        builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer));
+        builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock));
         builder.Services.AddSingleton(new NodeStatus(core, configuration, presence));
         builder.Services.AddNodeSchedule(configuration);
         var app = builder.Build();

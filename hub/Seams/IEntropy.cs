@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace CityGrid.Hub.Seams;
 
 /// <summary>Randomness, handed in: the operating system's in production, a seeded stream in simulation.</summary>
@@ -28,8 +30,38 @@ public static class Draws
         most <= TimeSpan.Zero ? TimeSpan.Zero : TimeSpan.FromTicks((long)(entropy.NextUInt64() % (ulong)most.Ticks));
 }
 
-/// <summary>The operating system's random numbers.</summary>
+/// <summary>
+/// The operating system's random numbers, drawn a page at a time by each thread: a case takes three small draws, and each alone would be a call into
+/// the system. What was given out is overwritten at once.
+/// </summary>
 public sealed class SystemEntropy : IEntropy
 {
-    public void Fill(Span<byte> target) => System.Security.Cryptography.RandomNumberGenerator.Fill(target);
+    private const int PageBytes = 4096;
+
+    [ThreadStatic]
+    private static byte[]? _page;
+
+    [ThreadStatic]
+    private static int _left;
+
+    public void Fill(Span<byte> target)
+    {
+        if (target.Length > PageBytes / 16)
+        {
+            RandomNumberGenerator.Fill(target);
+            return;
+        }
+
+        _page ??= new byte[PageBytes];
+        if (_left < target.Length)
+        {
+            RandomNumberGenerator.Fill(_page);
+            _left = PageBytes;
+        }
+
+        var drawn = _page.AsSpan(_left - target.Length, target.Length);
+        drawn.CopyTo(target);
+        drawn.Clear();
+        _left -= target.Length;
+    }
 }

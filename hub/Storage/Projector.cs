@@ -238,7 +238,10 @@ public sealed class Projector
         await reached.Task;
     }
 
-    /// <summary>Until it is disposed the views may fall behind without slowing intake, and say that they are building.</summary>
+    /// <summary>
+    /// Until it is disposed the views may fall behind without slowing intake, and say that they are building; little of what changes goes to the store
+    /// before (<see cref="ProjectorOptions.PendingBytesMax"/>).
+    /// </summary>
     public IDisposable Bulk()
     {
         lock (_lock)
@@ -416,6 +419,11 @@ public sealed class Projector
     {
         lock (_lock)
         {
+            if (_bulk > 0 && _waiters.Count == 0 && _pendingBytes < _options.PendingBytesMax / 2)
+            {
+                return null;
+            }
+
             string? oldest = null;
             foreach (var (shelf, pending) in _pending)
             {
@@ -513,6 +521,8 @@ public sealed class Projector
                 projector._bulk -= _ended ? 0 : 1;
                 _ended = true;
             }
+
+            projector.WorkArrived?.Invoke(true);
         }
     }
 }

@@ -92,6 +92,9 @@ public sealed class CaseDesk
     /// <summary>True while the view lags so far that whoever brings new cases should wait a little.</summary>
     public bool ShouldSlow => _projector.ShouldSlowIntake;
 
+    /// <summary>Until it is disposed the view may lag behind intake, and lists say so.</summary>
+    public IDisposable Bulk() => _projector.Bulk();
+
     /// <summary>The shelf that a case's document lives in: the month in which its id was minted.</summary>
     public static string ShelfOf(CaseId id)
     {

@@ -23,6 +23,14 @@ public sealed class ContentDigest(ReadOnlyMemory<byte> key)
         return BinaryPrimitives.ReadUInt64BigEndian(digest);
     }
 
+    /// <summary>The digest of content that somebody has hashed already.</summary>
+    public ulong Of(ReadOnlySpan<byte> contentHash)
+    {
+        Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(key.Span, contentHash, digest);
+        return BinaryPrimitives.ReadUInt64BigEndian(digest);
+    }
+
     private static void Add(IncrementalHash hash, IMessage message, ReadOnlySpan<string> but)
     {
         foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())

@@ -14,13 +14,21 @@ namespace CityGrid.Node.Intake;
 /// Rows of another system: each is a command of its own, so one bad row keeps no other back, and all of a request share the journal's batches. A
 /// row is named by its system and its id there; the same row again changes nothing.
 /// </summary>
-public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
+public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider clock) : IDisposable
 {
     /// <summary>1,000 rows of about 500 B are half a megabyte a request.</summary>
     public const int RowsMax = 5_000;
 
+    /// <summary>Requests of so many rows come from an import, which the view may lag behind; a few rows now and then are like cases of one's own.</summary>
+    public const int RowsOfBulk = 500;
+
+    /// <summary>An import whose next request does not come within this is over, and the view catches up.</summary>
+    private static readonly TimeSpan BulkRest = TimeSpan.FromSeconds(1);
+
     private static readonly long Earliest = Instant.MinValue.ToUnixTimeMilliseconds();
     private static readonly long Latest = Instant.MaxValue.ToUnixTimeMilliseconds();
+
+    private readonly BulkSpell _bulk = new(desk, clock, BulkRest);
 
     /// <summary>How long a request waits at most for a view that lags before its rows are taken all the same.</summary>
     private static readonly TimeSpan SlowBy = TimeSpan.FromMilliseconds(50);
@@ -37,6 +45,7 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
             throw RequestReads.Bad("TOO_MANY_ROWS", $"A request has at most {RowsMax} rows; send the rest in the next one.", "rows");
         }
 
+        using var bulk = request.Rows.Count >= RowsOfBulk ? _bulk.Enter() : null;
         await AddLocalTypesAsync(request, actor);
         var response = new ImportRowsResponse();
         var waiting = new (int Index, Task<CaseAnswer> Answer)[request.Rows.Count];
@@ -66,6 +75,8 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
         return response;
     }
 
+    public void Dispose() => _bulk.Dispose();
+
     private static void Count(ImportRowsResponse response, int index, CaseAnswer answer)
     {
         if (answer.Refusal is { } refusal)
@@ -90,12 +101,11 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
 
     private async Task AddLocalTypesAsync(ImportRowsRequest request, string actor)
     {
-        foreach (var (code, name) in request.Rows.Where(r => r.LocalTypeName.Length > 0).Select(r => (r.Type, r.LocalTypeName)).Distinct())
+        var named = request.Rows.Where(r => r.LocalTypeName.Length is > 0 and <= 200).Select(r => (r.Type, Name: r.LocalTypeName)).Distinct().ToArray();
+        var unknown = sequencer.Read(() => named.Where(n => TypeCode.TryParse(n.Type, out var type) && desk.Rules.Find(type) is null).ToArray());
+        foreach (var (code, name) in unknown)
         {
-            if (TypeCode.TryParse(code, out var type) && name.Length <= 200 && sequencer.Read(() => desk.Rules.Find(type)) is null)
-            {
-                await sequencer.SubmitAsync(new AddLocalType(desk, type, name) { Actor = actor });
-            }
+            await sequencer.SubmitAsync(new AddLocalType(desk, TypeCode.Parse(code), name) { Actor = actor });
         }
     }
 
@@ -114,7 +124,7 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
         {
             Case = id,
             Actor = actor,
-            Request = new RequestMark(KeyOf(system, row.ExternalId), ContentOf(row, part)),
+            Request = new RequestMark(KeyOf(system, row.ExternalId), ContentOf(row)),
             ReportedAt = Instant.FromUnixTimeMilliseconds(row.ReportedAt),
             ClosedAt = Time(row.ClosedAt),
             VoidedAt = Time(row.VoidedAt),
@@ -181,10 +191,6 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer)
         return key.Length <= RequestMark.KeyLengthMax ? key : $"import/{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)))}";
     }
 
-    /// <summary>The whole content, personal part included, under the node's own key.</summary>
-    private ulong ContentOf(ImportRow row, PersonalPart? part)
-    {
-        var content = new PersonalPart(part ?? new PersonalPart()) { ImportHash = row.ContentHash };
-        return desk.Digest.Of(content);
-    }
+    /// <summary>The content's hash, which covers the personal part too, under the node's own key.</summary>
+    private ulong ContentOf(ImportRow row) => desk.Digest.Of(row.ContentHash.Span);
 }

@@ -48,12 +48,16 @@ public sealed class A_row_that_cannot_be_taken_costs_itself
     {
         _city = new CityOnADisk(new ModelDisk(), new SeededEntropy(5), new VirtualTime(new DateTimeOffset(2026, 11, 2, 1, 0, 0, TimeSpan.Zero)), JournalFaults.None);
         _city.Core.Sequencer.Start();
-        _intake = new RowIntake(_city.Core.Desk, _city.Core.Sequencer);
+        _intake = new RowIntake(_city.Core.Desk, _city.Core.Sequencer, TimeProvider.System);
         await TakeAsync(Row("before"));
     }
 
     [TearDown]
-    public void End() => _city.Dispose();
+    public void End()
+    {
+        _intake.Dispose();
+        _city.Dispose();
+    }
 
     [TestCaseSource(nameof(Rows))]
     public async Task And_no_other(string code, Action<ImportRow> spoil)

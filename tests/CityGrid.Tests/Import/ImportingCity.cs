@@ -39,7 +39,7 @@ internal sealed class ImportingCity : IDisposable
         Core.Sequencer.Fatal = failure => Failure = failure;
         Core.Sequencer.Start();
         _projecting = new ProjectorThread(Core.Projector, failure => Failure = failure);
-        _intake = new RowIntake(Core.Desk, Core.Sequencer);
+        _intake = new RowIntake(Core.Desk, Core.Sequencer, TimeProvider.System);
     }
 
     public NodeCore Core { get; }
@@ -71,6 +71,7 @@ internal sealed class ImportingCity : IDisposable
 
     public void Dispose()
     {
+        _intake.Dispose();
         _projecting.Dispose();
         Core.Dispose();
         _journal.Dispose();

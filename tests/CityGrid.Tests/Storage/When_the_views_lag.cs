@@ -36,6 +36,33 @@ public sealed class When_the_views_lag
     }
 
     [Test]
+    public void In_bulk_documents_wait_until_half_the_room_is_taken_or_a_reader_asks_or_it_is_over()
+    {
+        var projector = Started(new ProjectorOptions { PendingBytesMax = 200 });
+        var woken = 0;
+        projector.WorkArrived = _ => woken++;
+        using (projector.Bulk())
+        {
+            projector.Offer([_model.Append("s", 1, 60)!], _model.Head);
+            Assert.That(projector.PumpOnce(), Is.False, "there is room for more");
+            Assert.That(projector.Get("s", 1)!.Lsn, Is.EqualTo(new Lsn(1)), "and reading by id is exact");
+            projector.Offer([_model.Append("s", 2, 60)!], _model.Head);
+            Assert.That(projector.PumpOnce(), Is.True, "half the room is taken");
+            projector.Offer([_model.Append("s", 3, 60)!], _model.Head);
+            var asked = projector.WaitFor(new Lsn(3), CancellationToken.None);
+            Assert.That(projector.PumpOnce(), Is.True, "a reader waits for it");
+            Assert.That(() => asked.Wait(TimeSpan.FromSeconds(30)), Is.True);
+            projector.Offer([_model.Append("s", 4, 60)!], _model.Head);
+            Assert.That(projector.PumpOnce(), Is.False);
+            woken = 0;
+        }
+
+        Assert.That(woken, Is.EqualTo(1), "the end of it wakes who pumps");
+        Assert.That(projector.PumpOnce(), Is.True);
+        Assert.That(projector.Status, Is.EqualTo(new ViewStatus(new Lsn(4), new Lsn(4), Building: false)));
+    }
+
+    [Test]
     public void Batches_without_documents_leave_no_shelf_behind()
     {
         var projector = Started();
