@@ -13,19 +13,18 @@ internal static class CellMeasures
     public const int Types = 150;
 
     private static readonly CatalogueVersion Version = CatalogueVersion.Parse("gb47678-2026");
-    private static readonly SourceCode AllSources = SourceCode.Parse("all");
-    private static readonly StatDay FirstDay = new(20_666);
+    public static readonly SourceCode AllSources = SourceCode.Parse("all");
+    public static readonly StatDay FirstDay = new(20_666);
 
     public static TypeKey TypeOf(int number) =>
         new(Version, TypeKind.Matter, Protocol.Names.TypeCode.Parse($"{6001 + number:D5}"));
 
-    /// <summary>Merges 340 cities × 90 days × 150 types into an empty fold; returns the fold and the seconds it took.</summary>
-    public static (CellFold Cells, double Seconds) MergeNation()
+    /// <summary>Merges 340 cities × 90 days × 150 types into an empty fold; returns the seconds it took.</summary>
+    public static double MergeNation(CellFold cells)
     {
         var values = SampleValues();
         var types = Enumerable.Range(0, Types).Select(TypeOf).ToArray();
-        var cells = new CellFold();
-        var seconds = Figures.Seconds(() =>
+        return Figures.Seconds(() =>
         {
             for (var city = 0; city < Cities; city++)
             {
@@ -41,7 +40,6 @@ internal static class CellMeasures
                 }
             }
         });
-        return (cells, seconds);
     }
 
     /// <summary>Seconds of the nation by type over all days, from the sums.</summary>
@@ -101,7 +99,7 @@ internal static class CellMeasures
     }
 
     /// <summary>Values as a city's day and type have them: a handful of counters, a few buckets.</summary>
-    private static byte[][] SampleValues()
+    public static byte[][] SampleValues()
     {
         var random = new SeededEntropy(7);
         return [.. Enumerable.Range(0, 512).Select(_ =>
@@ -118,7 +116,9 @@ internal static class CellMeasures
             draft.Add(Counter.CohortClosed.Id, closed);
             for (var i = 0; i < closed; i++)
             {
-                draft.AddDuration(Histogram.ReportToClose.Id, 600 + random.Below(400_000), 1);
+                var seconds = 600 + random.Below(400_000);
+                draft.AddDuration(Histogram.ReportToClose.Id, seconds, 1);
+                draft.AddDuration(Histogram.ReportToCloseFlow.Id, seconds, 1);
             }
 
             var bytes = new byte[draft.BytesBound];

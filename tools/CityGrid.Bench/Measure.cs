@@ -58,6 +58,9 @@ internal static class Figures
         return TimeProvider.System.GetElapsedTime(start).TotalSeconds;
     }
 
+    /// <summary>A figure that has no peer: the median of its rounds, with the smallest and the largest.</summary>
+    public static Outcome Of(Goal goal, IReadOnlyCollection<double> rounds, string detail) => new(goal, Median(rounds), rounds.Min(), rounds.Max(), detail);
+
     /// <summary>
     /// Runs ours and the peer's measure in turn, <paramref name="rounds"/> times, after one round that is thrown away. Each returns a rate or a
     /// time; the figure is the median of the rounds' ratios, so that a busy moment touches both sides of one ratio.

@@ -1,0 +1,53 @@
+namespace CityGrid.Bench;
+
+/// <summary>The goals that are measured here, with their gates and aims.</summary>
+internal static class Goals
+{
+    public static readonly Goal Reports = new(
+        "PERF-1", "durable reports/s in process, 64 callers ÷ raw group append and fdatasync of 700 B", Bound.Least(0.6), Bound.Least(0.85), "sealing, deciding and counting on two cores beside a disk that syncs fast");
+
+    public static readonly Goal ReportsWithViews = new(
+        "PERF-1", "the same while the view store is kept up beside it", Bound.Least(0), Bound.Least(0.6), "LiteDB takes as long for a document as all the rest of a report");
+
+    public static readonly Goal ReportsOverGrpc = new(
+        "PERF-2", "durable reports/s over gRPC, 64 callers ÷ PostgreSQL, 64 connections, single inserts", Bound.Least(1.5), Bound.Least(3), "the HTTP/2 work of a unary call (PERF-17) on the cores that the callers use too");
+
+    public static readonly Goal NationInProcess = new(
+        "PERF-8", "the nation by type over 90 days, in process ÷ PostgreSQL GROUP BY over 1 M raw cases", Bound.Most(1.0 / 200), Bound.Most(1.0 / 800), "one sum a day and type");
+
+    public static readonly Goal NationOverGrpc = new(
+        "PERF-8", "the same asked over gRPC ÷ PostgreSQL GROUP BY over 1 M raw cases", Bound.Most(1.0 / 200), Bound.Most(1.0 / 800), "the sums, one round trip, and writing 150 rows");
+
+    public static readonly Goal RollUp = new(
+        "PERF-9", "reading 1,000 changed cells: with 1 M stored cases ÷ with 10 k", Bound.Most(2.5), Bound.Most(1.6), "the cells changed, and memory that is cold with more cells");
+
+    public static readonly Goal Merge = new(
+        "PERF-10", "first merge of 340 cities × 90 days × 150 types ÷ one PostgreSQL GROUP BY over the same cells", Bound.Most(6), Bound.Most(2), "one hash look-up and one insertion a cell");
+
+    public static readonly Goal Replay = new(
+        "PERF-11", "replaying a journal of imported cases, events/s ÷ parsing the same payloads alone", Bound.Least(0.25), Bound.Least(0.5), "reading, checking the chain (SHA-256) and the CRC, and four folds beside the parsing");
+
+    public static readonly Goal Restart = new(
+        "PERF-11", "restart of a node with 1 M cases and a snapshot, seconds until it serves", Bound.Most(5), Bound.Most(1), "loading 50 k open cases and 1 M request keys, and starting the runtime");
+
+    public static readonly Goal Readers = new(
+        "PERF-14", "p99 of one writer's reports: with two readers beside it ÷ without", Bound.Most(6), Bound.Most(3), "two cores for a writer, its callers and two readers that never rest");
+
+    public static readonly Goal ReaderFaults = new("PERF-14", "faults of those readers", Bound.Most(0), Bound.Most(0), "–");
+
+    public static readonly Goal FirstAnswer = new("PERF-15", "an empty node: seconds from start to serving", Bound.Most(1.4), Bound.Most(0.7), "the JIT, Kestrel, Quartz and the mapping of calls");
+
+    public static readonly Goal IdleMemory = new("PERF-15", "an empty node: resident MB", Bound.Most(240), Bound.Most(120), "the runtime with Kestrel, gRPC and Quartz");
+
+    public static readonly Goal GrpcShare = new(
+        "PERF-17", "durable reports/s over gRPC ÷ the same call doing nothing", Bound.Least(0.25), Bound.Least(0.5), "sealing, deciding, the journal and the answer beside a call's own cost");
+
+    public static readonly Goal CellsAtParent = new(
+        "cells", "cells of a child applied durably at a parent, a second", Bound.Least(25_000), Bound.Least(50_000), "judging, one journal record a part, and the fold");
+
+    public static readonly Goal ImportRows = new(
+        "import", "rows of the Boston file imported through the tool, a second", Bound.Least(5_000), Bound.Least(20_000), "the tool, gRPC, sealing and deciding of each row on two cores");
+
+    public static readonly Goal MemoryOfMillion = new(
+        "memory", "a node with 1 M cases, 50,000 of them open: resident MB after its restart", Bound.Most(1024), Bound.Most(512), "open cases as objects, request keys of 40 B, cells");
+}

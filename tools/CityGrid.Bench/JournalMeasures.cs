@@ -1,0 +1,236 @@
+#pragma warning disable RS0030 // The callers of a benchmark are tasks of its own.
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Stored;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using Google.Protobuf;
+
+namespace CityGrid.Bench;
+
+/// <summary>What a node in this process does durably, beside the bare disk: filings, cells of a child, recovery, and a writer with readers beside it.</summary>
+internal static class JournalMeasures
+{
+    public const int Callers = 64;
+
+    /// <summary>Durable reports a second of 64 callers, each waiting for its answer before the next.</summary>
+    public static double ReportsPerSecond(BenchNode node, int each) => Callers * each / Figures.SecondsAsync(() => Task.WhenAll(Enumerable.Range(0, Callers).Select(_ => Task.Run(async () =>
+    {
+        for (var i = 0; i < each; i++)
+        {
+            await node.ReportAsync();
+        }
+    })))).GetAwaiter().GetResult();
+
+    /// <summary>
+    /// The same with nothing but the disk: 64 callers hand in 700 B each, one thread takes all that wait, appends them with one write, syncs and lets
+    /// them go.
+    /// </summary>
+    public static double RawAppendsPerSecond(string folder, int each)
+    {
+        var disk = new PosixDisk(folder);
+        using var file = disk.Open($"raw-{Guid.NewGuid():N}", DiskAccess.CreateNew);
+        var waiting = new Queue<TaskCompletionSource>();
+        var left = Callers * each;
+        var bytes = new byte[700];
+        async Task CallAsync()
+        {
+            for (var i = 0; i < each; i++)
+            {
+                var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                lock (waiting)
+                {
+                    waiting.Enqueue(done);
+                    Monitor.Pulse(waiting);
+                }
+
+                await done.Task;
+            }
+        }
+
+        return Callers * each / Figures.Seconds(() =>
+        {
+            var calls = Enumerable.Range(0, Callers).Select(_ => Task.Run(CallAsync)).ToArray();
+            long offset = 0;
+            while (left > 0)
+            {
+                TaskCompletionSource[] batch;
+                lock (waiting)
+                {
+                    while (waiting.Count == 0)
+                    {
+                        Monitor.Wait(waiting);
+                    }
+
+                    batch = [.. waiting];
+                    waiting.Clear();
+                }
+
+                var all = new byte[bytes.Length * batch.Length];
+                file.Write(offset, all);
+                offset += all.Length;
+                file.Sync();
+                left -= batch.Length;
+                foreach (var done in batch)
+                {
+                    done.SetResult();
+                }
+            }
+
+            Task.WaitAll(calls);
+        });
+    }
+
+    /// <summary>Seconds from the beginning of opening the journal in <paramref name="folder"/> to a node that stands on it.</summary>
+    public static double RecoverSeconds(string folder)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        using var node = new BenchNode(folder);
+        return TimeProvider.System.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <summary>Seconds to parse the payloads of the same journal's events as messages and do nothing with them; they lie in memory.</summary>
+    public static Func<double> ParseAlone(string folder, out int events)
+    {
+        var payloads = new List<ReadOnlyMemory<byte>>();
+        using (var node = new BenchNode(folder))
+        {
+            foreach (var record in node.Core.Journal.ReadFrom(Lsn.Zero))
+            {
+                payloads.AddRange(record.Events.Select(e => (ReadOnlyMemory<byte>)e.Payload.ToArray()));
+            }
+        }
+
+        events = payloads.Count;
+        return () => Figures.Seconds(() =>
+        {
+            foreach (var payload in payloads)
+            {
+                StoredCaseEvent.Parser.ParseFrom(payload.Span);
+            }
+        });
+    }
+
+    /// <summary>The 99th percentile, in milliseconds, of one caller's reports, with so many readers of lists, cases and views beside it; and their faults.</summary>
+    public static (double Milliseconds, int Faults) ReportLatency(BenchNode node, int reports, int readers)
+    {
+        using var stop = new CancellationTokenSource();
+        var faults = 0;
+        var reading = Enumerable.Range(0, readers).Select(number => Task.Factory.StartNew(
+            () =>
+            {
+                var random = new SeededEntropy((ulong)number + 1);
+                while (!stop.IsCancellationRequested)
+                {
+                    try
+                    {
+                        node.ReadSomething(random);
+                    }
+#pragma warning disable CA1031 // Every fault of a reader counts, whatever it is.
+                    catch (Exception)
+#pragma warning restore CA1031
+                    {
+                        Interlocked.Increment(ref faults);
+                    }
+                }
+            },
+            stop.Token,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default)).ToArray();
+        var times = new double[reports];
+        for (var i = 0; i < reports; i++)
+        {
+            times[i] = Figures.SecondsAsync(node.ReportAsync).GetAwaiter().GetResult() * 1000;
+        }
+
+        stop.Cancel();
+        Task.WaitAll(reading);
+        Array.Sort(times);
+        return (times[reports * 99 / 100], faults);
+    }
+
+    /// <summary>Cells of a child that a parent takes durably a second: parts of 1,000, eight under way as on the link, one fdatasync a batch.</summary>
+    public static double CellsPerSecond(BenchNode parent, BenchChild child, int parts)
+    {
+        var connection = new LinkConnection(child);
+        var answer = parent.Core.Door.TakeAsync(connection, child.Hello(parts)).GetAwaiter().GetResult();
+        var welcome = answer.Welcome ?? throw new InvalidOperationException($"The child was not let in: {answer}");
+        var frames = child.Cuts(parts, welcome.ChildEpoch).ToArray();
+        return frames.Length * 1000 / Figures.SecondsAsync(() => SendAsync(parent, connection, frames)).GetAwaiter().GetResult();
+    }
+
+    private static async Task SendAsync(BenchNode parent, LinkConnection connection, IReadOnlyList<ConnectRequest> frames)
+    {
+        var underWay = new Queue<Task<ConnectResponse>>();
+        foreach (var frame in frames)
+        {
+            underWay.Enqueue(parent.Core.Door.TakeAsync(connection, frame));
+            if (underWay.Count == 8)
+            {
+                Check(await underWay.Dequeue());
+            }
+        }
+
+        while (underWay.Count > 0)
+        {
+            Check(await underWay.Dequeue());
+        }
+    }
+
+    private static void Check(ConnectResponse response)
+    {
+        if (response.FrameCase != ConnectResponse.FrameOneofCase.Receipt || response.Receipt.Accepted != 1000)
+        {
+            throw new InvalidOperationException($"A part of cells was not taken whole: {response.Refusal?.Message ?? response.Receipt?.Records.FirstOrDefault()?.Message}");
+        }
+    }
+}
+
+/// <summary>A city with cells of its own to send: what its certificate names, its hello and its cuts.</summary>
+internal sealed record BenchChild(NodeId Node, DivisionCode Division) : IPeerIdentity
+{
+    public IReadOnlyList<DivisionCode> Divisions => [Division];
+
+    public ConnectRequest Hello(int head) => new()
+    {
+        Number = 1,
+        Hello = new Hello
+        {
+            Node = Node.ToString(),
+            Division = Division.ToString(),
+            Incarnation = ByteString.CopyFrom(new Incarnation(1).ToBytes()),
+            HeadLsn = head,
+            HeadChainHash = MarkAt(head).HashBytes(),
+            ProtocolMin = 1,
+            ProtocolMax = 1,
+        },
+    };
+
+    /// <summary>Cuts of 1,000 cells each, going back in days.</summary>
+    public IEnumerable<ConnectRequest> Cuts(int parts, long epoch)
+    {
+        var values = CellMeasures.SampleValues();
+        var number = 0;
+        for (var part = 1; part <= parts; part++)
+        {
+            var cells = new CellsPart
+            {
+                CutFrom = part - 1, CutFromChainHash = MarkAt(part - 1).HashBytes(), CutTo = part, CutChainHash = MarkAt(part).HashBytes(), Part = 1, Parts = 1,
+            };
+            var rows = new List<CellRow>(1000);
+            for (var i = 0; i < 1000; i++, number++)
+            {
+                var day = CellMeasures.FirstDay.Plus(-(number / CellMeasures.Types));
+                var key = new CellKey(Node, Grain.National, CellMeasures.TypeOf(number % CellMeasures.Types), Division, day, CellMeasures.AllSources);
+                rows.Add(new CellRow(key, new Revision(epoch, part), values[number % values.Length]));
+            }
+
+            CellsPartCodec.Write(cells, rows, [], []);
+            yield return new ConnectRequest { Number = part + 1, Cells = cells };
+        }
+    }
+
+    private StreamMark MarkAt(long lsn) =>
+        lsn == 0 ? StreamMark.Start : new StreamMark(new Lsn(lsn), Hash256.Of(System.Text.Encoding.ASCII.GetBytes($"{Node} {lsn}")));
+}

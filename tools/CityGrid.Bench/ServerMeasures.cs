@@ -1,0 +1,137 @@
+#pragma warning disable RS0030 // The callers of a benchmark are tasks of its own.
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using CityGrid.Cli;
+using CityGrid.Cli.Network;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace CityGrid.Bench;
+
+/// <summary>A city as a process of its own, called over gRPC on loopback as its users call it.</summary>
+internal sealed class BenchCity : IDisposable
+{
+    private readonly NodeProcess _process;
+
+    private BenchCity(TreeNode node, NodeProcess process, double readySeconds) => (Node, _process, ReadySeconds) = (node, process, readySeconds);
+
+    public TreeNode Node { get; }
+
+    /// <summary>From the start of the process to the line that says that it serves.</summary>
+    public double ReadySeconds { get; }
+
+    /// <summary>The resident memory of the process.</summary>
+    public double Megabytes
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+        }
+    }
+
+    /// <summary>Writes a tree of one city and returns the city; nothing runs yet.</summary>
+    public static TreeNode Write(string folder) =>
+        TreeWriter.Write(folder, TreePlans.Generated(new TreeShape(1, 1), 5), TimeProvider.System.GetUtcNow(), new SystemEntropy()).Cities.Single();
+
+    public static BenchCity Start(TreeNode node)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        var process = NodeProcess.Start(node.Configuration);
+        process.ReadyAsync(TimeSpan.FromMinutes(5)).GetAwaiter().GetResult();
+        return new BenchCity(node, process, TimeProvider.System.GetElapsedTime(start).TotalSeconds);
+    }
+
+    /// <summary>Durable reports a second over gRPC; 64 callers on four connections, each waiting for its answer.</summary>
+    public double ReportsPerSecond(int each) => ServerMeasures.CallsPerSecond(Node.GrpcUrl, Node.Tokens["desk"], each);
+
+    public void Dispose()
+    {
+        _process.StopAsync(TimeSpan.FromSeconds(60)).GetAwaiter().GetResult();
+        _process.Dispose();
+    }
+}
+
+internal static class ServerMeasures
+{
+    private const int Connections = 4;
+
+    /// <summary>Calls of Report a second, of 64 callers.</summary>
+    public static double CallsPerSecond(string url, string token, int each)
+    {
+        var channels = Enumerable.Range(0, Connections).Select(_ => GrpcChannel.ForAddress(url)).ToArray();
+        var clients = channels.Select(c => new CasesService.CasesServiceClient(c)).ToArray();
+        var options = NodeClient.OptionsFor(token);
+        async Task CallAsync(int caller)
+        {
+            for (var i = 0; i < each; i++)
+            {
+                await clients[caller % Connections].ReportAsync(
+                    new ReportRequest
+                    {
+                        RequestKey = Guid.NewGuid().ToString("N"),
+                        Type = "01001",
+                        Source = "hotline",
+                        Personal = new Personal { FreeText = "The manhole cover at the crossing rocks under every wheel and wakes the street at night." },
+                    },
+                    options);
+            }
+        }
+
+        var seconds = Figures.SecondsAsync(() => Task.WhenAll(Enumerable.Range(0, JournalMeasures.Callers).Select(caller => Task.Run(() => CallAsync(caller))))).GetAwaiter().GetResult();
+        foreach (var channel in channels)
+        {
+            channel.Dispose();
+        }
+
+        return JournalMeasures.Callers * each / seconds;
+    }
+
+    /// <summary>Serves the same call and does nothing, until its input ends. Prints where.</summary>
+    public static async Task ServeNothingAsync()
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.AddRoutingCore();
+        builder.Services.AddGrpc();
+        await using var app = builder.Build();
+        app.UseRouting();
+        app.MapGrpcService<NothingService>();
+        await app.StartAsync();
+        Console.WriteLine(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        await Console.In.ReadToEndAsync();
+    }
+
+    /// <summary>Starts this program again with other arguments.</summary>
+    public static Process StartSelf(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet")
+        {
+            start.ArgumentList.Add(typeof(ServerMeasures).Assembly.Location);
+        }
+
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start)!;
+    }
+
+    private sealed class NothingService : CasesService.CasesServiceBase
+    {
+        private static readonly Task<ReportResponse> Answer = Task.FromResult(new ReportResponse());
+
+        public override Task<ReportResponse> Report(ReportRequest request, ServerCallContext context) => Answer;
+    }
+}

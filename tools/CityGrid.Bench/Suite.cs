@@ -1,0 +1,220 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using CityGrid.Cli.Network;
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Configuration;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Bench;
+
+/// <summary>All measures in turn. With the name of a part, that part alone; with a path, the report is written there.</summary>
+internal sealed class Suite(string? report, string? only)
+{
+    private const int Rounds = 5;
+
+    private readonly List<Outcome> _outcomes = [];
+    private readonly string _folder = Directory.CreateTempSubdirectory("citygrid-bench-").FullName;
+
+    /// <summary>0, or 1 where a figure is below its gate.</summary>
+    public async Task<int> RunAsync()
+    {
+        try
+        {
+            Part("cells", MeasureCells);
+            Part("reports", MeasureReports);
+            Part("replay", MeasureReplay);
+            Part("parent", MeasureParent);
+            Part("postgres", MeasureBesidePostgres);
+            Part("server", MeasureServer);
+            Part("import", MeasureImport);
+            Part("million", MeasureMillion);
+        }
+        finally
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+
+        var machine = string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSArchitecture}, .NET {Environment.Version}");
+        var text = Report.Markdown(_outcomes, machine, TimeProvider.System.GetUtcNow());
+        Console.WriteLine(text);
+        if (report is not null)
+        {
+            await File.WriteAllTextAsync(report, text);
+        }
+
+        return _outcomes.Any(o => o.BelowGate) ? 1 : 0;
+    }
+
+    private void Part(string name, Action measure)
+    {
+        if (only is null || only == name)
+        {
+            Console.Error.WriteLine($"measuring: {name}");
+            measure();
+        }
+    }
+
+    /// <summary>Keeps an outcome, and tells it at once, for a run takes minutes.</summary>
+    private void Keep(Outcome outcome)
+    {
+        _outcomes.Add(outcome);
+        Console.Error.WriteLine($"  {outcome.Goal.Id}: {(outcome.Figure is { } figure ? Figures.Short(figure) : "skipped")} ({outcome.Detail}{outcome.Skipped})");
+    }
+
+    private void MeasureCells()
+    {
+        var large = CellMeasures.RollUpOfThousandChanged(1_000_000);
+        var small = CellMeasures.RollUpOfThousandChanged(10_000);
+        Keep(Figures.Interleave(Goals.RollUp, Rounds, "s", large, small));
+    }
+
+    private void MeasureReports()
+    {
+        var raw = Folder("raw");
+        using (var plain = new BenchNode(Folder("reports-alone"), keepsViews: false))
+        {
+            Keep(Figures.Interleave(Goals.Reports, Rounds, "/s", () => JournalMeasures.ReportsPerSecond(plain, 400), () => JournalMeasures.RawAppendsPerSecond(raw, 400)));
+        }
+
+        using var node = new BenchNode(Folder("reports"));
+        Keep(Figures.Interleave(Goals.ReportsWithViews, Rounds, "/s", () => JournalMeasures.ReportsPerSecond(node, 400), () => JournalMeasures.RawAppendsPerSecond(raw, 400)));
+        var faults = 0;
+        double WithReaders()
+        {
+            var (milliseconds, found) = JournalMeasures.ReportLatency(node, 600, 2);
+            faults += found;
+            return milliseconds;
+        }
+
+        Keep(Figures.Interleave(Goals.Readers, Rounds, "ms", WithReaders, () => JournalMeasures.ReportLatency(node, 600, 0).Milliseconds));
+        Keep(new Outcome(Goals.ReaderFaults, faults, faults, faults, "all rounds together"));
+    }
+
+    private void MeasureReplay()
+    {
+        var history = Folder("replay");
+        using (var node = new BenchNode(history))
+        {
+            node.ImportAsync(100_000).GetAwaiter().GetResult();
+        }
+
+        var parse = JournalMeasures.ParseAlone(history, out var events);
+        Keep(Figures.Interleave(Goals.Replay, Rounds, "events/s", () => events / JournalMeasures.RecoverSeconds(history), () => events / parse()));
+    }
+
+    private void MeasureParent()
+    {
+        var rates = new List<double>();
+        for (var round = 0; round < Rounds; round++)
+        {
+            using var parent = new BenchNode(Folder($"parent-{round}"), (NodeId.Parse("hubei"), DivisionCode.Parse("420000")));
+            rates.Add(JournalMeasures.CellsPerSecond(parent, new BenchChild(NodeId.Parse("wuhan"), DivisionCode.Parse("420100")), 400));
+        }
+
+        Keep(Figures.Of(Goals.CellsAtParent, rates, "cuts of 1,000 cells, eight under way"));
+    }
+
+    private void MeasureBesidePostgres()
+    {
+        if (PostgresPeer.Missing is { } reason)
+        {
+            foreach (var goal in new[] { Goals.Merge, Goals.NationInProcess, Goals.NationOverGrpc, Goals.ReportsOverGrpc })
+            {
+                Keep(new Outcome(goal, null, 0, 0, string.Empty, reason));
+            }
+
+            return;
+        }
+
+        using var peer = PostgresPeer.Start();
+        var theirs = new PostgresMeasures(peer);
+        theirs.CreateCases();
+        theirs.LoadRawCases(1_000_000);
+        theirs.LoadCells(CellMeasures.Cities, CellMeasures.Days, CellMeasures.Types);
+        Keep(Figures.Interleave(Goals.Merge, Rounds, "s", () => CellMeasures.MergeNation(new CellFold()), theirs.CellsByTypeSeconds));
+        var nation = new CellFold();
+        CellMeasures.MergeNation(nation);
+        Keep(Figures.Interleave(Goals.NationInProcess, Rounds, "s", () => CellMeasures.NationByTypeSeconds(nation), theirs.RawByTypeSeconds));
+        using (var views = BenchViews.Start(Folder("nation")))
+        {
+            Keep(Figures.Interleave(Goals.NationOverGrpc, Rounds, "s", views.NationByTypeSeconds, theirs.RawByTypeSeconds));
+        }
+
+        using var city = BenchCity.Start(BenchCity.Write(Folder("beside-postgres")));
+        Keep(Figures.Interleave(
+            Goals.ReportsOverGrpc, Rounds, "/s", () => city.ReportsPerSecond(150), () => theirs.FilingsPerSecondAsync(JournalMeasures.Callers, 80).GetAwaiter().GetResult()));
+    }
+
+    private void MeasureServer()
+    {
+        var node = BenchCity.Write(Folder("server"));
+        var (starts, memory) = (new List<double>(), new List<double>());
+        for (var round = 0; round < Rounds; round++)
+        {
+            using var idle = BenchCity.Start(node);
+            starts.Add(idle.ReadySeconds);
+            memory.Add(idle.Megabytes);
+        }
+
+        Keep(Figures.Of(Goals.FirstAnswer, starts, "start of the process to its ready line"));
+        Keep(Figures.Of(Goals.IdleMemory, memory, "VmRSS when it serves"));
+
+        using var city = BenchCity.Start(node);
+        using var nothing = ServerMeasures.StartSelf("--serve-nothing");
+        var url = nothing.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The server of nothing did not start.");
+        Keep(Figures.Interleave(Goals.GrpcShare, Rounds, "/s", () => city.ReportsPerSecond(150), () => ServerMeasures.CallsPerSecond(url, "none", 300)));
+        nothing.StandardInput.Close();
+        nothing.WaitForExit();
+    }
+
+    private void MeasureImport()
+    {
+        var cases = Path.GetFullPath(Path.Combine("..", "shared", "data", "cases"));
+        var file = Directory.Exists(cases) ? TreePlans.RealFiles(cases).FirstOrDefault(f => f.File.Contains("boston", StringComparison.OrdinalIgnoreCase)) : default;
+        if (file.File is null)
+        {
+            Keep(new Outcome(Goals.ImportRows, null, 0, 0, string.Empty, "there are no real files at ../shared/data/cases"));
+            return;
+        }
+
+        var rates = new List<double>();
+        for (var round = 0; round < 3; round++)
+        {
+            var tree = TreeWriter.Write(Folder($"import-{round}"), TreePlans.UnitedStates(), TimeProvider.System.GetUtcNow(), new SystemEntropy());
+            using var city = BenchCity.Start(tree.Cities.Single(c => c.Division == file.Division));
+            using var client = new NodeClient(city.Node.GrpcUrl, city.Node.Tokens["admin"]);
+            ImportResult? result = null;
+            var seconds = Figures.Seconds(() => result = new ImportRun(client, file.Mapping.Read(), file.Mapping.Name).RunAsync(file.File, null, null, CancellationToken.None).GetAwaiter().GetResult());
+            rates.Add(result!.Created / seconds);
+        }
+
+        Keep(Figures.Of(Goals.ImportRows, rates, "the tool and the node as two processes"));
+    }
+
+    private void MeasureMillion()
+    {
+        var node = BenchCity.Write(Folder("million"));
+        using (var filling = ServerMeasures.StartSelf("--fill", ConfigurationFile.Load(node.Configuration).DataFolder, node.Node, node.Division, "1000000"))
+        {
+            filling.WaitForExit();
+            if (filling.ExitCode != 0)
+            {
+                throw new InvalidOperationException("Filling a node with a million cases failed.");
+            }
+        }
+
+        var (starts, memory) = (new List<double>(), new List<double>());
+        for (var round = 0; round < 3; round++)
+        {
+            using var city = BenchCity.Start(node);
+            starts.Add(city.ReadySeconds);
+            memory.Add(city.Megabytes);
+        }
+
+        Keep(Figures.Of(Goals.Restart, starts, "1 M cases, 50,000 of them open"));
+        Keep(Figures.Of(Goals.MemoryOfMillion, memory, "VmRSS when it serves again"));
+    }
+
+    private string Folder(string name) => Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
+}
