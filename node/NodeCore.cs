@@ -223,8 +223,7 @@ public sealed class NodeCore : IDisposable
     private long ReportedBetween(TypeKey type, DivisionCode division, StatDay from, StatDay to)
     {
         var sum = new CellSum(withHistograms: false);
-        var filter = new CellFilter(Grain.Detail, from, to.Plus(1)) { Origins = o => o == _settings.Node, Types = t => t == type, Divisions = d => d == division };
-        Cells.Visit(filter, (in CellKey _, Lsn _, ReadOnlySpan<byte> value) => sum.Add(value));
+        Cells.SumOf(_settings.Node, type, division, from, to, sum);
         return sum[Counter.Reported];
     }
 

@@ -185,6 +185,25 @@ public sealed class CellFold : IFold
     }
 
     /// <summary>
+    /// Adds up what an origin's detailed cells of one type in one division count over the days from one to another, both in, whatever the source. A
+    /// look-up a day and source: where few cells of many are wanted, cheaper than <see cref="Visit"/>.
+    /// </summary>
+    public void SumOf(NodeId origin, TypeKey type, DivisionCode division, StatDay from, StatDay to, CellSum into)
+    {
+        for (var source = 0; source < _store.Names.Sources.Count; source++)
+        {
+            var key = new CellKey(origin, Grain.Detail, type, division, from, _store.Names.Sources[source]);
+            for (; key.Day <= to; key = key with { Day = key.Day.Plus(1) })
+            {
+                if (_store.Find(key) is >= 0 and var cell)
+                {
+                    into.Add(_store.ValueOf(cell));
+                }
+            }
+        }
+    }
+
+    /// <summary>
     /// The cells whose last change here lies in (<paramref name="from"/>, <paramref name="to"/>], in the order of those changes. Costs the cells
     /// changed, not the cells held. Nothing may change while it is walked.
     /// </summary>

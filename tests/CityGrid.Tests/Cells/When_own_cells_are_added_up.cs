@@ -62,6 +62,29 @@ public sealed class When_own_cells_are_added_up
         }, iter: 300);
 
     [Test]
+    public void The_sum_of_a_type_in_a_division_over_days_is_that_of_its_cells() =>
+        Change.List[1, 60].Sample(changes =>
+        {
+            var (fold, lsn) = (new CellFold(), 0L);
+            foreach (var change in changes)
+            {
+                fold.Add(change, new(1, ++lsn), new(lsn));
+            }
+
+            var (key, width) = (changes[0].Key, changes.Count % 5);
+            var (from, to) = (key.Day.Plus(-width), key.Day.Plus(width));
+            var (looked, walked) = (new CellSum(withHistograms: false), new CellSum(withHistograms: false));
+            fold.SumOf(key.Origin, key.Type, key.Division, from, to, looked);
+            foreach (var row in fold.ChangedSince(Lsn.Zero, new(lsn)).Where(r =>
+                r.Key.Origin == key.Origin && r.Key.Grain == Grain.Detail && r.Key.Type == key.Type && r.Key.Division == key.Division && r.Key.Day >= from && r.Key.Day <= to))
+            {
+                walked.Add(row.Value.Span);
+            }
+
+            return Counter.All.All(counter => looked[counter] == walked[counter]);
+        }, iter: 500);
+
+    [Test]
     public void Values_that_grow_and_shrink_never_mix()
     {
         // The blocks of values are given back and taken again; a model keeps what each must be.
