@@ -37,6 +37,17 @@ internal static class City
     public static Instant At(int year, int month, int day, int hour = 0, int minute = 0, int second = 0) =>
         Zone.AtStrictly(new LocalDateTime(year, month, day, hour, minute, second)).ToInstant();
 
+    /// <summary>The command that takes a case one step further on its usual way.</summary>
+    public static CaseCommand NextStep(CaseState state, int row = 0) => state.Stage switch
+    {
+        CaseStage.Reported => new CheckBeforeFiling(true) { Case = state.Id, Actor = "inspector" },
+        CaseStage.Verified => new FileCase(row) { Case = state.Id, Actor = "desk" },
+        CaseStage.Filed => new DispatchCase("unit-1") { Case = state.Id, Actor = "desk" },
+        CaseStage.Dispatched => new FinishHandling { Case = state.Id, Actor = "handler" },
+        CaseStage.Handled => new CheckBeforeClosing(true) { Case = state.Id, Actor = "inspector" },
+        _ => new CloseCase { Case = state.Id, Actor = "desk" },
+    };
+
     private static Division Row(string code, string? parent, DivisionKind kind) =>
         new(DivisionCode.Parse(code), parent is null ? null : DivisionCode.Parse(parent), code, code, kind, null, null);
 }

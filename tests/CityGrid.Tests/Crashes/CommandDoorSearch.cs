@@ -8,53 +8,23 @@ using CityGrid.Tests.Cases;
 namespace CityGrid.Tests.Crashes;
 
 /// <summary>
-/// Lives of a city on a model disk, drawn from a seed: cases reported and worked, reporters erased, snapshots, packed segments, failing disks. After
-/// every operation on the disk it looks at what a power cut there could leave, starts a whole node from each such disk, and asks of it everything that
-/// a caller was told.
+/// Lives of a city: cases reported and worked, reporters erased, snapshots, packed segments, failing disks. A whole node is started from each disk that
+/// a power cut could leave, and asked everything that a caller was told.
 /// </summary>
-internal sealed class CommandDoorSearch(JournalFaults faults)
+internal sealed class CommandDoorSearch(JournalFaults faults) : LivesOnADisk(drawn: 4)
 {
-    private readonly HashSet<Hash256> _seen = [];
     private readonly SortedDictionary<CaseId, Promise> _promised = [];
     private readonly Dictionary<string, ReportCase> _answered = [];
-    private SeededEntropy _seed = new(0);
     private VirtualTime _time = new(default);
-    private ModelDisk _disk = new();
     private CityOnADisk? _city;
     private int _requests;
 
     /// <summary>What a caller was told of a case: at least this version, and, once erased, nothing personal ever again.</summary>
     private sealed record Promise(int Version, bool Erased);
 
-    /// <summary>How many different disks a node was started from.</summary>
-    public int States => _seen.Count;
-
     public long PromisesChecked { get; private set; }
 
     public int Acknowledged { get; private set; }
-
-    public string? Violation { get; private set; }
-
-    public bool Live(ulong seed, int steps)
-    {
-        (_seed, _time, _disk, _city) = (new SeededEntropy(seed), new VirtualTime(new DateTimeOffset(2026, 3, 2, 1, 0, 0, TimeSpan.Zero)), new ModelDisk(), null);
-        _promised.Clear();
-        _answered.Clear();
-        _disk.Happened = _ => AfterOperation();
-        try
-        {
-            for (var step = 0; step < steps; step++)
-            {
-                Guarded(Step);
-            }
-        }
-        catch (BrokenPromiseException broken)
-        {
-            Violation = $"seed {seed}: {broken.Message}";
-        }
-
-        return Violation is null;
-    }
 
     /// <summary>
     /// The same short life for every k: the k-th operation on the disk fails. Returns how many operations there were, 0 where a promise was broken.
@@ -63,22 +33,15 @@ internal sealed class CommandDoorSearch(JournalFaults faults)
     {
         for (var operation = 1; ; operation++)
         {
-            (_seed, _time, _disk, _city) = (new SeededEntropy(3), new VirtualTime(new DateTimeOffset(2026, 3, 2, 1, 0, 0, TimeSpan.Zero)), new ModelDisk(), null);
-            _promised.Clear();
-            _answered.Clear();
-            _disk.Fail(new DiskFault(operation, error, takesEffect));
+            Begin(3);
+            Disk.Fail(new DiskFault(operation, error, takesEffect));
             try
             {
-                for (var step = 0; step < 30; step++)
+                Run(30);
+                var lastOfLife = Disk.Operations;
+                foreach (var state in Disk.CrashStates(Seed, drawn: 1))
                 {
-                    Guarded(Step);
-                }
-
-                var lastOfLife = _disk.Operations;
-                foreach (var state in _disk.CrashStates(_seed, drawn: 1))
-                {
-                    _seen.Add(state.Fingerprint());
-                    Examine(state);
+                    ExamineAgain(state);
                 }
 
                 if (operation > lastOfLife)
@@ -94,16 +57,26 @@ internal sealed class CommandDoorSearch(JournalFaults faults)
         }
     }
 
-    private void Step()
+    protected override void Begin(ulong seed)
     {
-        _city ??= new CityOnADisk(_disk, _seed, _time, faults);
-        if (_disk.Happened is not null && _seed.OneIn(25))
+        base.Begin(seed);
+        (_time, _city) = (new VirtualTime(new DateTimeOffset(2026, 3, 2, 1, 0, 0, TimeSpan.Zero)), null);
+        _promised.Clear();
+        _answered.Clear();
+    }
+
+    protected override void Ended() => _city = null;
+
+    protected override void Step()
+    {
+        _city ??= new CityOnADisk(Disk, Seed, _time, faults);
+        if (Disk.Happened is not null)
         {
-            _disk.Fail(new DiskFault(_disk.Operations + 1 + _seed.Below(8), 5, TakesEffect: _seed.OneIn(4)));
+            MayFail();
         }
 
-        _time.Run(TimeSpan.FromMinutes(_seed.Below(90)));
-        switch (_seed.Below(20))
+        _time.Run(TimeSpan.FromMinutes(Seed.Below(90)));
+        switch (Seed.Below(20))
         {
             case 0:
                 _city.Core.SaveSnapshot();
@@ -135,13 +108,13 @@ internal sealed class CommandDoorSearch(JournalFaults faults)
     private void Report()
     {
         var id = _city!.Core.Desk.Mint();
-        Tell(new ReportCase(_seed.OneIn(2) ? City.Cover : City.Refuse, _seed.OneIn(5) ? null : _seed.OneIn(2) ? City.North : City.South, City.Hotline)
+        Tell(new ReportCase(Seed.OneIn(2) ? City.Cover : City.Refuse, Seed.OneIn(5) ? null : Seed.OneIn(2) ? City.North : City.South, City.Hotline)
         {
             Case = id,
             Actor = "desk",
             Request = Mark(),
-            Grade = _seed.OneIn(8) ? EmergencyGrade.Larger : EmergencyGrade.Unspecified,
-            Sealed = _seed.OneIn(2) ? _city.Personal(id, $"name-{id}") : null,
+            Grade = Seed.OneIn(8) ? EmergencyGrade.Larger : EmergencyGrade.Unspecified,
+            Sealed = Seed.OneIn(2) ? _city.Personal(id, $"name-{id}") : null,
         });
     }
 
@@ -153,22 +126,12 @@ internal sealed class CommandDoorSearch(JournalFaults faults)
             return;
         }
 
-        var state = open[_seed.Below(open.Length)];
-        CaseCommand next = state.Stage switch
-        {
-            CaseStage.Reported => new CheckBeforeFiling(true) { Case = state.Id, Actor = "inspector" },
-            CaseStage.Verified => new FileCase { Case = state.Id, Actor = "desk" },
-            CaseStage.Filed => new DispatchCase("unit-1") { Case = state.Id, Actor = "desk" },
-            CaseStage.Dispatched => new FinishHandling { Case = state.Id, Actor = "handler" },
-            CaseStage.Handled => new CheckBeforeClosing(true) { Case = state.Id, Actor = "inspector" },
-            _ => new CloseCase { Case = state.Id, Actor = "desk" },
-        };
-        Tell(next with { Request = Mark() });
+        Tell(City.NextStep(open[Seed.Below(open.Length)]) with { Request = Mark() });
     }
 
     private RequestMark Mark() => new($"r-{++_requests}", (ulong)_requests);
 
-    private CaseId Drawn() => _promised.Keys.ElementAt(_seed.Below(_promised.Count));
+    private CaseId Drawn() => _promised.Keys.ElementAt(Seed.Below(_promised.Count));
 
     private void Tell(CaseCommand command) => _city!.Submit(command, answer =>
     {
@@ -185,36 +148,7 @@ internal sealed class CommandDoorSearch(JournalFaults faults)
         }
     });
 
-    /// <summary>Does a step; a failing disk ends the process, and the next step starts it again.</summary>
-    private void Guarded(Action step)
-    {
-        try
-        {
-            step();
-        }
-        catch (Exception stopped) when (stopped is DiskFailedException or JournalClosedException or DiskFullException)
-        {
-            _disk.Kill();
-            _city = null;
-        }
-        catch (JournalDamagedException damaged)
-        {
-            throw new BrokenPromiseException($"the running node found damage: {damaged.Message}");
-        }
-    }
-
-    private void AfterOperation()
-    {
-        foreach (var state in _disk.CrashStates(_seed, drawn: 4))
-        {
-            if (_seen.Add(state.Fingerprint()))
-            {
-                Examine(state);
-            }
-        }
-    }
-
-    private void Examine(ModelDisk state)
+    protected override void Examine(ModelDisk state)
     {
         CityOnADisk city;
         try
@@ -247,7 +181,7 @@ internal sealed class CommandDoorSearch(JournalFaults faults)
             }
         }
 
-        if (_seed.OneIn(8))
+        if (Seed.OneIn(8))
         {
             city.CheckCells();
             AskAgain(city);
@@ -262,7 +196,7 @@ internal sealed class CommandDoorSearch(JournalFaults faults)
     /// <summary>A request whose answer somebody has is answered the same after the crash, and makes no second case.</summary>
     private void AskAgain(CityOnADisk city)
     {
-        foreach (var report in _answered.Values.Where(_ => _seed.OneIn(4)))
+        foreach (var report in _answered.Values.Where(_ => Seed.OneIn(4)))
         {
             CaseAnswer? again = null;
             city.Submit(report with { Case = city.Core.Desk.Mint() }, answer => again = answer);

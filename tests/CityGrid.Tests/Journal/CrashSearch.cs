@@ -1,26 +1,21 @@
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
+using CityGrid.Tests.Crashes;
 
 namespace CityGrid.Tests.Journal;
 
 /// <summary>
-/// Lives of a journal on a model disk: appends, snapshots, packing, failing syncs, killed processes and power cuts, drawn from a seed. After every
-/// operation on the disk it looks at the states that a power cut there could leave, and asks of each whether a restart keeps what was acknowledged.
+/// Lives of a journal: appends, snapshots, packing, failing syncs, killed processes and power cuts. Of each disk that a power cut could leave it asks
+/// whether a restart keeps what was acknowledged.
 /// </summary>
-internal sealed class CrashSearch(JournalFaults faults)
+internal sealed class CrashSearch(JournalFaults faults) : LivesOnADisk(drawn: 6)
 {
-    private readonly HashSet<Hash256> _seen = [];
     private readonly List<string> _attempted = [];
-    private SeededEntropy _seed = new(0);
-    private ModelDisk _disk = new();
     private FileJournal? _journal;
     private int _acknowledged;
     private Lsn _snapshot;
     private bool _mayKill;
-
-    /// <summary>How many different disks were restarted from.</summary>
-    public int States => _seen.Count;
 
     public int Restarts { get; private set; }
 
@@ -28,77 +23,27 @@ internal sealed class CrashSearch(JournalFaults faults)
 
     public int LongestJournal { get; private set; }
 
-    public string? Violation { get; private set; }
-
     private JournalOptions Options => new() { SegmentBytes = 2500, BlockBytes = 900, FrameBytesMax = 4000, ReadAhead = false, Faults = faults };
 
-    /// <summary>Lives one life; false when a promise was broken (<see cref="Violation"/> says which).</summary>
-    public bool Live(ulong seed, int steps)
+    protected override void Begin(ulong seed)
     {
-        (_seed, _disk, _journal, _acknowledged, _snapshot, _mayKill) = (new SeededEntropy(seed), new ModelDisk(), null, 0, Lsn.Zero, false);
+        base.Begin(seed);
+        (_journal, _acknowledged, _snapshot) = (null, 0, Lsn.Zero);
         _attempted.Clear();
-        _disk.Happened = _ => AfterOperation();
-        try
-        {
-            for (var step = 0; step < steps; step++)
-            {
-                Guarded(Step);
-            }
-        }
-        catch (BrokenPromiseException broken)
-        {
-            Violation = $"seed {seed}: {broken.Message}";
-        }
-
-        return Violation is null;
     }
 
-    private void Step()
+    protected override void Ended() => _journal = null;
+
+    protected override bool EndsTheProcess(Exception failure) => failure is KilledException || base.EndsTheProcess(failure);
+
+    protected override void Step()
     {
         _journal ??= Restarted();
-        if (_seed.OneIn(25))
-        {
-            _disk.Fail(new DiskFault(_disk.Operations + 1 + _seed.Below(8), 5, TakesEffect: _seed.OneIn(4)));
-        }
-
+        MayFail();
         _mayKill = true;
-        switch (_seed.Below(14))
-        {
-            case 0:
-                _journal.SaveSnapshot(_journal.Head.Lsn, [new("fold", 1, new byte[_seed.Below(900)])]);
-                _snapshot = _journal.Head.Lsn;
-                break;
-            case 1:
-                _journal.PackSealed(CancellationToken.None);
-                break;
-            case 2 when _seed.OneIn(3):
-                _disk.Cut(_seed);
-                _journal = null;
-                break;
-            default:
-                var batch = Drafts.Batch(_seed, 3, _seed.OneIn(6) ? 1500 : 250);
-                _attempted.AddRange(batch.Select(Drafts.Plain));
-                _journal.Append(batch, Drafts.Noon);
-                _acknowledged = _attempted.Count;
-                break;
-        }
-    }
-
-    /// <summary>Does a step; a failing disk or a killed process ends the journal, and the next step starts it again.</summary>
-    private void Guarded(Action step)
-    {
         try
         {
-            step();
-        }
-        catch (Exception stopped) when (stopped is DiskFailedException or JournalClosedException or KilledException)
-        {
-            _disk.Kill();
-            _journal = null;
-        }
-        catch (JournalDamagedException damaged)
-        {
-            throw new BrokenPromiseException($"the running journal found damage: {damaged.Message}");
+            Turn(_journal);
         }
         finally
         {
@@ -106,10 +51,34 @@ internal sealed class CrashSearch(JournalFaults faults)
         }
     }
 
+    private void Turn(FileJournal journal)
+    {
+        switch (Seed.Below(14))
+        {
+            case 0:
+                journal.SaveSnapshot(journal.Head.Lsn, [new("fold", 1, new byte[Seed.Below(900)])]);
+                _snapshot = journal.Head.Lsn;
+                break;
+            case 1:
+                journal.PackSealed(CancellationToken.None);
+                break;
+            case 2 when Seed.OneIn(3):
+                Disk.Cut(Seed);
+                _journal = null;
+                break;
+            default:
+                var batch = Drafts.Batch(Seed, 3, Seed.OneIn(6) ? 1500 : 250);
+                _attempted.AddRange(batch.Select(Drafts.Plain));
+                journal.Append(batch, Drafts.Noon);
+                _acknowledged = _attempted.Count;
+                break;
+        }
+    }
+
     /// <summary>Opens the journal of this life; what it shows is promised from now on, whether or not it was acknowledged.</summary>
     private FileJournal Restarted()
     {
-        var journal = FileJournal.Open(_disk, _seed, Drafts.Node, Options);
+        var journal = FileJournal.Open(Disk, Seed, Drafts.Node, Options);
         var kept = journal.ReadFrom(Lsn.Zero).Count();
         if (kept < _acknowledged)
         {
@@ -122,26 +91,19 @@ internal sealed class CrashSearch(JournalFaults faults)
         return journal;
     }
 
-    private void AfterOperation()
+    protected override void AfterOperation()
     {
-        foreach (var state in _disk.CrashStates(_seed, drawn: 6))
-        {
-            if (_seen.Add(state.Fingerprint()))
-            {
-                Examine(state);
-            }
-        }
-
-        if (_mayKill && _seed.OneIn(30))
+        base.AfterOperation();
+        if (_mayKill && Seed.OneIn(30))
         {
             throw new KilledException();
         }
     }
 
-    private void Examine(ModelDisk state)
+    protected override void Examine(ModelDisk state)
     {
         var verdict = JournalVerifier.Verify(state);
-        if (_seed.OneIn(12))
+        if (Seed.OneIn(12))
         {
             CrashInRecovery(state.Copy());
         }
@@ -157,7 +119,7 @@ internal sealed class CrashSearch(JournalFaults faults)
             throw new BrokenPromiseException($"the snapshot at {_snapshot} is gone.");
         }
 
-        var at = new Lsn(1 + _seed.Below((int)journal.Head.Lsn.Value + 1));
+        var at = new Lsn(1 + Seed.Below((int)journal.Head.Lsn.Value + 1));
         if (journal.ReadAt(at)?.Hash != journal.ReadFrom(new Lsn(at.Value - 1)).FirstOrDefault()?.Hash)
         {
             throw new BrokenPromiseException($"position {at} reads in two ways.");
@@ -169,9 +131,9 @@ internal sealed class CrashSearch(JournalFaults faults)
     /// <summary>Whatever was kept, what is appended to it now must survive the next cut that spares nothing unsynced.</summary>
     private void GoOnAndCut(ModelDisk state, FileJournal journal, List<string> kept)
     {
-        var next = Drafts.Drawn(_seed, 200);
+        var next = Drafts.Drawn(Seed, 200);
         journal.Append([next], Drafts.Noon);
-        var again = Open(state.CrashStates(_seed, 0).First(), out _);
+        var again = Open(state.CrashStates(Seed, 0).First(), out _);
         if (!again.SequenceEqual(kept.Append(Drafts.Plain(next))))
         {
             throw new BrokenPromiseException($"{kept.Count} records and one after a restart became {again.Count} after the next cut.");
@@ -205,7 +167,7 @@ internal sealed class CrashSearch(JournalFaults faults)
     private void CrashInRecovery(ModelDisk state)
     {
         var undisturbed = Restart(state.Copy(), out _);
-        var inner = new SeededEntropy(_seed.Next());
+        var inner = new SeededEntropy(Seed.Next());
         state.Happened = _ =>
         {
             foreach (var crashed in state.CrashStates(inner, drawn: 2))
@@ -221,6 +183,4 @@ internal sealed class CrashSearch(JournalFaults faults)
     }
 
     private sealed class KilledException : Exception;
-
-    private sealed class BrokenPromiseException(string message) : Exception(message);
 }

@@ -63,17 +63,9 @@ internal sealed class SmallTree
     /// <summary>Works a reported case as far as a stage.</summary>
     public void Work(SimulatedNode city, CaseId id, CaseStage until, int row = 0)
     {
-        while (city.Core!.Desk.Find(id)!.Stage is var stage && stage < until)
+        while (city.Core!.Desk.Find(id)! is { } state && state.Stage < until)
         {
-            Do(city, stage switch
-            {
-                CaseStage.Reported => new CheckBeforeFiling(true) { Case = id, Actor = "inspector" },
-                CaseStage.Verified => new FileCase(row) { Case = id, Actor = "desk" },
-                CaseStage.Filed => new DispatchCase("unit-1") { Case = id, Actor = "desk" },
-                CaseStage.Dispatched => new FinishHandling { Case = id, Actor = "handler" },
-                CaseStage.Handled => new CheckBeforeClosing(true) { Case = id, Actor = "inspector" },
-                _ => new CloseCase { Case = id, Actor = "desk" },
-            });
+            Do(city, Cases.City.NextStep(state, row));
         }
     }
 
