@@ -11,6 +11,9 @@ public sealed class Every_code_of_an_error_is_stable
 {
     private static readonly string Page = Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Approvals", "error-codes.approved.txt");
 
+    /// <summary>Words of other programs that look like codes: a setting of LiteDB.</summary>
+    private static readonly string[] NoCodes = ["UTC_DATE"];
+
     private static IReadOnlySet<string> InTheCode { get; } = new[] { "hub", "node", "protocol" }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Machine.Repository, folder), "*.cs", SearchOption.AllDirectories))
         .Where(file => !file.Split(Path.DirectorySeparatorChar).Any(folder => folder is "obj" or "bin"))
@@ -18,17 +21,23 @@ public sealed class Every_code_of_an_error_is_stable
         .Where(word => word.Length > 4)
         .ToHashSet();
 
+    private static string[] Approved => File.ReadAllLines(Page);
+
     [Test]
     public void None_that_was_given_out_is_gone()
     {
         if (Environment.GetEnvironmentVariable("CITYGRID_APPROVE") == "1")
         {
-            File.WriteAllLines(Page, File.ReadLines(Page).Union(InTheCode).Where(code => code.Contains('_')).Order(StringComparer.Ordinal));
+            File.WriteAllLines(Page, Approved.Union(InTheCode).Except(NoCodes).Where(code => code.Contains('_')).Order(StringComparer.Ordinal));
         }
 
-        Assert.That(File.ReadLines(Page).Where(code => !InTheCode.Contains(code)), Is.Empty);
+        Assert.That(Approved.Where(code => !InTheCode.Contains(code)), Is.Empty, "programs act on these");
     }
 
     [Test]
-    public void And_the_list_is_not_empty() => Assert.That(File.ReadLines(Page).Count(), Is.GreaterThan(100));
+    public void And_each_that_is_given_out_stands_in_the_list() =>
+        Assert.That(InTheCode.Where(word => word.Contains('_')).Except(Approved).Except(NoCodes), Is.Empty, "run None_that_was_given_out_is_gone once with CITYGRID_APPROVE=1");
+
+    [Test]
+    public void And_the_list_is_not_empty() => Assert.That(Approved.Length, Is.GreaterThan(100));
 }
