@@ -1,8 +1,5 @@
-using System.Diagnostics;
 using System.Net.Http.Json;
-using CityGrid.Cli;
 using CityGrid.Cli.Network;
-using CityGrid.Hub.Seams;
 using CityGrid.Node.Hosting;
 using NUnit.Framework;
 using NodeProcess = CityGrid.Cli.Network.NodeProcess;
@@ -14,27 +11,23 @@ public sealed class A_node_ends_with_a_code_that_says_why
 {
     private static readonly TimeSpan AtMost = TimeSpan.FromSeconds(10);
 
-    private string _folder = null!;
-    private TreeNode _node = null!;
+    private LoneCity _city = null!;
+
+    private TreeNode Node => _city.Node;
 
     [SetUp]
-    public void WriteNode()
-    {
-        _folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
-        var tree = TreeWriter.Write(_folder, TreePlans.Generated(new TreeShape(1, 1), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
-        _node = tree.Cities.Single();
-    }
+    public void WriteNode() => _city = new LoneCity();
 
     [TearDown]
-    public void Remove() => Directory.Delete(_folder, recursive: true);
+    public void Remove() => _city.Dispose();
 
     [Test]
     public async Task Zero_within_ten_seconds_of_being_asked_to_end()
     {
-        using var node = NodeProcess.Start(_node.Configuration);
+        using var node = NodeProcess.Start(Node.Configuration);
         await node.ReadyAsync(TimeSpan.FromMinutes(1));
         using var http = new HttpClient();
-        await http.GetAsync($"{_node.OperatorUrl}/healthz");
+        await http.GetAsync($"{Node.OperatorUrl}/healthz");
 
         Assert.That(await node.StopAsync(AtMost), Is.EqualTo(ExitCodes.Clean), node.LastOutput);
     }
@@ -50,30 +43,30 @@ public sealed class A_node_ends_with_a_code_that_says_why
     {
         Rewrite(text => text.Replace("\"zone\":", "\"colour\": 1, \"zone\":", StringComparison.Ordinal));
 
-        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Configuration, true)));
+        Assert.That(await RunAsync("--config", Node.Configuration), Is.EqualTo((ExitCodes.Configuration, true)));
     }
 
     [Test]
     public async Task Sixty_four_for_a_port_that_is_taken()
     {
-        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, _node.OperatorPort);
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, Node.OperatorPort);
         other.Start();
 
-        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Configuration, true)));
+        Assert.That(await RunAsync("--config", Node.Configuration), Is.EqualTo((ExitCodes.Configuration, true)));
     }
 
     [Test]
     public async Task Seventy_for_a_data_directory_that_another_process_has()
     {
-        using var node = NodeProcess.Start(_node.Configuration);
+        using var node = NodeProcess.Start(Node.Configuration);
         await node.ReadyAsync(TimeSpan.FromMinutes(1));
 
-        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Storage, true)));
+        Assert.That(await RunAsync("--config", Node.Configuration), Is.EqualTo((ExitCodes.Storage, true)));
     }
 
     [Test]
     public async Task Seventy_for_a_directory_to_be_restored_that_has_no_journal() =>
-        Assert.That(await RunAsync("--config", _node.Configuration, "--restored"), Is.EqualTo((ExitCodes.Storage, true)));
+        Assert.That(await RunAsync("--config", Node.Configuration, "--restored"), Is.EqualTo((ExitCodes.Storage, true)));
 
     [Test]
     public async Task Seventy_for_a_damaged_journal_and_nothing_is_changed()
@@ -84,7 +77,7 @@ public sealed class A_node_ends_with_a_code_that_says_why
         Patch(segment, 320, at => (byte)(at ^ 0x10));
         var before = File.ReadAllBytes(segment);
 
-        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.Storage, true)));
+        Assert.That(await RunAsync("--config", Node.Configuration), Is.EqualTo((ExitCodes.Storage, true)));
         Assert.That(File.ReadAllBytes(segment), Is.EqualTo(before));
     }
 
@@ -96,19 +89,19 @@ public sealed class A_node_ends_with_a_code_that_says_why
         NewerFormat(segment);
         var before = File.ReadAllBytes(segment);
 
-        Assert.That(await RunAsync("--config", _node.Configuration), Is.EqualTo((ExitCodes.NewerFormat, true)));
+        Assert.That(await RunAsync("--config", Node.Configuration), Is.EqualTo((ExitCodes.NewerFormat, true)));
         Assert.That(File.ReadAllBytes(segment), Is.EqualTo(before));
     }
 
     private async Task RunOnceAsync(int cases = 0)
     {
-        using var node = NodeProcess.Start(_node.Configuration);
+        using var node = NodeProcess.Start(Node.Configuration);
         await node.ReadyAsync(TimeSpan.FromMinutes(1));
         using var http = new HttpClient();
-        http.DefaultRequestHeaders.Authorization = new("Bearer", _node.Tokens["desk"]);
+        http.DefaultRequestHeaders.Authorization = new("Bearer", Node.Tokens["desk"]);
         for (var i = 0; i < cases; i++)
         {
-            var answer = await http.PostAsJsonAsync($"{_node.OperatorUrl}/v1/cases", new { requestKey = $"key-{i}", type = "01001", source = "web" });
+            var answer = await http.PostAsJsonAsync($"{Node.OperatorUrl}/v1/cases", new { requestKey = $"key-{i}", type = "01001", source = "web" });
             Assert.That(answer.IsSuccessStatusCode, Is.True, await answer.Content.ReadAsStringAsync());
         }
 
@@ -118,25 +111,15 @@ public sealed class A_node_ends_with_a_code_that_says_why
     /// <summary>Runs the program to its end; its code, and whether it said anything on standard error.</summary>
     private static async Task<(int Code, bool Spoke)> RunAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"));
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        using var node = Process.Start(start)!;
-        var output = node.StandardOutput.ReadToEndAsync();
-        var error = await node.StandardError.ReadToEndAsync();
-        await node.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
-        TestContext.Out.WriteLine(await output + error);
-        Assert.That(error, Does.Not.Contain("   at "), "a stack says nothing to an operator");
-        return (node.ExitCode, error.Trim().Length > 0);
+        var ended = await Programs.NodeAsync(arguments);
+        TestContext.Out.WriteLine(ended.Output + ended.Error);
+        Assert.That(ended.Error, Does.Not.Contain("   at "), "a stack says nothing to an operator");
+        return (ended.Code, ended.Error.Trim().Length > 0);
     }
 
-    private void Rewrite(Func<string, string> change) => File.WriteAllText(_node.Configuration, change(File.ReadAllText(_node.Configuration)));
+    private void Rewrite(Func<string, string> change) => File.WriteAllText(Node.Configuration, change(File.ReadAllText(Node.Configuration)));
 
-    private string Segment() => Directory.GetFiles(Path.Combine(Path.GetDirectoryName(_node.Configuration)!, "data", "journal"), "*.seg").Order(StringComparer.Ordinal).First();
+    private string Segment() => Directory.GetFiles(Path.Combine(_city.Data, "journal"), "*.seg").Order(StringComparer.Ordinal).First();
 
     private static void Patch(string file, int offset, Func<byte, byte> change)
     {

@@ -13,11 +13,11 @@ public sealed class A_restored_copy_goes_on_as_a_new_life
     {
         await using var trees = await Trees.StartAsync(1, 1);
         var city = trees.Tree.Cities.Single();
-        var data = Path.Combine(Path.GetDirectoryName(city.Configuration)!, "data");
+        var data = Folders.DataOf(city);
         await ReportAsync(city, 0, 3);
         await trees.Running.StopAsync(city.Node);
         var copy = data + "-copy";
-        Copy(data, copy);
+        Folders.Copy(data, copy);
 
         await trees.Running.StartAsync(city);
         await ReportAsync(city, 3, 4);
@@ -67,16 +67,6 @@ public sealed class A_restored_copy_goes_on_as_a_new_life
             }
 
             await Task.Delay(100);
-        }
-    }
-
-    private static void Copy(string from, string to)
-    {
-        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
-        {
-            var target = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
         }
     }
 }

@@ -2,9 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.RegularExpressions;
-using CityGrid.Cli;
 using CityGrid.Cli.Network;
-using CityGrid.Hub.Seams;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd;
@@ -18,20 +16,18 @@ public sealed partial class An_answer_follows_its_sync
 {
     private const int Cases = 8;
 
-    private string _folder = null!;
-    private TreeNode _node = null!;
+    private LoneCity _city = null!;
     private List<Call> _calls = null!;
 
-    private string Trace => Path.Combine(_folder, "trace");
+    private string Trace => Path.Combine(_city.Folder, "trace");
 
     [OneTimeSetUp]
     public async Task Watch()
     {
-        _folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
-        _node = TreeWriter.Write(_folder, TreePlans.Generated(new TreeShape(1, 1), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy()).Cities.Single();
+        _city = new LoneCity();
         var start = new ProcessStartInfo("strace") { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in (string[])["-f", "-y", "-s", "64", "-e", "trace=pwrite64,pwritev,fdatasync,fsync,sendmsg,sendto", "-o", Trace,
-            "dotnet", Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"), "--config", _node.Configuration])
+            "dotnet", Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"), "--config", _city.Node.Configuration])
         {
             start.ArgumentList.Add(argument);
         }
@@ -43,10 +39,10 @@ public sealed partial class An_answer_follows_its_sync
         {
             Assert.That(await ready.WaitAsync(TimeSpan.FromMinutes(2)), Is.True, () => errors.Result);
             using var http = new HttpClient();
-            http.DefaultRequestHeaders.Authorization = new("Bearer", _node.Tokens["desk"]);
+            http.DefaultRequestHeaders.Authorization = new("Bearer", _city.Node.Tokens["desk"]);
             for (var i = 0; i < Cases; i++)
             {
-                using var answer = await http.PostAsJsonAsync($"{_node.OperatorUrl}/v1/cases", new { requestKey = $"key-{i}", type = "01001", source = "web" });
+                using var answer = await http.PostAsJsonAsync($"{_city.Node.OperatorUrl}/v1/cases", new { requestKey = $"key-{i}", type = "01001", source = "web" });
                 Assert.That(answer.IsSuccessStatusCode, Is.True, await answer.Content.ReadAsStringAsync());
             }
         }
@@ -66,7 +62,7 @@ public sealed partial class An_answer_follows_its_sync
     }
 
     [OneTimeTearDown]
-    public void Remove() => Directory.Delete(_folder, recursive: true);
+    public void Remove() => _city.Dispose();
 
     [Test]
     public void Each_answer_leaves_after_its_record_was_written_and_synced()

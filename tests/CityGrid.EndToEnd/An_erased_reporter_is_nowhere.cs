@@ -1,7 +1,5 @@
 using System.Text;
-using CityGrid.Cli;
 using CityGrid.Cli.Network;
-using CityGrid.Hub.Seams;
 using CityGrid.Node.V1;
 using NUnit.Framework;
 using NodeProcess = CityGrid.Cli.Network.NodeProcess;
@@ -18,22 +16,15 @@ public sealed class An_erased_reporter_is_nowhere
 
     private static readonly Personal Erased = new() { ReporterName = $"{Canaries[0]} {Canaries[1]}", Contact = Canaries[2], Address = Canaries[3], FreeText = Canaries[4] };
 
-    private string _folder = null!;
-    private TreeNode _node = null!;
+    private LoneCity _city = null!;
 
-    private string Home => Path.GetDirectoryName(_node.Configuration)!;
-
-    private string Data => Path.Combine(Home, "data");
+    private string Data => _city.Data;
 
     [SetUp]
-    public void WriteNode()
-    {
-        _folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
-        _node = TreeWriter.Write(_folder, TreePlans.Generated(new TreeShape(1, 1), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy()).Cities.Single();
-    }
+    public void WriteNode() => _city = new LoneCity();
 
     [TearDown]
-    public void Remove() => Directory.Delete(_folder, recursive: true);
+    public void Remove() => _city.Dispose();
 
     [Test]
     public async Task Not_in_the_program_not_after_a_rebuild_and_not_in_any_byte()
@@ -74,25 +65,25 @@ public sealed class An_erased_reporter_is_nowhere
     public async Task View_verify_tells_a_changed_and_a_damaged_file_from_an_equal_one_and_changes_nothing()
     {
         await WhileItRuns(client => Worked(client, "one", null));
-        var before = Fingerprint();
+        var before = Folders.Contents(Data);
         Assert.That(await RunAsync("view", "verify", Data), Is.Zero);
-        Assert.That(Fingerprint(), Is.EqualTo(before));
+        Assert.That(Folders.Contents(Data), Is.EqualTo(before));
 
         var file = Directory.GetFiles(Path.Combine(Data, "views"), "*.db").Single();
         var bytes = File.ReadAllBytes(file);
         bytes[600] ^= 1;
         File.WriteAllBytes(file, bytes);
-        before = Fingerprint();
+        before = Folders.Contents(Data);
         Assert.That(await RunAsync("view", "verify", Data), Is.EqualTo(2));
-        Assert.That(Fingerprint(), Is.EqualTo(before));
-        Assert.That(await RunAsync("view", "verify", Path.Combine(_folder, "nothing")), Is.EqualTo(3));
+        Assert.That(Folders.Contents(Data), Is.EqualTo(before));
+        Assert.That(await RunAsync("view", "verify", Path.Combine(_city.Folder, "nothing")), Is.EqualTo(3));
     }
 
     private async Task WhileItRuns(Func<NodeClient, Task> work)
     {
-        using var node = NodeProcess.Start(_node.Configuration);
+        using var node = NodeProcess.Start(_city.Node.Configuration);
         await node.ReadyAsync(TimeSpan.FromMinutes(1));
-        using var client = new NodeClient(_node.GrpcUrl, _node.Tokens["desk"]);
+        using var client = new NodeClient(_city.Node.GrpcUrl, _city.Node.Tokens["desk"]);
         await work(client);
         Assert.That(await node.StopAsync(TimeSpan.FromSeconds(20)), Is.Zero, node.LastOutput);
     }
@@ -136,7 +127,7 @@ public sealed class An_erased_reporter_is_nowhere
     /// <summary>Everything that the node wrote, logs too, in UTF-8 and UTF-16; packed segments as they are and unpacked.</summary>
     private void RequireNoTrace()
     {
-        var files = Directory.GetFiles(Home, "*", SearchOption.AllDirectories);
+        var files = Directory.GetFiles(_city.Home, "*", SearchOption.AllDirectories);
         Assert.That(files.Select(Path.GetFileName), Has.Some.EndsWith(".seg").And.Some.EndsWith(".db").And.Some.EndsWith(".snap"));
         foreach (var file in files)
         {
@@ -166,9 +157,6 @@ public sealed class An_erased_reporter_is_nowhere
             }
         }
     }
-
-    private string Fingerprint() => string.Join(' ', Directory.GetFiles(Data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-        .Select(file => $"{file}:{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)))}"));
 
     private static async Task<int> RunAsync(params string[] arguments)
     {

@@ -8,9 +8,14 @@ internal sealed record Ended(int Code, string Output, string Error);
 /// <summary>Runs the two programs as their users do.</summary>
 internal static class Programs
 {
-    public static Task<Ended> CityGridAsync(params string[] arguments) => RunAsync("citygrid.dll", arguments);
+    public static Task<Ended> CityGridAsync(params string[] arguments) => RunAsync("citygrid.dll", arguments, TimeSpan.FromMinutes(2));
 
-    private static async Task<Ended> RunAsync(string program, string[] arguments)
+    /// <summary>The same for what has a lot to do.</summary>
+    public static Task<Ended> CityGridAsync(TimeSpan atMost, params string[] arguments) => RunAsync("citygrid.dll", arguments, atMost);
+
+    public static Task<Ended> NodeAsync(params string[] arguments) => RunAsync("citygrid-node.dll", arguments, TimeSpan.FromMinutes(2));
+
+    private static async Task<Ended> RunAsync(string program, string[] arguments, TimeSpan atMost)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
         start.Environment.Remove("CITYGRID_TOKEN");
@@ -21,8 +26,17 @@ internal static class Programs
 
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
-        var error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(2));
-        return new Ended(process.ExitCode, await output, error);
+        var error = process.StandardError.ReadToEndAsync();
+        try
+        {
+            await process.WaitForExitAsync().WaitAsync(atMost);
+        }
+        catch (TimeoutException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{program} {string.Join(' ', arguments)} had not ended after {atMost}. It said: {await output}{await error}");
+        }
+
+        return new Ended(process.ExitCode, await output, await error);
     }
 }

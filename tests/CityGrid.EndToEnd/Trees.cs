@@ -7,7 +7,6 @@ namespace CityGrid.Tests.EndToEnd;
 /// <summary>Trees of real processes for a test, each in a folder of its own that goes with it.</summary>
 internal sealed class Trees : IAsyncDisposable
 {
-
     private Trees(WrittenTree tree) => Running = new RunningTree(tree);
 
     public RunningTree Running { get; }
@@ -19,8 +18,16 @@ internal sealed class Trees : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
         var tree = TreeWriter.Write(folder, TreePlans.Generated(new TreeShape(provinces, cities), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
         var trees = new Trees(tree);
-        await trees.Running.StartAsync();
-        return trees;
+        try
+        {
+            await trees.Running.StartAsync();
+            return trees;
+        }
+        catch
+        {
+            await trees.DisposeAsync();
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -2,9 +2,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using CityGrid.Cli;
-using CityGrid.Cli.Network;
-using CityGrid.Hub.Seams;
 using CityGrid.Node.Hosting;
 using NUnit.Framework;
 using NodeProcess = CityGrid.Cli.Network.NodeProcess;
@@ -14,8 +11,7 @@ namespace CityGrid.Tests.EndToEnd;
 /// <summary>A running city is given what it cannot use, by every call and command line; each is told what, where and what to do, and the journal does not grow.</summary>
 public sealed class What_is_bad_is_refused_and_changes_nothing
 {
-    private string _folder = null!;
-    private TreeNode _node = null!;
+    private LoneCity _city = null!;
     private NodeProcess _process = null!;
     private HttpClient _http = null!;
     private string _case = null!;
@@ -78,12 +74,10 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        _folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
-        var tree = TreeWriter.Write(_folder, TreePlans.Generated(new TreeShape(1, 1), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
-        _node = tree.Cities.Single();
-        _process = NodeProcess.Start(_node.Configuration);
+        _city = new LoneCity();
+        _process = NodeProcess.Start(_city.Node.Configuration);
         await _process.ReadyAsync(TimeSpan.FromMinutes(1));
-        _http = new HttpClient { BaseAddress = new Uri(_node.OperatorUrl) };
+        _http = new HttpClient { BaseAddress = new Uri(_city.Node.OperatorUrl) };
         var first = await SendAsync("POST", "/v1/cases", "{ \"requestKey\": \"good-1\", \"type\": \"01001\", \"source\": \"web\" }", "desk");
         using var answer = JsonDocument.Parse(await first.Content.ReadAsStringAsync());
         _case = answer.RootElement.GetProperty("step").GetProperty("caseId").GetString()!;
@@ -95,7 +89,7 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
         _http.Dispose();
         var code = await _process.StopAsync(TimeSpan.FromSeconds(10));
         _process.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        _city.Dispose();
         Assert.That(code, Is.Zero, "after all of this it ends as clean as any");
     }
 
@@ -142,7 +136,7 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
     private async Task<HttpResponseMessage> SendAsync(string method, string path, string? json, string actor)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _node.Tokens[actor]);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _city.Node.Tokens[actor]);
         request.Content = json is null ? null : new StringContent(json, new MediaTypeHeaderValue("application/json"));
         return await _http.SendAsync(request);
     }

@@ -1,0 +1,25 @@
+using System.Security.Cryptography;
+using CityGrid.Cli.Network;
+
+namespace CityGrid.Tests.EndToEnd;
+
+/// <summary>What tests do with the folders of nodes.</summary>
+internal static class Folders
+{
+    /// <summary>Where a node of a written tree keeps what it must not lose.</summary>
+    public static string DataOf(TreeNode node) => Path.Combine(Path.GetDirectoryName(node.Configuration)!, "data");
+
+    public static void Copy(string from, string to)
+    {
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
+    /// <summary>Every file with the hash of what is in it.</summary>
+    public static Dictionary<string, string> Contents(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        .ToDictionary(file => Path.GetRelativePath(folder, file), file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))));
+}
