@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using CityGrid.Cli.Network;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd;

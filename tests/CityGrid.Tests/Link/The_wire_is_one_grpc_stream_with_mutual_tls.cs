@@ -127,7 +127,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
     {
         using var channel = Channel(null);
         using var call = new LinkService.LinkServiceClient(channel).Connect();
-        await Assert.ThrowsAsync<RpcException>(async () => await call.ResponseHeadersAsync);
+        await Assert.ThrowsAsync<RpcException>(async () => await call.ResponseHeadersAsync.WaitAsync(Patience));
     }
 
     [TestCase("hunan", "42")]
@@ -180,8 +180,9 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
             using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(method, null, default);
             // The parent may end the stream before it has read all of a message: then the writing fails too, and only the reading says why.
             var writing = call.RequestStream.WriteAsync(bytes);
-            var ended = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
-            await writing.ContinueWith(_ => { }, TaskScheduler.Default);
+            var ended = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Patience));
+            call.Dispose();
+            await writing.ContinueWith(_ => { }, TaskScheduler.Default).WaitAsync(Patience);
             Assert.That(ended!.StatusCode, Is.EqualTo(status));
         }
     }
@@ -212,6 +213,9 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         return X509Certificate2.CreateFromPem(certificate, key);
     }
 
+    /// <summary>Only so that a fault ends the test instead of holding it up.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     /// <summary>What a wire tells, awaited.</summary>
     private sealed class Listener : IWireEvents
     {
@@ -230,9 +234,6 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
             _end.TrySetResult(reason);
             _line.TrySetException(new InvalidOperationException(reason));
         }
-
-        // Only so that a fault ends the run instead of holding it up.
-        private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
         public Task<IWireLine> LineAsync() => _line.Task.WaitAsync(Patience);
 

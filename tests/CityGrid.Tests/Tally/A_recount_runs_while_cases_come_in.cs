@@ -1,8 +1,8 @@
+#pragma warning disable RS0030 // The writer and the recount run beside each other on real threads: that is what is shown.
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Tally;
-using CityGrid.Protocol.Names;
 using CityGrid.Tests.Cases;
 using CityGrid.Tests.Crashes;
 using NUnit.Framework;
