@@ -52,14 +52,15 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             await call.ResponseHeadersAsync.WaitAsync(ConnectWait, clock, stop);
             var line = new Line(hangUp);
             events.Connected(line);
-            var writing = WriteAsync(line, call.RequestStream, hangUp.Token);
+
+            // Nobody waits for the writing: a write that the parent's end of the stream overtakes may never come back, and the end must be told.
+            _ = WriteAsync(line, call.RequestStream, hangUp.Token);
             await foreach (var response in call.ResponseStream.ReadAllAsync(hangUp.Token))
             {
                 events.Received(response);
             }
 
             await hangUp.CancelAsync();
-            await writing;
         }
         catch (Exception failure) when (failure is RpcException or OperationCanceledException && hangUp.IsCancellationRequested)
         {
