@@ -71,7 +71,14 @@ public static class NodeServer
             throw new NodeFailedException(await failed.Task);
         }
 
-        core.SaveSnapshot();
+        try
+        {
+            core.SaveSnapshot();
+        }
+        catch (DiskFullException full)
+        {
+            Console.WriteLine($"citygrid-node {configuration.Node} ends without a last snapshot, and its next start reads more of the journal: {full.Message}");
+        }
     }
 
     private static NodeSettings SettingsOf(NodeConfiguration configuration)

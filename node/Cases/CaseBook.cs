@@ -26,6 +26,7 @@ public sealed class CaseBook : IFold
     private readonly Dictionary<CaseId, CaseState> _open = [];
     private readonly PriorityQueue<CaseId, Instant> _due = new();
     private readonly SortedDictionary<TypeCode, string> _localTypes = [];
+    private readonly SortedSet<long> _erased = [];
     private readonly SortedSet<long> _toErase = [];
 
     /// <param name="cells">Where the counts go.</param>
@@ -38,7 +39,7 @@ public sealed class CaseBook : IFold
 
     public string Name => "cases";
 
-    public int Version => 1;
+    public int Version => 2;
 
     /// <summary>The cases that are open, in no order.</summary>
     public IReadOnlyDictionary<CaseId, CaseState> Open => _open;
@@ -48,7 +49,10 @@ public sealed class CaseBook : IFold
     /// <summary>Types that imports brought, by code; they stand below <c>other</c>.</summary>
     public IReadOnlyDictionary<TypeCode, string> LocalTypes => _localTypes;
 
-    /// <summary>Slots whose erasure is in the journal and whose keys may still be there: erased before anybody is answered, and again at start.</summary>
+    /// <summary>
+    /// Slots whose erasure is in the journal and whose keys may still be there: at a start all that ever were, because a backup of the key files may
+    /// have brought them back. Erased before anybody is answered.
+    /// </summary>
     public IReadOnlyCollection<long> ToErase => _toErase;
 
     /// <summary>The highest key slot that an event names; slots up to it are never given out again. Slot 1 is the node's own.</summary>
@@ -123,7 +127,7 @@ public sealed class CaseBook : IFold
     public void Save(Stream target)
     {
         var head = new StoredBookHead { SlotsUsed = SlotsUsed, Cases = Count, Open = _open.Count };
-        head.ToErase.AddRange(_toErase);
+        head.ToErase.AddRange(_erased);
         head.LocalTypes.AddRange(_localTypes.Select(t => new StoredLocalTypeAdded { Code = t.Key.ToString(), Name = t.Value }));
         Write(target, head.ToByteArray());
         foreach (var state in _open.Values.OrderBy(s => s.Id))
@@ -140,6 +144,7 @@ public sealed class CaseBook : IFold
         var head = StoredBookHead.Parser.ParseFrom(Read(source));
         SlotsUsed = head.SlotsUsed;
         Count = head.Cases;
+        _erased.UnionWith(head.ToErase);
         _toErase.UnionWith(head.ToErase);
         foreach (var added in head.LocalTypes)
         {
@@ -190,11 +195,12 @@ public sealed class CaseBook : IFold
         // An import's request names the row, whose newer content replaces the older under the same key.
         if (happened.Request is { } request && (before is null || before.Import is not null))
         {
-            Keys.Keep(request.Key, happened.Case, request.Content);
+            Keys.Keep(request.KeyHash, happened.Case, request.Content);
         }
 
         if (happened is ReporterErased erased)
         {
+            _erased.UnionWith(erased.Slots);
             _toErase.UnionWith(erased.Slots);
         }
 

@@ -52,7 +52,7 @@ public static class CaseDecisions
     {
         var command = draft.Command;
         // The request of an imported row names the row: it comes again with newer content, and the content itself says what is new.
-        if (command is not ImportCase && command.Request is { } request && state.FindRequest(request.Key) is { } kept)
+        if (command is not ImportCase && command.Request is { } request && state.FindRequest(request.KeyHash) is { } kept)
         {
             return kept.Content == request.Content
                 ? new CaseOutcome.Repeated(kept.Version, kept.Lsn)

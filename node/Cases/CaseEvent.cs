@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 using CityGrid.Hub.Catalogue;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -33,6 +36,18 @@ public abstract record CaseEvent
 public sealed record RequestMark(string Key, ulong Content)
 {
     public const int KeyLengthMax = 128;
+
+    /// <summary>The first 16 bytes of the key's SHA-256, big-endian, under which it is looked up: taken once, by whoever brings the mark.</summary>
+    public UInt128 KeyHash { get; } = HashOf(Key);
+
+    private static UInt128 HashOf(string key)
+    {
+        Span<byte> text = stackalloc byte[KeyLengthMax * 3];
+        Span<byte> hash = stackalloc byte[Hash256.Size];
+        var bytes = key.Length <= KeyLengthMax ? text[..Encoding.UTF8.GetBytes(key, text)] : Encoding.UTF8.GetBytes(key);
+        SHA256.HashData(bytes, hash);
+        return BinaryPrimitives.ReadUInt128BigEndian(hash);
+    }
 }
 
 /// <summary>A sealed box (hub/Sealing) and the slot of the key that it is sealed under.</summary>

@@ -29,7 +29,7 @@ internal static class CaseFold
             Contributions = before.Contributions.With(counted),
             Slots = SlotsAfter(before.Slots, happened),
             Requests = happened.Request is { } request && happened is not ImportRenewed
-                ? [.. before.Requests, new KeptRequest(KeptRequest.HashOf(request.Key), request.Content, version, stamp.Lsn)]
+                ? [.. before.Requests, new KeptRequest(request.KeyHash, request.Content, version, stamp.Lsn)]
                 : before.Requests,
             StepAt = IsStep(happened) ? happened.OccurredAt : after.StepAt,
             Import = after.Import is { WorkedHere: false } import && IsOwnWork(happened) ? import with { WorkedHere = true } : after.Import,

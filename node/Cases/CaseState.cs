@@ -100,17 +100,11 @@ public sealed record CaseState
     public Spot SpotOf(int segment) => segment < EarlierSpots.Count ? EarlierSpots[segment] : new Spot(Type, Division);
 
     /// <summary>The answer that a request was given; null for a key that this case does not know.</summary>
-    public KeptRequest? FindRequest(string key)
+    public KeptRequest? FindRequest(UInt128 keyHash)
     {
-        if (Requests.Count == 0)
-        {
-            return null;
-        }
-
-        var hash = KeptRequest.HashOf(key);
         foreach (var kept in Requests)
         {
-            if (kept.KeyHash == hash)
+            if (kept.KeyHash == keyHash)
             {
                 return kept;
             }
@@ -216,10 +210,7 @@ public sealed record ImportState(string System, string ExternalId, Hash256 Conte
 public readonly record struct Spot(TypeKey Type, DivisionCode Division);
 
 /// <summary>An answered request: the first 16 bytes of the SHA-256 of its key, the digest of its content, and the answer.</summary>
-public readonly record struct KeptRequest(UInt128 KeyHash, ulong Content, int Version, Lsn Lsn)
-{
-    public static UInt128 HashOf(string key) => Hash256.Of(System.Text.Encoding.UTF8.GetBytes(key)).High;
-}
+public readonly record struct KeptRequest(UInt128 KeyHash, ulong Content, int Version, Lsn Lsn);
 
 /// <summary>An escalation of a case at its last version.</summary>
 public sealed record EscalationMark(

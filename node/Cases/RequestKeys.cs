@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using CityGrid.Protocol.Names;
 
 namespace CityGrid.Node.Cases;
@@ -20,22 +18,22 @@ public sealed class RequestKeys
     public int Count { get; private set; }
 
     /// <summary>The case that a key made and a digest of the content it came with; null for a key not seen.</summary>
-    public KeyUse? Find(string key)
+    public KeyUse? Find(UInt128 keyHash)
     {
-        var (high, low) = HashOf(key);
+        var (high, low) = WordsOf(keyHash);
         ref var slot = ref SlotOf(_slots, high, low);
         return slot.IsFree ? null : new KeyUse(new CaseId(new UInt128(slot.CaseHigh, slot.CaseLow)), slot.Content);
     }
 
     /// <summary>Keeps a key. One that is kept already takes the new content digest: an import may bring newer content for a known row.</summary>
-    public void Keep(string key, CaseId id, ulong content)
+    public void Keep(UInt128 keyHash, CaseId id, ulong content)
     {
         if ((long)Count * 100 >= (long)_slots.Length * 80)
         {
             Grow();
         }
 
-        var (high, low) = HashOf(key);
+        var (high, low) = WordsOf(keyHash);
         ref var slot = ref SlotOf(_slots, high, low);
         if (slot.IsFree)
         {
@@ -81,17 +79,8 @@ public sealed class RequestKeys
         }
     }
 
-    private static (ulong High, ulong Low) HashOf(string key)
-    {
-        Span<byte> text = stackalloc byte[256];
-        Span<byte> hash = stackalloc byte[32];
-        var length = Encoding.UTF8.GetByteCount(key);
-        var bytes = length <= text.Length ? text[..length] : new byte[length];
-        Encoding.UTF8.GetBytes(key, bytes);
-        SHA256.HashData(bytes, hash);
-        // The low word is never zero, which marks a free slot.
-        return (BinaryPrimitives.ReadUInt64BigEndian(hash), BinaryPrimitives.ReadUInt64BigEndian(hash[8..]) | 1);
-    }
+    /// <summary>The low word is never zero, which marks a free slot.</summary>
+    private static (ulong High, ulong Low) WordsOf(UInt128 keyHash) => ((ulong)(keyHash >> 64), (ulong)(keyHash & ulong.MaxValue) | 1);
 
     private static ref Slot SlotOf(Slot[] slots, ulong high, ulong low)
     {

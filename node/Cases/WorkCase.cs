@@ -22,7 +22,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
             if (IsCreation && command.Request is { } request)
             {
                 yield return $"request/{request.Key}";
-                if (desk.Book.Keys.Find(request.Key) is { } use)
+                if (desk.Book.Keys.Find(request.KeyHash) is { } use)
                 {
                     yield return $"case/{use.Case}";
                 }
@@ -34,7 +34,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
 
     public override Decision<CaseAnswer> Decide(Instant now)
     {
-        if (IsCreation && command.Request is { } request && desk.Book.Keys.Find(request.Key) is { } use)
+        if (IsCreation && command.Request is { } request && desk.Book.Keys.Find(request.KeyHash) is { } use)
         {
             return Known(use, request, now);
         }

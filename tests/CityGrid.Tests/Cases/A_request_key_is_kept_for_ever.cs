@@ -12,13 +12,13 @@ public sealed class A_request_key_is_kept_for_ever
     public void Every_key_finds_its_own_case_also_after_a_snapshot()
     {
         var entropy = new SeededEntropy(7);
-        var expected = new Dictionary<string, KeyUse>();
+        var expected = new Dictionary<UInt128, KeyUse>();
         var keys = new RequestKeys();
         Span<byte> random = stackalloc byte[10];
         for (var i = 0; i < 20_000; i++)
         {
             entropy.Fill(random);
-            var key = $"import/{(i % 3 == 0 ? "城管" : "boston")}/{i}";
+            var key = Hash($"import/{(i % 3 == 0 ? "城管" : "boston")}/{i}");
             var use = new KeyUse(CaseId.Mint(Instant.FromUnixTimeSeconds(i), random), entropy.Next());
             keys.Keep(key, use.Case, use.Content);
             expected.Add(key, use);
@@ -36,7 +36,7 @@ public sealed class A_request_key_is_kept_for_ever
         }
 
         Assert.That(keys.Count, Is.EqualTo(20_000));
-        Assert.That(keys.Find("import/boston/20001"), Is.Null);
+        Assert.That(keys.Find(Hash("import/boston/20001")), Is.Null);
     }
 
     [Test]
@@ -44,9 +44,18 @@ public sealed class A_request_key_is_kept_for_ever
     {
         var keys = new RequestKeys();
         var id = CaseId.Mint(Instant.FromUnixTimeSeconds(1), new byte[10]);
-        keys.Keep("k", id, 1);
-        keys.Keep("k", id, 2);
-        Assert.That(keys.Find("k"), Is.EqualTo(new KeyUse(id, 2)));
+        keys.Keep(Hash("k"), id, 1);
+        keys.Keep(Hash("k"), id, 2);
+        Assert.That(keys.Find(Hash("k")), Is.EqualTo(new KeyUse(id, 2)));
         Assert.That(keys.Count, Is.EqualTo(1));
     }
+
+    /// <summary>The longest key in the widest characters too.</summary>
+    [TestCase("k")]
+    [TestCase("城管/1")]
+    [TestCase("城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城")]
+    public void A_key_is_known_by_the_first_16_bytes_of_its_SHA_256(string key) => Assert.That(
+        Hash(key), Is.EqualTo(System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)))));
+
+    private static UInt128 Hash(string key) => new RequestMark(key, 0).KeyHash;
 }

@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using CityGrid.Node.Hosting;
+using NUnit.Framework;
+using NodeProcess = CityGrid.Cli.Network.NodeProcess;
+
+namespace CityGrid.Tests.EndToEnd;
+
+/// <summary>A node that is asked to end while its disk is full has lost nothing: only its last snapshot is not there, and it says so.</summary>
+[Requires(Need.Root)]
+public sealed class A_full_disk_is_no_reason_to_end_badly
+{
+    private LoneCity _city = null!;
+
+    [SetUp]
+    public void GiveItASmallDisk()
+    {
+        _city = new LoneCity();
+        Directory.CreateDirectory(_city.Data);
+        Run("mount", "-t", "tmpfs", "-o", "size=256m,mode=700", "tmpfs", _city.Data);
+    }
+
+    [TearDown]
+    public void TakeItAway()
+    {
+        Run("umount", _city.Data);
+        _city.Dispose();
+    }
+
+    [Test]
+    public async Task It_says_so_ends_clean_and_starts_again_with_everything()
+    {
+        var filling = Path.Combine(_city.Data, "filling");
+        using (var node = NodeProcess.Start(_city.Node.Configuration))
+        {
+            await node.ReadyAsync(TimeSpan.FromMinutes(1));
+            Fill(filling);
+            Assert.That(await node.StopAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(ExitCodes.Clean), node.LastOutput);
+            Assert.That(node.LastOutput, Does.Contain("without a last snapshot"));
+        }
+
+        File.Delete(filling);
+        using var again = NodeProcess.Start(_city.Node.Configuration);
+        await again.ReadyAsync(TimeSpan.FromMinutes(1));
+        Assert.That(await again.StopAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(ExitCodes.Clean), again.LastOutput);
+        Assert.That((await Programs.CityGridAsync("journal", "verify", _city.Data)).Code, Is.Zero);
+    }
+
+    private static void Fill(string path)
+    {
+        using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        var bytes = new byte[4096];
+        Assert.That(
+            () =>
+            {
+                for (var page = 0; page < 1 << 20; page++)
+                {
+                    file.Write(bytes);
+                }
+            },
+            Throws.InstanceOf<IOException>());
+    }
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, program);
+    }
+}
