@@ -143,7 +143,7 @@ internal sealed class Suite(string? report, string? only)
 
         using var city = BenchCity.Start(BenchCity.Write(Folder("beside-postgres")));
         Keep(Figures.Interleave(
-            Goals.ReportsOverGrpc, Rounds, "/s", () => city.ReportsPerSecond(150), () => theirs.FilingsPerSecondAsync(JournalMeasures.Callers, 80).GetAwaiter().GetResult()));
+            Goals.ReportsOverGrpc, Rounds, "/s", () => city.ReportsPerSecond(400), () => theirs.FilingsPerSecondAsync(JournalMeasures.Callers, 300).GetAwaiter().GetResult()));
     }
 
     private void MeasureServer()
@@ -163,7 +163,7 @@ internal sealed class Suite(string? report, string? only)
         using var city = BenchCity.Start(node);
         using var nothing = ServerMeasures.StartSelf("--serve-nothing");
         var url = nothing.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The server of nothing did not start.");
-        Keep(Figures.Interleave(Goals.GrpcShare, Rounds, "/s", () => city.ReportsPerSecond(150), () => ServerMeasures.CallsPerSecond(url, "none", 300)));
+        Keep(Figures.Interleave(Goals.GrpcShare, Rounds, "/s", () => city.ReportsPerSecond(400), () => ServerMeasures.CallsPerSecond(url, "none", 1000)));
         nothing.StandardInput.Close();
         nothing.WaitForExit();
     }
