@@ -42,6 +42,7 @@ public sealed class NodeCore : IDisposable
     private readonly NodeSeams _seams;
     private readonly KeyPool _keys;
     private readonly Projector _projector;
+    private readonly Lock _filling = new();
 
     /// <summary>Recovers the node from its journal. Nothing runs yet.</summary>
     public NodeCore(NodeSettings settings, NodeSeams seams)
@@ -241,8 +242,38 @@ public sealed class NodeCore : IDisposable
         }
     }
 
-    /// <summary>Makes the documents of a shelf again that the store lacks, from the journal.</summary>
+    /// <summary>Tries again what a full disk kept from being filled.</summary>
+    public void FillGaps()
+    {
+        foreach (var gap in _projector.Gaps)
+        {
+            Fill(gap);
+        }
+    }
+
+    /// <summary>
+    /// Makes the documents of a shelf again that the store lacks, from the journal. Where the disk has no room for views the gap stays: lists say that
+    /// they are building, and reading by id is exact all the same.
+    /// </summary>
     public void Fill(ShelfGap gap)
+    {
+        lock (_filling)
+        {
+            if (_projector.Gaps.Contains(gap))
+            {
+                try
+                {
+                    FillFromJournal(gap);
+                }
+                catch (ViewStoreFullException)
+                {
+                    // FillGaps comes back to it.
+                }
+            }
+        }
+    }
+
+    private void FillFromJournal(ShelfGap gap)
     {
         var head = Sequencer.Applied;
         var last = new Dictionary<CaseId, Lsn>();

@@ -17,6 +17,7 @@ public static class NodeSchedule
             quartz.ScheduleJob<PassTime>(trigger => trigger.WithIdentity("pass-time").StartNow().WithSimpleSchedule(Every(TimeSpan.FromSeconds(1))));
             quartz.ScheduleJob<SaveSnapshot>(trigger => trigger.WithIdentity("snapshot").WithSimpleSchedule(Every(configuration.SnapshotEvery.ToTimeSpan())));
             quartz.ScheduleJob<Redrive>(trigger => trigger.WithIdentity("redrive").StartNow().WithSimpleSchedule(Every(TimeSpan.FromHours(1))));
+            quartz.ScheduleJob<FillViews>(trigger => trigger.WithIdentity("fill-views").StartNow().WithSimpleSchedule(Every(TimeSpan.FromMinutes(1))));
             if (configuration.Parent is { } parent)
             {
                 quartz.ScheduleJob<PushCells>(trigger => trigger
@@ -62,6 +63,16 @@ public static class NodeSchedule
         {
             await Task.Delay(new SystemEntropy().Jitter(configuration.Parent!.Jitter.ToTimeSpan()), stop);
             core.PushDue();
+        }
+    }
+
+    [DisallowConcurrentExecution]
+    internal sealed class FillViews(NodeCore core) : IJob
+    {
+        public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            core.FillGaps();
+            return ValueTask.CompletedTask;
         }
     }
 

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
 using CityGrid.Node.Hosting;
 using NUnit.Framework;
 using NodeProcess = CityGrid.Cli.Network.NodeProcess;
@@ -30,9 +32,11 @@ public sealed class A_full_disk_is_no_reason_to_end_badly
     public async Task It_says_so_ends_clean_and_starts_again_with_everything()
     {
         var filling = Path.Combine(_city.Data, "filling");
+        string filed;
         using (var node = NodeProcess.Start(_city.Node.Configuration))
         {
             await node.ReadyAsync(TimeSpan.FromMinutes(1));
+            filed = await FileAsync();
             Fill(filling);
             Assert.That(await node.StopAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(ExitCodes.Clean), node.LastOutput);
             Assert.That(node.LastOutput, Does.Contain("without a last snapshot"));
@@ -41,8 +45,19 @@ public sealed class A_full_disk_is_no_reason_to_end_badly
         File.Delete(filling);
         using var again = NodeProcess.Start(_city.Node.Configuration);
         await again.ReadyAsync(TimeSpan.FromMinutes(1));
+        Assert.That(await FileAsync(), Is.EqualTo(filed), "the same request is answered with the case that it made");
         Assert.That(await again.StopAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(ExitCodes.Clean), again.LastOutput);
         Assert.That((await Programs.CityGridAsync("journal", "verify", _city.Data)).Code, Is.Zero);
+    }
+
+    private async Task<string> FileAsync()
+    {
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new("Bearer", _city.Node.Tokens["desk"]);
+        var answer = await http.PostAsJsonAsync($"{_city.Node.OperatorUrl}/v1/cases", new { requestKey = "one", type = "01001", source = "web" });
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.That(answer.IsSuccessStatusCode, Is.True, text);
+        return JsonDocument.Parse(text).RootElement.GetProperty("step").GetProperty("caseId").GetString()!;
     }
 
     private static void Fill(string path)

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
@@ -50,12 +53,14 @@ public sealed class A_request_key_is_kept_for_ever
         Assert.That(keys.Count, Is.EqualTo(1));
     }
 
-    /// <summary>The longest key in the widest characters too.</summary>
-    [TestCase("k")]
-    [TestCase("城管/1")]
-    [TestCase("城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城城")]
-    public void A_key_is_known_by_the_first_16_bytes_of_its_SHA_256(string key) => Assert.That(
-        Hash(key), Is.EqualTo(System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)))));
+    [Test]
+    public void A_key_is_known_by_the_first_16_bytes_of_its_SHA_256()
+    {
+        foreach (var key in new[] { "k", "城管/1", new string('城', RequestMark.KeyLengthMax), new string('k', RequestMark.KeyLengthMax + 1) })
+        {
+            Assert.That(Hash(key), Is.EqualTo(BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(key)))), key);
+        }
+    }
 
     private static UInt128 Hash(string key) => new RequestMark(key, 0).KeyHash;
 }

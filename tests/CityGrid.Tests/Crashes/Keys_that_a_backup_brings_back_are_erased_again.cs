@@ -10,7 +10,7 @@ namespace CityGrid.Tests.Crashes;
 /// <summary>INV-30: the journal says for ever what was erased, so a key file out of an older backup is put right before the node answers anybody.</summary>
 public sealed class Keys_that_a_backup_brings_back_are_erased_again
 {
-    private static readonly VirtualTime Time = new(new DateTimeOffset(2026, 11, 2, 1, 0, 0, TimeSpan.Zero));
+    private readonly VirtualTime _time = new(new DateTimeOffset(2026, 11, 2, 1, 0, 0, TimeSpan.Zero));
     private readonly SeededEntropy _entropy = new(30);
 
     [TestCase(true)]
@@ -18,7 +18,7 @@ public sealed class Keys_that_a_backup_brings_back_are_erased_again
     public void At_the_next_start_with_or_without_a_snapshot(bool isSnapshot)
     {
         var disk = new ModelDisk();
-        var city = new CityOnADisk(disk, _entropy, Time, JournalFaults.None);
+        var city = new CityOnADisk(disk, _entropy, _time, JournalFaults.None);
         var (erased, kept) = (Reported(city), Reported(city));
         var backup = KeyFiles(disk).ToDictionary(file => file, disk.Bytes);
         Submit(city, new EraseReporter { Case = erased, Actor = "officer", Reason = "reporter_request" });
@@ -34,7 +34,7 @@ public sealed class Keys_that_a_backup_brings_back_are_erased_again
             file.Write(0, bytes);
         }
 
-        using var restored = new CityOnADisk(disk, _entropy, Time, JournalFaults.None);
+        using var restored = new CityOnADisk(disk, _entropy, _time, JournalFaults.None);
         Assert.That(PersonalOf(restored, erased), Is.Empty);
         Assert.That(PersonalOf(restored, kept), Is.EqualTo("Zhang"), "nobody else's is gone");
     }
