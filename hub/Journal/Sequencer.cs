@@ -20,7 +20,7 @@ public sealed class Sequencer : IDisposable
     private readonly TimeProvider _clock;
     private readonly Lock _foldLock = new();
     private readonly Lock _queueLock = new();
-    private readonly ManualResetEventSlim _wake = new(false);
+    private readonly ManualResetEventSlim _wake = new(false, 0);
     private readonly List<Pending> _deferred = [];
     private Queue<Pending> _queue = new();
     private Exception? _stopped;

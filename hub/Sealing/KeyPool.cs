@@ -33,7 +33,7 @@ public sealed class KeyPool : IDisposable
         _next = next;
     }
 
-    /// <summary>The slot that <see cref="Take"/> gives next, unless it is erased.</summary>
+    /// <summary>The slot that <see cref="Take()"/> gives next, unless it is erased.</summary>
     public long Next
     {
         get
@@ -87,15 +87,27 @@ public sealed class KeyPool : IDisposable
     /// </summary>
     public long Take()
     {
+        Span<byte> key = stackalloc byte[KeyBytes];
+        try
+        {
+            return Take(key);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
+    }
+
+    /// <summary>The same, with the slot's key (32 bytes), which was read to see that it is one. The caller overwrites it after use.</summary>
+    public long Take(Span<byte> key)
+    {
         lock (_lock)
         {
-            Span<byte> key = stackalloc byte[KeyBytes];
             while (true)
             {
                 Prepare(_next / SlotsPerBlock);
                 var slot = _next;
                 var state = ReadLocked(slot, key);
-                CryptographicOperations.ZeroMemory(key);
                 if (state == KeyState.Lost)
                 {
                     throw new KeysLostException($"{_folder}/{KeyBlock.Name(slot / SlotsPerBlock)}", "is missing or damaged");

@@ -19,32 +19,34 @@ public sealed class Sealer(KeyPool keys, ISeal seal, IEntropy entropy)
     /// <summary>Associated data is a name (a case id has 16 bytes), never a text.</summary>
     public const int AssociatedBytesMax = 256;
 
+    /// <summary>Seals a text under the key of the next unused slot.</summary>
+    public (long Slot, byte[] Box) Seal(ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated)
+    {
+        Span<byte> key = stackalloc byte[KeyPool.KeyBytes];
+        try
+        {
+            var slot = keys.Take(key);
+            return (slot, Box(slot, key, plaintext, associated));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
+    }
+
     /// <summary>
     /// Seals a text under the key of a slot taken from the pool. A slot may seal as many parts of its case as there are: every box draws a
     /// nonce of its own. An erased or unreadable slot throws: nothing is ever sealed under a key that is none.
     /// </summary>
     public byte[] Seal(long slot, ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated)
     {
-        var box = new byte[plaintext.Length + OverheadBytes];
-        box[0] = seal.Algorithm;
-        BinaryPrimitives.WriteInt64LittleEndian(box.AsSpan(1), slot);
-        var nonce = box.AsSpan(PrefixBytes, SealInput.NonceBytes);
-        entropy.Fill(nonce);
-
-        Span<byte> bound = stackalloc byte[PrefixBytes + AssociatedBytesMax];
-        bound = Bind(box, associated, bound);
         Span<byte> key = stackalloc byte[KeyPool.KeyBytes];
         try
         {
             var state = keys.Read(slot, key);
-            if (state != KeyState.Present)
-            {
-                throw new InvalidOperationException($"Key slot {slot} is {state}: nothing can be sealed under it. Take a new slot from the pool.");
-            }
-
-            var ciphertext = box.AsSpan(PrefixBytes + SealInput.NonceBytes, plaintext.Length);
-            seal.Encrypt(new SealInput(key, nonce, bound), plaintext, ciphertext, box.AsSpan(box.Length - SealInput.TagBytes));
-            return box;
+            return state == KeyState.Present
+                ? Box(slot, key, plaintext, associated)
+                : throw new InvalidOperationException($"Key slot {slot} is {state}: nothing can be sealed under it. Take a new slot from the pool.");
         }
         finally
         {
@@ -90,6 +92,20 @@ public sealed class Sealer(KeyPool keys, ISeal seal, IEntropy entropy)
     /// <summary>The slot whose key seals a box; 0 for bytes that are no box.</summary>
     public static long SlotOf(ReadOnlySpan<byte> box) =>
         box.Length < OverheadBytes ? 0 : BinaryPrimitives.ReadInt64LittleEndian(box[1..]);
+
+    private byte[] Box(long slot, ReadOnlySpan<byte> key, ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated)
+    {
+        var box = new byte[plaintext.Length + OverheadBytes];
+        box[0] = seal.Algorithm;
+        BinaryPrimitives.WriteInt64LittleEndian(box.AsSpan(1), slot);
+        var nonce = box.AsSpan(PrefixBytes, SealInput.NonceBytes);
+        entropy.Fill(nonce);
+        Span<byte> bound = stackalloc byte[PrefixBytes + AssociatedBytesMax];
+        bound = Bind(box, associated, bound);
+        seal.Encrypt(
+            new SealInput(key, nonce, bound), plaintext, box.AsSpan(PrefixBytes + SealInput.NonceBytes, plaintext.Length), box.AsSpan(box.Length - SealInput.TagBytes));
+        return box;
+    }
 
     private static Span<byte> Bind(ReadOnlySpan<byte> box, ReadOnlySpan<byte> associated, Span<byte> target)
     {

@@ -27,6 +27,9 @@ internal sealed class LiteShelf : IDisposable
     private readonly LiteEngine _engine;
     private IReadOnlyList<object> _writing = [];
 
+    /// <summary>No document of the shelf has a higher id. Ids begin with the time, so most documents that come have one and need not be looked for.</summary>
+    private UInt128 _highest;
+
     private LiteShelf(PageStreams streams)
     {
         _streams = streams;
@@ -106,9 +109,15 @@ internal sealed class LiteShelf : IDisposable
     {
         Require(_engine.BeginTrans(), "a transaction was already open");
         _writing = LiteTransactions.Of(_engine);
-        if (documents.Count > 0)
+        var (known, added) = Parted(documents);
+        if (known.Count > 0)
         {
-            _engine.Upsert(Documents, documents.Select(ToBson), BsonAutoId.ObjectId);
+            _engine.Upsert(Documents, known.Select(ToBson), BsonAutoId.ObjectId);
+        }
+
+        if (added.Count > 0)
+        {
+            _engine.Insert(Documents, added.Values.Select(ToBson), BsonAutoId.ObjectId);
         }
 
         _engine.Upsert(Position, [new BsonDocument { ["_id"] = Row, ["l"] = applied.Value }], BsonAutoId.ObjectId);
@@ -116,6 +125,7 @@ internal sealed class LiteShelf : IDisposable
         RequireSound();
         _writing = [];
         Applied = applied;
+        _highest = added.Count > 0 ? added.Keys[^1] : _highest;
     }
 
     public ViewDocument? Get(UInt128 id)
@@ -182,6 +192,7 @@ internal sealed class LiteShelf : IDisposable
                 throw new InvalidDataException("there are documents, but no row says how far they are applied.");
             }
 
+            _highest = Highest();
             RequireSound();
             return this;
         }
@@ -190,6 +201,32 @@ internal sealed class LiteShelf : IDisposable
             Dispose();
             throw;
         }
+    }
+
+    private UInt128 Highest()
+    {
+        using var reader = _engine.Query(Documents, new Query { OrderBy = BsonExpression.Create("_id"), Order = Query.Descending, Limit = 1 });
+        return reader.Read() ? FromBson(reader.Current.AsDocument).Id : UInt128.Zero;
+    }
+
+    /// <summary>Those that may be in the shelf already, and those that cannot, each once and in order of id.</summary>
+    private (List<ViewDocument> Known, SortedList<UInt128, ViewDocument> Added) Parted(IReadOnlyList<ViewDocument> documents)
+    {
+        var known = new List<ViewDocument>();
+        var added = new SortedList<UInt128, ViewDocument>(documents.Count);
+        foreach (var document in documents)
+        {
+            if (document.Id > _highest)
+            {
+                added[document.Id] = document;
+            }
+            else
+            {
+                known.Add(document);
+            }
+        }
+
+        return (known, added);
     }
 
     private BsonDocument? First(string collection, string where, string value)

@@ -1,5 +1,5 @@
 #pragma warning disable RS0030 // Threads live in Journal/ and Storage/: this is LiteDB's.
-using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 
 namespace CityGrid.Hub.Storage;
 
@@ -12,9 +12,11 @@ internal sealed class OwnerThread : IDisposable
     /// <summary>1,024 reads of 15 µs are 15 ms; beyond that callers wait at the door.</summary>
     private const int QueueMax = 1024;
 
-    private readonly BlockingCollection<Action> _work = new(QueueMax);
+    // A monitor and no event or semaphore of the library: those turn in circles for a while before they wait, on cores that others need.
+    private readonly object _door = new();
+    private readonly Queue<Work> _waiting = new();
     private readonly Thread _thread;
-    private int _disposed;
+    private bool _closed;
 
     public OwnerThread(string name)
     {
@@ -25,49 +27,101 @@ internal sealed class OwnerThread : IDisposable
     /// <summary>Runs the work on the owner thread and returns what it returns, or throws what it throws.</summary>
     public T Call<T>(Func<T> work)
     {
-        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        try
+        var call = new Work<T>(work);
+        lock (_door)
         {
-            _work.Add(() => Answer(work, answer));
-        }
-        catch (InvalidOperationException)
-        {
-            throw new ObjectDisposedException(nameof(OwnerThread));
+            while (_waiting.Count >= QueueMax && !_closed)
+            {
+                Monitor.Wait(_door);
+            }
+
+            ObjectDisposedException.ThrowIf(_closed, this);
+            _waiting.Enqueue(call);
+            Monitor.PulseAll(_door);
         }
 
-        return answer.Task.GetAwaiter().GetResult();
+        return call.Result();
     }
 
     /// <summary>Finishes what waits and ends the thread.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+        lock (_door)
         {
-            return;
+            _closed = true;
+            Monitor.PulseAll(_door);
         }
 
-        _work.CompleteAdding();
         _thread.Join();
-        _work.Dispose();
-    }
-
-    private static void Answer<T>(Func<T> work, TaskCompletionSource<T> answer)
-    {
-        try
-        {
-            answer.SetResult(work());
-        }
-        catch (Exception failure)
-        {
-            answer.SetException(failure);
-        }
     }
 
     private void Run()
     {
-        foreach (var work in _work.GetConsumingEnumerable())
+        while (Next() is { } work)
         {
-            work();
+            work.Run();
+        }
+    }
+
+    private Work? Next()
+    {
+        lock (_door)
+        {
+            while (_waiting.Count == 0 && !_closed)
+            {
+                Monitor.Wait(_door);
+            }
+
+            if (_waiting.Count == QueueMax)
+            {
+                Monitor.PulseAll(_door);
+            }
+
+            return _waiting.TryDequeue(out var work) ? work : null;
+        }
+    }
+
+    private abstract class Work
+    {
+        public abstract void Run();
+    }
+
+    private sealed class Work<T>(Func<T> work) : Work
+    {
+        private T? _result;
+        private ExceptionDispatchInfo? _failure;
+        private bool _done;
+
+        public override void Run()
+        {
+            try
+            {
+                _result = work();
+            }
+            catch (Exception failure)
+            {
+                _failure = ExceptionDispatchInfo.Capture(failure);
+            }
+
+            lock (work)
+            {
+                _done = true;
+                Monitor.Pulse(work);
+            }
+        }
+
+        public T Result()
+        {
+            lock (work)
+            {
+                while (!_done)
+                {
+                    Monitor.Wait(work);
+                }
+            }
+
+            _failure?.Throw();
+            return _result!;
         }
     }
 }

@@ -12,8 +12,8 @@ public sealed class ProjectorThread : IDisposable
     private readonly Projector _projector;
     private readonly Action<Exception> _fatal;
     private readonly Thread _thread;
-    private readonly ManualResetEventSlim _work = new(true);
-    private readonly ManualResetEventSlim _urgent = new(false);
+    private readonly ManualResetEventSlim _work = new(true, 0);
+    private readonly ManualResetEventSlim _urgent = new(false, 0);
     private volatile bool _stopping;
 
     /// <summary>

@@ -142,11 +142,21 @@ public sealed class CaseDesk
     }
 
     /// <summary>Seals what is personal of a new case (null: none), under a slot of its own.</summary>
-    public SealedPart? Seal(CaseId id, PersonalPart? part) => part is null ? null : Seal(id, part, _keys.Take());
+    public SealedPart? Seal(CaseId id, PersonalPart? part)
+    {
+        if (part is null)
+        {
+            return null;
+        }
+
+        var (slot, box) = _sealer.Seal(part.ToByteArray(), id.ToBytes());
+        return new SealedPart(slot, box);
+    }
 
     /// <summary>Seals what is personal of a step, under the case's own slot where it has one that is not erased.</summary>
     public SealedPart? Seal(CaseState state, PersonalPart? part) =>
-        part is null ? null : Seal(state.Id, part, state.Slots.Count > 0 ? state.Slots[0] : _keys.Take());
+        part is null || state.Slots.Count == 0 ? Seal(state.Id, part)
+        : new SealedPart(state.Slots[0], _sealer.Seal(state.Slots[0], part.ToByteArray(), state.Id.ToBytes()));
 
     /// <summary>Opens a sealed part; null where it was erased or does not open.</summary>
     public PersonalPart? Unseal(CaseId id, SealedPart part)
@@ -184,8 +194,6 @@ public sealed class CaseDesk
 
     private long Reported(TypeKey type, DivisionCode division, StatDay from, StatDay to) =>
         _escalation.Reported(type, division, from, to) + _beginnings.Count(_sequencer.Applied, type, division, from, to);
-
-    private SealedPart Seal(CaseId id, PersonalPart part, long slot) => new(slot, _sealer.Seal(slot, part.ToByteArray(), id.ToBytes()));
 }
 
 /// <summary>That somebody read what is personal of a case.</summary>

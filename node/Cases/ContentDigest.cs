@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -16,22 +17,20 @@ public sealed class ContentDigest(ReadOnlyMemory<byte> key)
     /// <summary>The digest of all fields that are set, but for those named.</summary>
     public ulong Of(IMessage message, params ReadOnlySpan<string> but)
     {
-        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key.Span);
-        Add(hash, message, but);
-        Span<byte> digest = stackalloc byte[32];
-        hash.GetHashAndReset(digest);
-        return BinaryPrimitives.ReadUInt64BigEndian(digest);
+        var content = new ArrayBufferWriter<byte>();
+        Add(content, message, but);
+        return Of(content.WrittenSpan);
     }
 
-    /// <summary>The digest of content that somebody has hashed already.</summary>
-    public ulong Of(ReadOnlySpan<byte> contentHash)
+    /// <summary>The digest of these bytes: content that somebody has hashed already.</summary>
+    public ulong Of(ReadOnlySpan<byte> content)
     {
         Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(key.Span, contentHash, digest);
+        HMACSHA256.HashData(key.Span, content, digest);
         return BinaryPrimitives.ReadUInt64BigEndian(digest);
     }
 
-    private static void Add(IncrementalHash hash, IMessage message, ReadOnlySpan<string> but)
+    private static void Add(ArrayBufferWriter<byte> content, IMessage message, ReadOnlySpan<string> but)
     {
         foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
         {
@@ -40,18 +39,18 @@ public sealed class ContentDigest(ReadOnlyMemory<byte> key)
                 continue;
             }
 
-            Add(hash, field.FieldNumber.ToString(CultureInfo.InvariantCulture));
+            Add(content, field.FieldNumber.ToString(CultureInfo.InvariantCulture));
             if (value is IMessage inner)
             {
-                Add(hash, inner, []);
+                Add(content, inner, []);
             }
             else
             {
-                Add(hash, value is ByteString bytes ? Convert.ToHexString(bytes.Span) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? string.Empty);
+                Add(content, value is ByteString bytes ? Convert.ToHexString(bytes.Span) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? string.Empty);
             }
         }
 
-        Add(hash, "end");
+        Add(content, "end");
     }
 
     private static bool IsUnset(FieldDescriptor field, IMessage message, object value) =>
@@ -67,12 +66,11 @@ public sealed class ContentDigest(ReadOnlyMemory<byte> key)
             _ => false,
         };
 
-    private static void Add(IncrementalHash hash, string text)
+    private static void Add(ArrayBufferWriter<byte> content, string text)
     {
-        var bytes = Encoding.UTF8.GetBytes(text);
-        Span<byte> length = stackalloc byte[4];
-        BinaryPrimitives.WriteInt32BigEndian(length, bytes.Length);
-        hash.AppendData(length);
-        hash.AppendData(bytes);
+        var bytes = Encoding.UTF8.GetByteCount(text);
+        BinaryPrimitives.WriteInt32BigEndian(content.GetSpan(4), bytes);
+        content.Advance(4);
+        content.Advance(Encoding.UTF8.GetBytes(text, content.GetSpan(bytes)));
     }
 }

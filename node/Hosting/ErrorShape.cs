@@ -10,15 +10,19 @@ namespace CityGrid.Node.Hosting;
 /// </summary>
 internal sealed class ErrorShape(RequestDelegate next, ILogger<ErrorShape> log)
 {
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context)
     {
-        if (Refusals.IsGrpc(context))
+        if (!Refusals.IsGrpc(context))
         {
-            context.Response.OnStarting(UnreadableIsTheCallersFault, context.Response);
-            await next(context);
-            return;
+            return ShapeAsync(context);
         }
 
+        context.Response.OnStarting(UnreadableIsTheCallersFault, context.Response);
+        return next(context);
+    }
+
+    private async Task ShapeAsync(HttpContext context)
+    {
         var response = context.Response;
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";

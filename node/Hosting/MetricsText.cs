@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
@@ -67,6 +68,9 @@ internal sealed class MetricFamily
     private static readonly double[] UsualBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
     private readonly Dictionary<string, Series> _series = new(StringComparer.Ordinal);
+
+    /// <summary>The tags met so far, as they were given, and whose they are: a call that is counted five times over makes no text of them again.</summary>
+    private ImmutableArray<(KeyValuePair<string, object?>[] Tags, Series Series)> _met = [];
     private readonly string _help;
     private readonly string _type;
     private readonly bool _adds;
@@ -103,25 +107,8 @@ internal sealed class MetricFamily
 
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var labels = tags.IsEmpty ? string.Empty : Labels(tags);
-        lock (_series)
-        {
-            if (!_series.TryGetValue(labels, out var series))
-            {
-                if (_series.Count == SeriesMax)
-                {
-                    return;
-                }
-
-                _series.Add(labels, series = new Series(_type == "histogram" ? new long[_bounds.Length + 1] : []));
-            }
-
-            series.Sum = _adds ? series.Sum + value : value;
-            if (_type == "histogram")
-            {
-                series.Counts[BucketOf(value)]++;
-            }
-        }
+        var at = _type == "histogram" ? BucketOf(value) : -1;
+        (Met(tags) ?? Meet(tags))?.Add(value, _adds, at);
     }
 
     public void WriteHead(StringBuilder text) => text
@@ -134,21 +121,22 @@ internal sealed class MetricFamily
         {
             foreach (var (labels, series) in _series)
             {
+                var (sum, counts) = series.Now();
                 if (_type != "histogram")
                 {
-                    WriteSample(text, string.Empty, labels, series.Sum);
+                    WriteSample(text, string.Empty, labels, sum);
                     continue;
                 }
 
                 long below = 0;
-                for (var i = 0; i < series.Counts.Length; i++)
+                for (var i = 0; i < counts.Length; i++)
                 {
-                    below += series.Counts[i];
+                    below += counts[i];
                     var bound = $"le=\"{(i < _bounds.Length ? _bounds[i].ToString(CultureInfo.InvariantCulture) : "+Inf")}\"";
                     WriteSample(text, "_bucket", labels.Length == 0 ? bound : $"{labels},{bound}", below);
                 }
 
-                WriteSample(text, "_sum", labels, series.Sum);
+                WriteSample(text, "_sum", labels, sum);
                 WriteSample(text, "_count", labels, below);
             }
         }
@@ -163,6 +151,57 @@ internal sealed class MetricFamily
         }
 
         text.Append(' ').Append(value.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    }
+
+    private Series? Met(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        foreach (var (known, series) in _met)
+        {
+            if (Same(tags, known))
+            {
+                return series;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool Same(ReadOnlySpan<KeyValuePair<string, object?>> tags, KeyValuePair<string, object?>[] known)
+    {
+        for (var i = 0; i < tags.Length && tags.Length == known.Length; i++)
+        {
+            if (tags[i].Key != known[i].Key || !Equals(tags[i].Value, known[i].Value))
+            {
+                return false;
+            }
+        }
+
+        return tags.Length == known.Length;
+    }
+
+    /// <summary>The series of tags that were not met before in this order; null where there are too many.</summary>
+    private Series? Meet(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        var labels = tags.IsEmpty ? string.Empty : Labels(tags);
+        lock (_series)
+        {
+            if (!_series.TryGetValue(labels, out var series))
+            {
+                if (_series.Count == SeriesMax)
+                {
+                    return null;
+                }
+
+                _series.Add(labels, series = new Series(_type == "histogram" ? _bounds.Length + 1 : 0));
+            }
+
+            if (_met.Length < SeriesMax)
+            {
+                _met = _met.Add((tags.ToArray(), series));
+            }
+
+            return series;
+        }
     }
 
     private int BucketOf(double value)
@@ -185,10 +224,30 @@ internal sealed class MetricFamily
         return string.Join(',', labels);
     }
 
-    private sealed class Series(long[] counts)
+    private sealed class Series(int buckets)
     {
-        public long[] Counts { get; } = counts;
+        private readonly Lock _lock = new();
+        private readonly long[] _counts = new long[buckets];
+        private double _sum;
 
-        public double Sum { get; set; }
+        public void Add(double value, bool adds, int bucket)
+        {
+            lock (_lock)
+            {
+                _sum = adds ? _sum + value : value;
+                if (bucket >= 0)
+                {
+                    _counts[bucket]++;
+                }
+            }
+        }
+
+        public (double Sum, long[] Counts) Now()
+        {
+            lock (_lock)
+            {
+                return (_sum, [.. _counts]);
+            }
+        }
     }
 }

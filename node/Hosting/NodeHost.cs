@@ -1,5 +1,4 @@
 using CityGrid.Node.Configuration;
-using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -32,6 +31,8 @@ public static class NodeHost
             logging(builder.Logging);
         }
 
+        // It would make an activity of every call, for spans that nobody reads.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, _) => { });
         builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
             .Configure<ILoggerFactory>((kestrel, logs) => Listeners.Configure(kestrel, configuration, linkTls, logs.CreateLogger("CityGrid.Node.Hosting")));
@@ -49,8 +50,7 @@ public static class NodeHost
         app.UseMiddleware<ErrorShape>();
         app.UseRouting();
         app.Use(KeepToTheDoor);
-        app.UseAuthentication();
-        app.UseAuthorization();
+        app.UseMiddleware<Doorkeeper>();
         app.UseMiddleware<StrictJson>();
         var metrics = new MetricsText();
         var meter = new NodeMeter(reports);
@@ -71,8 +71,8 @@ public static class NodeHost
         services.AddSingleton(provider => new TokenBook(
             configuration.TokensFile, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenBook>>()));
         services.AddRouting();
-        services.AddAuthentication(BearerTokenHandler.SchemeName).AddScheme<AuthenticationSchemeOptions, BearerTokenHandler>(BearerTokenHandler.SchemeName, null);
-        services.AddAuthorization(Access.AddPolicies);
+        // The doorkeeper handles what endpoints say of who may; the library looks for its own.
+        services.Configure<RouteOptions>(routing => routing.SuppressCheckForUnhandledSecurityMetadata = true);
     }
 
     private static void AddGrpc(IServiceCollection services, NodeConfiguration configuration)

@@ -14,21 +14,25 @@ internal sealed class StrictJson(RequestDelegate next)
 {
     private const int DepthMax = 32;
 
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context)
     {
         var endpoint = context.GetEndpoint()?.Metadata;
-        if (endpoint?.GetMetadata<GrpcJsonTranscodingMetadata>() is not { } call)
+        if (endpoint?.GetMetadata<GrpcJsonTranscodingMetadata>() is { } call)
         {
-            if (endpoint?.GetMetadata<QueryWords>() is { } words && words.Other(context.Request.Query) is { } other)
-            {
-                context.Refuse(StatusCodes.Status400BadRequest, other);
-                return;
-            }
-
-            await next(context);
-            return;
+            return ReadStrictlyAsync(context, call);
         }
 
+        if (endpoint?.GetMetadata<QueryWords>() is { } words && words.Other(context.Request.Query) is { } other)
+        {
+            context.Refuse(StatusCodes.Status400BadRequest, other);
+            return Task.CompletedTask;
+        }
+
+        return next(context);
+    }
+
+    private async Task ReadStrictlyAsync(HttpContext context, GrpcJsonTranscodingMetadata call)
+    {
         var fault = InQuery(context, call.MethodDescriptor.InputType);
         if (fault is null && call.HttpRule.Body.Length > 0)
         {

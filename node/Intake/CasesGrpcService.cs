@@ -51,7 +51,7 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, RowIntake i
         var response = new GetResponse { Case = ViewOf(state) };
         if (request.Personal)
         {
-            if (!context.GetHttpContext().User.IsInRole(nameof(Role.Operator)))
+            if (!Caller.Is(context.GetHttpContext(), Role.Operator))
             {
                 throw new RefusedException(StatusCode.PermissionDenied, new Refusal("PERMISSION_DENIED", "Reading what is personal needs a token with the role operator."));
             }

@@ -1,4 +1,3 @@
-using System.Security.Claims;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Cases;
@@ -114,10 +113,12 @@ public sealed class Who_reads_what_is_personal_is_recorded_first
     /// <summary>A call as it comes through the door, by an actor with a role.</summary>
     private sealed class Call : ServerCallContext
     {
-        public Call(string actor, Role role) => UserState["__HttpContext"] = new DefaultHttpContext
+        public Call(string actor, Role role)
         {
-            User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, actor), new Claim(ClaimTypes.Role, role.ToString())], "test")),
-        };
+            var context = new DefaultHttpContext();
+            context.Features.Set(new TokenOwner(actor, [role]));
+            UserState["__HttpContext"] = context;
+        }
 
         protected override string MethodCore => "Get";
 

@@ -1,3 +1,5 @@
+#pragma warning disable RS0030 // Threads of its own are what the last test is about.
+using System.Diagnostics.Metrics;
 using System.Net;
 using CityGrid.Node.Hosting;
 using CityGrid.Tests.Approvals;
@@ -64,5 +66,28 @@ public sealed class A_node_tells_how_it_is
         var text = await (await node.GetAsync("/metrics", NodeFolder.ViewerToken)).Content.ReadAsStringAsync();
 
         Assert.That(text, Does.Contain("http_server_request_duration_seconds_bucket{").And.Not.Contain("01J0000000000000000000000A"));
+    }
+
+    [Test]
+    public void The_same_tags_are_one_series_in_whichever_order_and_from_however_many_threads()
+    {
+        using var metrics = new MetricsText();
+        using var meter = new Meter("CityGrid.Hub");
+        var counter = meter.CreateCounter<long>("citygrid.test.calls");
+        var threads = Enumerable.Range(0, 4).Select(_ => new Thread(() =>
+        {
+            for (var i = 0; i < 5_000; i++)
+            {
+                counter.Add(1, new("route", "/a"), new("status", 200));
+                counter.Add(1, new("status", 200), new("route", "/a"));
+                counter.Add(1, new("route", "/b"), new("status", 200));
+            }
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+
+        Assert.That(
+            metrics.Render().Split('\n').Where(line => line.StartsWith("citygrid_test_calls_total{", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+            Is.EqualTo((string[])["citygrid_test_calls_total{route=\"/a\",status=\"200\"} 40000", "citygrid_test_calls_total{route=\"/b\",status=\"200\"} 20000"]));
     }
 }

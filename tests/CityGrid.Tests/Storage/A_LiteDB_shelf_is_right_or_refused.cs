@@ -31,6 +31,21 @@ public sealed class A_LiteDB_shelf_is_right_or_refused
     public void Close() => _store.Dispose();
 
     [Test]
+    public void Opened_again_it_replaces_what_it_had_and_takes_what_is_new()
+    {
+        _store.Apply(Shelf, [Document(5, 1), Document(9, 2)], new Lsn(2));
+        _store.Dispose();
+        _store = new LiteViewStore(_disk, Lineage, Options);
+
+        _store.Apply(Shelf, [Document(9, 3), Document(7, 4), Document(10, 5)], new Lsn(5));
+
+        Assert.That(_store.Page(Shelf, 0, 10).Select(d => (d.Id, d.Lsn.Value)), Is.EqualTo(((UInt128, long)[])[(5, 1), (7, 4), (9, 3), (10, 5)]));
+        Assert.That(_store.ShelvesPutAside, Is.Zero);
+
+        static ViewDocument Document(UInt128 id, long lsn) => new(id, new Lsn(lsn), new byte[40]);
+    }
+
+    [Test]
     public void After_a_power_cut_at_any_step_it_stands_at_an_earlier_transaction_whole()
     {
         var states = new List<ModelDisk>();

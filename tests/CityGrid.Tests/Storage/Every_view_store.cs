@@ -49,6 +49,15 @@ public abstract class Every_view_store
     }
 
     [Test]
+    public void Keeps_the_last_of_two_that_come_together()
+    {
+        Store.Apply("s", [Document(7, 1, "first"), Document(9, 2, "x"), Document(7, 3, "second")], new Lsn(3));
+        Store.Apply("s", [Document(8, 4, "lower than the highest"), Document(9, 5, "a"), Document(9, 6, "b"), Document(12, 7, "higher")], new Lsn(7));
+
+        Assert.That(Store.Page("s", 0, 10).Select(Text), Is.EqualTo((string[])["3:second", "4:lower than the highest", "6:b", "7:higher"]));
+    }
+
+    [Test]
     public void Moves_the_position_without_documents()
     {
         Store.Apply("cases-2026-11", [], new Lsn(9));
