@@ -51,10 +51,29 @@ public delegate void CellVisitor(in CellKey key, Lsn local, ReadOnlySpan<byte> v
 /// </summary>
 public sealed class CellFold : IFold
 {
-    private readonly CellDraft _draft = new();
+    private readonly GatheredCells _gathered = new();
     private byte[] _scratch = new byte[1024];
     private CellStore _store;
     private CellDigests _digests;
+
+    /// <summary>The cells with all that was added to them.</summary>
+    private CellStore Store
+    {
+        get
+        {
+            Settle();
+            return _store;
+        }
+    }
+
+    private CellDigests Digests
+    {
+        get
+        {
+            Settle();
+            return _digests;
+        }
+    }
 
     public CellFold()
     {
@@ -67,29 +86,29 @@ public sealed class CellFold : IFold
     /// <summary>2: a snapshot says when the values of each origin's days last changed.</summary>
     public int Version => 2;
 
-    public long Count => _store.Count;
+    public long Count => Store.Count;
 
     /// <summary>Bytes of memory held for the cells and everything about them.</summary>
-    public long Bytes => _store.Bytes;
+    public long Bytes => Store.Bytes + _gathered.Bytes;
 
     /// <summary>The local position of the newest change.</summary>
-    public Lsn NewestChange => new(_store.NewestLocal);
+    public Lsn NewestChange => new(Store.NewestLocal);
 
     /// <summary>The first statistical day that a cell is held of; the beginning of time where none is.</summary>
-    public StatDay FirstDay => new(_store.Days.FirstDay);
+    public StatDay FirstDay => new(Store.Days.FirstDay);
 
     /// <summary>The local position of the newest change to what is counted on these days (to is out); zero for none. A new revision of an equal value is no change.</summary>
-    public Lsn NewestChangeOf(StatDay from, StatDay to) => new(_store.Days.NewestBetween(from.Number, to.Number));
+    public Lsn NewestChangeOf(StatDay from, StatDay to) => new(Store.Days.NewestBetween(from.Number, to.Number));
 
     /// <summary>The same of some origins only, at one grain. Costs their days.</summary>
     public Lsn NewestChangeOf(Grain grain, StatDay from, StatDay to, Func<NodeId, bool> origins)
     {
         long newest = 0;
-        foreach (var scope in _store.Names.Scopes)
+        foreach (var scope in Store.Names.Scopes)
         {
             if (scope.Grain == grain && origins(scope.Origin))
             {
-                newest = Math.Max(newest, _store.NewestChangeOf(scope, from.Number, to.Number));
+                newest = Math.Max(newest, Store.NewestChangeOf(scope, from.Number, to.Number));
             }
         }
 
@@ -97,17 +116,17 @@ public sealed class CellFold : IFold
     }
 
     /// <summary>The origins that have at least one cell here.</summary>
-    public IReadOnlyList<NodeId> Origins => [.. _store.Names.Scopes.Where(s => s.Cells > 0).Select(s => s.Origin).Distinct().Order()];
+    public IReadOnlyList<NodeId> Origins => [.. Store.Names.Scopes.Where(s => s.Cells > 0).Select(s => s.Origin).Distinct().Order()];
 
     /// <summary>The types that have a cell at the national grain.</summary>
-    public IEnumerable<TypeKey> NationTypes => _store.Nation.Types.Select(type => _store.Names.Types[type]);
+    public IEnumerable<TypeKey> NationTypes => Store.Nation.Types.Select(type => Store.Names.Types[type]);
 
     /// <summary>Other folds call <see cref="Add"/> and <see cref="Merge"/>; an event by itself changes nothing here.</summary>
     public void Apply(in JournalEvent journalEvent)
     {
     }
 
-    public void Save(Stream target) => CellSnapshot.Save(_store, target);
+    public void Save(Stream target) => CellSnapshot.Save(Store, target);
 
     public void Load(Stream source)
     {
@@ -116,49 +135,75 @@ public sealed class CellFold : IFold
     }
 
     public long CountOf(NodeId origin, Grain grain) =>
-        _store.Names.FindScope(origin, grain) is var scope and >= 0 ? _store.Names.Scopes[scope].Cells : 0;
+        Store.Names.FindScope(origin, grain) is var scope and >= 0 ? Store.Names.Scopes[scope].Cells : 0;
 
     /// <summary>The division of the origin itself, which its cells at the national grain name; null where none is held.</summary>
     public DivisionCode? PlaceOf(NodeId origin) =>
-        _store.Names.FindScope(origin, Grain.National) is >= 0 and var scope && _store.Names.Scopes[scope].FirstSeries is >= 0 and var series
-            ? _store.Names.Divisions[_store.Names.SeriesAt(series).Division]
+        Store.Names.FindScope(origin, Grain.National) is >= 0 and var scope && Store.Names.Scopes[scope].FirstSeries is >= 0 and var series
+            ? Store.Names.Divisions[Store.Names.SeriesAt(series).Division]
             : null;
 
     /// <summary>
     /// Adds the deltas of one event to one of this node's own cells. A cell that falls to zero is kept, with its revision. Only the counters and
-    /// buckets named are changed: a duration counts in its histogram, its counters are named beside it.
+    /// buckets named are changed: a duration counts in its histogram, its counters are named beside it. Until the next <see cref="Settle"/>, or
+    /// whatever else is asked of this fold, the cell stays taken apart.
     /// </summary>
-    public void Add(CellChange change, Revision revision, Lsn local)
+    public void Add(in CellChange change, Revision revision, Lsn local)
     {
-        var cell = _store.Find(change.Key, out var series);
-        _draft.Clear();
-        if (cell >= 0)
+        change.Check();
+        var series = _store.Names.FindSeries(change.Key) is >= 0 and var known ? known : _store.Names.InternSeries(change.Key);
+        var cell = _gathered.Touch(series, change.Key.Day.Number, out var isNew);
+        if (isNew)
         {
-            _draft.Add(_store.ValueOf(cell));
+            cell.Cell = _store.FindOn(series, change.Key.Day.Number);
+            if (cell.Cell >= 0)
+            {
+                cell.Draft.Add(_store.ValueOf(cell.Cell));
+            }
         }
 
-        foreach (var (counter, delta) in change.Counters)
+        if (change.ChangesValue())
         {
-            _draft.Add(counter, delta);
+            change.AddTo(cell.Draft);
+            cell.Changed = local.Value;
+        }
+        else if (isNew && cell.Cell < 0)
+        {
+            cell.Changed = local.Value;
         }
 
-        foreach (var (histogram, seconds, delta) in change.Durations)
-        {
-            _draft.AddDuration(histogram, seconds, delta);
-        }
+        (cell.Revision, cell.Local) = (revision, local);
 
-        if (_scratch.Length < _draft.BytesBound)
+        if (_gathered.Count == GatheredCells.CountMax)
         {
-            _scratch = new byte[_draft.BytesBound * 2];
+            WriteBack();
         }
+    }
 
-        var value = _scratch.AsSpan(0, _draft.WriteTo(_scratch));
-        Put(cell, series, change.Key, revision, value, local);
+    /// <summary>Writes the cells back that events were added to. Called when a batch has been applied, before anybody reads.</summary>
+    public void Settle()
+    {
+        WriteBack();
+        _gathered.Trim();
+    }
+
+    private void WriteBack()
+    {
+        while (_gathered.Count > 0)
+        {
+            var cell = _gathered.Take();
+            if (_scratch.Length < cell.Draft.BytesBound)
+            {
+                _scratch = new byte[cell.Draft.BytesBound * 2];
+            }
+
+            _store.WriteBack(cell, _scratch.AsSpan(0, cell.Draft.WriteTo(_scratch)));
+        }
     }
 
     /// <summary>What <see cref="Merge"/> would do. Changes nothing.</summary>
     public MergeOutcome Compare(in CellKey key, Revision revision, ReadOnlySpan<byte> value) =>
-        CellCodec.IsCanonical(value) ? Compare(_store.Find(key), revision, value) : MergeOutcome.Malformed;
+        CellCodec.IsCanonical(value) ? Compare(Store.Find(key), revision, value) : MergeOutcome.Malformed;
 
     /// <summary>Takes in a cell of a node below: the newest revision stays, whichever way and in whichever order it came (clause C3).</summary>
     public MergeOutcome Merge(in CellKey key, Revision revision, ReadOnlySpan<byte> value, Lsn local)
@@ -168,7 +213,7 @@ public sealed class CellFold : IFold
             return MergeOutcome.Malformed;
         }
 
-        var cell = _store.Find(key, out var series);
+        var cell = Store.Find(key, out var series);
         var outcome = Compare(cell, revision, value);
         if (outcome == MergeOutcome.Accepted)
         {
@@ -180,8 +225,8 @@ public sealed class CellFold : IFold
 
     public CellView? Find(in CellKey key)
     {
-        var cell = _store.Find(key);
-        return cell < 0 ? null : new CellView(_store.RevisionOf(cell), new Lsn(_store.At(cell).Local), _store.ValueOf(cell).ToArray());
+        var cell = Store.Find(key);
+        return cell < 0 ? null : new CellView(Store.RevisionOf(cell), new Lsn(Store.At(cell).Local), Store.ValueOf(cell).ToArray());
     }
 
     /// <summary>
@@ -190,14 +235,15 @@ public sealed class CellFold : IFold
     /// </summary>
     public void SumOf(NodeId origin, TypeKey type, DivisionCode division, StatDay from, StatDay to, CellSum into)
     {
-        for (var source = 0; source < _store.Names.Sources.Count; source++)
+        var store = Store;
+        for (var source = 0; source < store.Names.Sources.Count; source++)
         {
-            var key = new CellKey(origin, Grain.Detail, type, division, from, _store.Names.Sources[source]);
+            var key = new CellKey(origin, Grain.Detail, type, division, from, store.Names.Sources[source]);
             for (; key.Day <= to; key = key with { Day = key.Day.Plus(1) })
             {
-                if (_store.Find(key) is >= 0 and var cell)
+                if (store.Find(key) is >= 0 and var cell)
                 {
-                    into.Add(_store.ValueOf(cell));
+                    into.Add(store.ValueOf(cell));
                 }
             }
         }
@@ -223,7 +269,7 @@ public sealed class CellFold : IFold
         long last = -1;
         foreach (var cell in Walk(from, head, includes))
         {
-            var local = _store.At(cell).Local;
+            var local = Store.At(cell).Local;
             if (rows.Count >= cellsMax && local != last)
             {
                 return new CellCut(new Lsn(last), rows);
@@ -245,9 +291,9 @@ public sealed class CellFold : IFold
         var zeroed = 0;
         foreach (var cell in CellsOf(origin, grains))
         {
-            if (_store.RevisionOf(cell) < revision && !CellCodec.IsZero(_store.ValueOf(cell)) && !named.Contains(_store.KeyOf(cell)))
+            if (Store.RevisionOf(cell) < revision && !CellCodec.IsZero(Store.ValueOf(cell)) && !named.Contains(Store.KeyOf(cell)))
             {
-                _store.Change(cell, revision, CellCodec.Zero, local.Value);
+                Store.Change(cell, revision, CellCodec.Zero, local.Value);
                 zeroed++;
             }
         }
@@ -261,10 +307,10 @@ public sealed class CellFold : IFold
     /// </summary>
     public int Restamp(NodeId origin, Revision revision, Lsn local)
     {
-        var cells = CellsOf(origin, [.. _store.Names.Scopes.Where(s => s.Origin == origin).Select(s => s.Grain)]);
+        var cells = CellsOf(origin, [.. Store.Names.Scopes.Where(s => s.Origin == origin).Select(s => s.Grain)]);
         foreach (var cell in cells)
         {
-            _store.Change(cell, revision, _store.ValueOf(cell).ToArray(), local.Value);
+            Store.Change(cell, revision, Store.ValueOf(cell).ToArray(), local.Value);
         }
 
         return cells.Count;
@@ -273,7 +319,8 @@ public sealed class CellFold : IFold
     /// <summary>Shows the cells that pass the filter, origin by origin and day by day. Costs the cells of the days asked for.</summary>
     public void Visit(CellFilter filter, CellVisitor visitor)
     {
-        var names = _store.Names;
+        var store = Store;
+        var names = store.Names;
         var series = new Verdicts(names.SeriesCount, number => Passes(filter, names.SeriesAt(number)));
         foreach (var scope in names.Scopes)
         {
@@ -282,11 +329,11 @@ public sealed class CellFold : IFold
                 continue;
             }
 
-            foreach (var cell in _store.CellsOf(scope, filter.From.Number, filter.To.Number))
+            foreach (var cell in store.CellsOf(scope, filter.From.Number, filter.To.Number))
             {
-                if (series[_store.At(cell).Series])
+                if (series[store.At(cell).Series])
                 {
-                    visitor(_store.KeyOf(cell), new Lsn(_store.At(cell).Local), _store.ValueOf(cell));
+                    visitor(store.KeyOf(cell), new Lsn(store.At(cell).Local), store.ValueOf(cell));
                 }
             }
         }
@@ -294,7 +341,7 @@ public sealed class CellFold : IFold
 
     /// <summary>A walk over the cells of these days (to is out) of some origins, in pieces of any length.</summary>
     internal CellWalk Walk(Grain grain, StatDay from, StatDay to, Func<NodeId, bool> origins, CellPlacing placing, PlacedCellVisitor visitor) =>
-        new(_store, grain, (from.Number, to.Number), origins, placing, visitor);
+        new(() => Store, grain, (from.Number, to.Number), origins, placing, visitor);
 
     /// <summary>
     /// Adds what all origins together count of a type on the days from <paramref name="from"/> on and before <paramref name="to"/>, at the national
@@ -302,21 +349,21 @@ public sealed class CellFold : IFold
     /// </summary>
     public void SumNation(TypeKey type, StatDay from, StatDay to, CellSum target)
     {
-        var number = _store.Names.Types.Find(type);
+        var number = Store.Names.Types.Find(type);
         if (number >= 0)
         {
-            _store.Nation.AddTo(target, number, from.Number, to.Number);
+            Store.Nation.AddTo(target, number, from.Number, to.Number);
         }
     }
 
     /// <summary>The digest of an origin's cells at these grains (clause C8): equal exactly if the content is.</summary>
-    public Hash256 DigestOf(NodeId origin, params IReadOnlyCollection<Grain> grains) => _digests.DigestOf(origin, grains);
+    public Hash256 DigestOf(NodeId origin, params IReadOnlyCollection<Grain> grains) => Digests.DigestOf(origin, grains);
 
     /// <summary>True where no cell of an origin counts anything at these grains: it has none, or all that it had became zero.</summary>
-    public bool IsZero(NodeId origin, params IReadOnlyCollection<Grain> grains) => _digests.IsZero(origin, grains);
+    public bool IsZero(NodeId origin, params IReadOnlyCollection<Grain> grains) => Digests.IsZero(origin, grains);
 
     /// <summary>The digest of all origins' cells at these grains.</summary>
-    public Hash256 Whole(params IReadOnlyCollection<Grain> grains) => _digests.Whole(grains);
+    public Hash256 Whole(params IReadOnlyCollection<Grain> grains) => Digests.Whole(grains);
 
     private MergeOutcome Compare(int cell, Revision revision, ReadOnlySpan<byte> value)
     {
@@ -325,31 +372,32 @@ public sealed class CellFold : IFold
             return MergeOutcome.Accepted;
         }
 
-        var order = revision.CompareTo(_store.RevisionOf(cell));
+        var order = revision.CompareTo(Store.RevisionOf(cell));
         return order > 0 ? MergeOutcome.Accepted
             : order < 0 ? MergeOutcome.Stale
-            : value.SequenceEqual(_store.ValueOf(cell)) ? MergeOutcome.Unchanged : MergeOutcome.Conflict;
+            : value.SequenceEqual(Store.ValueOf(cell)) ? MergeOutcome.Unchanged : MergeOutcome.Conflict;
     }
 
     private void Put(int cell, int series, in CellKey key, Revision revision, ReadOnlySpan<byte> value, Lsn local)
     {
         if (cell < 0)
         {
-            _store.Put(series < 0 ? _store.Names.InternSeries(key) : series, key.Day.Number, revision, value, local.Value);
+            Store.Put(series < 0 ? Store.Names.InternSeries(key) : series, key.Day.Number, revision, value, local.Value);
         }
         else
         {
-            _store.Change(cell, revision, value, local.Value);
+            Store.Change(cell, revision, value, local.Value);
         }
     }
 
     private IEnumerable<int> Walk(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes)
     {
-        var names = _store.Names;
+        var store = Store;
+        var names = store.Names;
         var scopes = includes is null ? null : new Verdicts(names.Scopes.Count, n => includes(names.Scopes[n].Origin, names.Scopes[n].Grain));
-        for (var cell = _store.FirstAfter(from.Value); cell >= 0 && _store.At(cell).Local <= to.Value; cell = _store.At(cell).Newer)
+        for (var cell = store.FirstAfter(from.Value); cell >= 0 && store.At(cell).Local <= to.Value; cell = store.At(cell).Newer)
         {
-            if (scopes is null || scopes[names.SeriesAt(_store.At(cell).Series).Scope])
+            if (scopes is null || scopes[names.SeriesAt(store.At(cell).Series).Scope])
             {
                 yield return cell;
             }
@@ -357,15 +405,15 @@ public sealed class CellFold : IFold
     }
 
     private List<int> CellsOf(NodeId origin, IReadOnlyCollection<Grain> grains) =>
-        [.. grains.Select(grain => _store.Names.FindScope(origin, grain)).Where(scope => scope >= 0)
-            .SelectMany(scope => _store.CellsOf(_store.Names.Scopes[scope], int.MinValue, int.MaxValue))];
+        [.. grains.Select(grain => Store.Names.FindScope(origin, grain)).Where(scope => scope >= 0)
+            .SelectMany(scope => Store.CellsOf(Store.Names.Scopes[scope], int.MinValue, int.MaxValue))];
 
-    private CellRow RowOf(int cell) => new(_store.KeyOf(cell), _store.RevisionOf(cell), _store.ValueOf(cell).ToArray());
+    private CellRow RowOf(int cell) => new(Store.KeyOf(cell), Store.RevisionOf(cell), Store.ValueOf(cell).ToArray());
 
     private bool Passes(CellFilter filter, in Series series) =>
-        filter.Types?.Invoke(_store.Names.Types[series.Type]) != false
-        && filter.Divisions?.Invoke(_store.Names.Divisions[series.Division]) != false
-        && filter.Sources?.Invoke(_store.Names.Sources[series.Source]) != false;
+        filter.Types?.Invoke(Store.Names.Types[series.Type]) != false
+        && filter.Divisions?.Invoke(Store.Names.Divisions[series.Division]) != false
+        && filter.Sources?.Invoke(Store.Names.Sources[series.Source]) != false;
 
     /// <summary>A question about few things that many cells share, asked once for each.</summary>
     private sealed class Verdicts(int count, Func<int, bool> ask)

@@ -103,8 +103,30 @@ internal sealed class CellStore
             return -1;
         }
 
-        var bucket = Names.Scopes[Names.SeriesAt(series).Scope].Days.Find(key.Day.Number);
+        return FindOn(series, key.Day.Number);
+    }
+
+    /// <summary>The number of a series' cell on a day, or -1.</summary>
+    public int FindOn(int series, int day)
+    {
+        var bucket = Names.Scopes[Names.SeriesAt(series).Scope].Days.Find(day);
         return bucket < 0 ? -1 : Find(series, bucket);
+    }
+
+    /// <summary>Puts back a cell that events were added to: at the end of the order of change, as the last of those events left it.</summary>
+    public void WriteBack(GatheredCell gathered, ReadOnlySpan<byte> value)
+    {
+        if (gathered.Cell < 0)
+        {
+            var bucket = BucketOf(Names.SeriesAt(gathered.Series).Scope, gathered.Day);
+            Append(gathered.Series, bucket, gathered.Revision, value, gathered.Local.Value);
+            NoteChange(ref BucketAt(bucket), gathered.Changed);
+        }
+        else
+        {
+            Replace(gathered.Cell, gathered.Revision, value, gathered.Local.Value);
+            NoteChange(ref BucketAt(At(gathered.Cell).Bucket), gathered.Changed);
+        }
     }
 
     /// <summary>Puts a value in the place of the cell's own, or makes the cell, and moves it to the end of the order of change.</summary>
@@ -115,6 +137,7 @@ internal sealed class CellStore
         if (entry < 0)
         {
             Append(series, bucket, revision, value, local);
+            NoteChange(ref BucketAt(bucket), local);
         }
         else
         {
@@ -125,6 +148,16 @@ internal sealed class CellStore
     /// <summary>Puts a value in the place of an existing cell's.</summary>
     public void Change(int entry, Revision revision, ReadOnlySpan<byte> value, long local)
     {
+        var isAnother = !ValueOf(entry).SequenceEqual(value);
+        Replace(entry, revision, value, local);
+        if (isAnother)
+        {
+            NoteChange(ref BucketAt(At(entry).Bucket), local);
+        }
+    }
+
+    private void Replace(int entry, Revision revision, ReadOnlySpan<byte> value, long local)
+    {
         CheckOrder(local);
         ref var cell = ref At(entry);
         var series = Names.SeriesAt(cell.Series);
@@ -133,11 +166,6 @@ internal sealed class CellStore
         if (Names.Scopes[series.Scope].Grain == Grain.National)
         {
             Nation.Changed(series.Type, bucket.Day, before, value);
-        }
-
-        if (!before.SequenceEqual(value))
-        {
-            NoteChange(ref bucket, local);
         }
 
         cell.Value = _values.Replace(cell.Value, value);
@@ -264,7 +292,6 @@ internal sealed class CellStore
         bucket.First = entry;
         LinkNewest(entry, local);
         MarkDirty(ref bucket, bucketNumber);
-        NoteChange(ref bucket, local);
 
         var scope = Names.Scopes[bucket.Scope];
         scope.FirstSeries = scope.Cells++ == 0 ? series : scope.FirstSeries;
@@ -307,7 +334,7 @@ internal sealed class CellStore
 
     private void NoteChange(ref DayBucket bucket, long local)
     {
-        if (bucket.Changed != local)
+        if (local > bucket.Changed)
         {
             bucket.Changed = local;
             Days.Note(bucket.Day, local);

@@ -13,17 +13,19 @@ internal delegate void PlacedCellVisitor(int place, StatDay day, ReadOnlySpan<by
 /// from the day where it stood. Whoever needs all of one state asks afterwards whether something changed. The place is asked once for all cells that
 /// differ by day only, so that a cell costs its bytes and no name.
 /// </summary>
-internal sealed class CellWalk(CellStore store, Grain grain, (int From, int To) days, Func<NodeId, bool> origins, CellPlacing placing, PlacedCellVisitor visitor)
+internal sealed class CellWalk(Func<CellStore> settled, Grain grain, (int From, int To) days, Func<NodeId, bool> origins, CellPlacing placing, PlacedCellVisitor visitor)
 {
     // By series: the place and one more; 0 is not asked yet, -1 nowhere.
-    private int[] _places = new int[store.Names.SeriesCount];
+    private int[] _places = [];
+    private CellStore _store = settled();
     private int _scope;
     private int _day = days.From;
 
     /// <summary>Shows whole days until at least so many cells were passed; false when there are no more.</summary>
     public bool Step(int cells)
     {
-        var names = store.Names;
+        _store = settled();
+        var names = _store.Names;
         if (_places.Length < names.SeriesCount)
         {
             Array.Resize(ref _places, names.SeriesCount);
@@ -55,9 +57,9 @@ internal sealed class CellWalk(CellStore store, Grain grain, (int From, int To) 
     private int Show(int bucket, StatDay day)
     {
         var passed = 0;
-        for (var cell = store.BucketAt(bucket).First; cell >= 0; passed++)
+        for (var cell = _store.BucketAt(bucket).First; cell >= 0; passed++)
         {
-            ref var entry = ref store.At(cell);
+            ref var entry = ref _store.At(cell);
             ref var place = ref _places[entry.Series];
             if (place == 0)
             {
@@ -66,7 +68,7 @@ internal sealed class CellWalk(CellStore store, Grain grain, (int From, int To) 
 
             if (place > 0)
             {
-                visitor(place - 1, day, store.ValueOf(cell));
+                visitor(place - 1, day, _store.ValueOf(cell));
             }
 
             cell = entry.NextInDay;
@@ -77,8 +79,8 @@ internal sealed class CellWalk(CellStore store, Grain grain, (int From, int To) 
 
     private int PlaceOf(int number)
     {
-        ref readonly var series = ref store.Names.SeriesAt(number);
-        var asked = placing(store.Names.Types[series.Type], store.Names.Divisions[series.Division], store.Names.Sources[series.Source]);
+        ref readonly var series = ref _store.Names.SeriesAt(number);
+        var asked = placing(_store.Names.Types[series.Type], _store.Names.Divisions[series.Division], _store.Names.Sources[series.Source]);
         return asked < 0 ? -1 : asked + 1;
     }
 }

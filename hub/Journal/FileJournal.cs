@@ -114,10 +114,12 @@ public sealed class FileJournal : IJournal
         return result;
     }
 
-    public IEnumerable<JournalRecord> ReadFrom(Lsn after)
+    public IEnumerable<JournalRecord> ReadFrom(Lsn after) => ReadFrom(after, record => record);
+
+    public IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make)
     {
         var head = _state.Head;
-        var batches = _reading.Batches(after, head);
+        var batches = _reading.Batches(after, head).Select(batch => batch.ConvertAll(record => make(record)));
         if (_options.ReadAhead && head.Lsn.Value - after.Value >= ReadAheadFrom)
         {
             batches = ReadAhead.Of(batches, ReadAheadBatches);

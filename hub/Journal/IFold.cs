@@ -12,6 +12,20 @@ public interface IFold
 
     void Apply(in JournalEvent journalEvent);
 
+    /// <summary>
+    /// What of <see cref="Apply(in JournalEvent, object?)"/> needs the event alone and no state; null for nothing. At a replay it is done on another
+    /// thread, ahead.
+    /// </summary>
+    object? Prepare(in JournalEvent journalEvent) => null;
+
+    /// <summary>As <see cref="Apply(in JournalEvent)"/>, with what <see cref="Prepare"/> made of the event.</summary>
+    void Apply(in JournalEvent journalEvent, object? prepared) => Apply(journalEvent);
+
+    /// <summary>Called when all events of a batch, or of a replay, have been applied, before anybody reads.</summary>
+    void Settle()
+    {
+    }
+
     void Save(Stream target);
 
     void Load(Stream source);

@@ -60,6 +60,8 @@ public sealed class MemoryJournal : IJournal
         }
     }
 
+    public IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make) => ReadFrom(after).Select(make);
+
     public IEnumerable<JournalRecord> ReadFrom(Lsn after)
     {
         int index;

@@ -70,15 +70,16 @@ public sealed class Sequencer : IDisposable
     {
         var from = RestoreSnapshot();
         long replayed = 0;
-        foreach (var record in _journal.ReadFrom(from))
+        foreach (var (record, prepared) in _journal.ReadFrom(from, Prepared))
         {
-            foreach (var journalEvent in record.Events)
+            for (var i = 0; i < record.Events.Count; i++)
             {
-                ApplyOne(journalEvent);
+                ApplyOne(record.Events[i], prepared[i]);
                 replayed++;
             }
         }
 
+        Settle();
         Applied = _journal.Head.Lsn;
         return replayed;
     }
@@ -263,9 +264,10 @@ public sealed class Sequencer : IDisposable
             {
                 foreach (var journalEvent in events)
                 {
-                    ApplyOne(journalEvent);
+                    ApplyOne(journalEvent, null);
                 }
 
+                Settle();
                 Applied = ranges[^1].Last;
             }
 
@@ -305,13 +307,48 @@ public sealed class Sequencer : IDisposable
         return events;
     }
 
-    private void ApplyOne(in JournalEvent journalEvent)
+    /// <summary>For each event of a record what each fold made of it beforehand; null where none made anything.</summary>
+    private (JournalRecord Record, object?[]?[] Prepared) Prepared(JournalRecord record)
+    {
+        var prepared = new object?[]?[record.Events.Count];
+        for (var i = 0; i < prepared.Length; i++)
+        {
+            for (var k = 0; k < _folds.Count; k++)
+            {
+                try
+                {
+                    if (_folds[k].Prepare(record.Events[i]) is { } made)
+                    {
+                        (prepared[i] ??= new object?[_folds.Count])[k] = made;
+                    }
+                }
+#pragma warning disable CA1031 // It will fail again as it is applied, and is told there.
+                catch (Exception)
+#pragma warning restore CA1031
+                {
+                }
+            }
+        }
+
+        return (record, prepared);
+    }
+
+    private void Settle()
     {
         foreach (var fold in _folds)
         {
+            fold.Settle();
+        }
+    }
+
+    private void ApplyOne(in JournalEvent journalEvent, object?[]? prepared)
+    {
+        for (var k = 0; k < _folds.Count; k++)
+        {
+            var fold = _folds[k];
             try
             {
-                fold.Apply(journalEvent);
+                fold.Apply(journalEvent, prepared?[k]);
             }
 #pragma warning disable CA1031 // No exception in a fold may stop a node: the event is durable and will come again at every start.
             catch (Exception failure) when (!IsStorage(failure))

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CityGrid.Protocol.Names;
 
 namespace CityGrid.Hub.Storage;
@@ -9,17 +10,21 @@ namespace CityGrid.Hub.Storage;
 public sealed class ShelfPositions
 {
     private const int ShelvesMax = 100_000;
-    private readonly SortedDictionary<string, Lsn> _last = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Lsn> _last = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, Lsn> Last => _last;
 
-    public void Changed(string shelf, Lsn lsn) => _last[shelf] = lsn > _last.GetValueOrDefault(shelf) ? lsn : _last[shelf];
+    public void Changed(string shelf, Lsn lsn)
+    {
+        ref var last = ref CollectionsMarshal.GetValueRefOrAddDefault(_last, shelf, out _);
+        last = lsn > last ? lsn : last;
+    }
 
     public void Save(Stream target)
     {
         using var writer = new BinaryWriter(target, System.Text.Encoding.UTF8, leaveOpen: true);
         writer.Write7BitEncodedInt(_last.Count);
-        foreach (var (shelf, lsn) in _last)
+        foreach (var (shelf, lsn) in _last.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             writer.Write(shelf);
             writer.Write7BitEncodedInt64(lsn.Value);

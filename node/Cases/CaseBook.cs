@@ -28,6 +28,8 @@ public sealed class CaseBook : IFold
     private readonly SortedDictionary<TypeCode, string> _localTypes = [];
     private readonly SortedSet<long> _erased = [];
     private readonly SortedSet<long> _toErase = [];
+    private readonly ChangeSheet _sheet = new();
+    private readonly Contribution[] _room = new Contribution[Counting.ContributionsMax];
 
     /// <param name="cells">Where the counts go.</param>
     /// <param name="node">This node, the origin of its cells.</param>
@@ -107,14 +109,18 @@ public sealed class CaseBook : IFold
         return entries;
     }
 
-    public void Apply(in JournalEvent journalEvent)
+    public object? Prepare(in JournalEvent journalEvent) => CaseEventCodec.Decode(journalEvent);
+
+    public void Apply(in JournalEvent journalEvent) => Apply(journalEvent, null);
+
+    public void Apply(in JournalEvent journalEvent, object? prepared)
     {
         if (journalEvent.Kind == CaseEventKinds.LocalTypeAdded)
         {
             var added = StoredLocalTypeAdded.Parser.ParseFrom(journalEvent.Payload.Span);
             _localTypes[TypeCode.Parse(added.Code)] = added.Name;
         }
-        else if (CaseEventCodec.Decode(journalEvent) is { } entry)
+        else if ((prepared as CaseEntry ?? CaseEventCodec.Decode(journalEvent)) is { } entry)
         {
             Apply(entry);
         }
@@ -181,10 +187,12 @@ public sealed class CaseBook : IFold
     {
         var happened = entry.Event;
         var before = entry.PreviousLsn == Lsn.Zero ? null : BeforeOf(happened.Case, entry.PreviousLsn);
-        var after = CaseState.Apply(before, happened, entry.Stamp);
-        foreach (var change in CaseTally.ChangesOf(before, happened, _node, _place))
+        var counted = Counting.Of(before, happened, _room);
+        var after = CaseFold.Apply(before, happened, entry.Stamp, counted);
+        var changes = CaseTally.ChangesOf(before, happened, counted, _node, _place, _sheet);
+        for (var i = 0; i < changes.Count; i++)
         {
-            _cells.Add(change, new Revision(_epoch(), entry.Stamp.Lsn.Value), entry.Stamp.Lsn);
+            _cells.Add(changes[i], new Revision(_epoch(), entry.Stamp.Lsn.Value), entry.Stamp.Lsn);
         }
 
         if (before is null)

@@ -40,6 +40,9 @@ public sealed class CaseDesk
     /// <summary>The key slot that no case has: it keys the digests of requests.</summary>
     public const long OwnSlot = 1;
 
+    /// <summary>The month asked for last: nearly all cases that come one after the other were minted in the same.</summary>
+    private static MonthShelf? _lastShelf;
+
     private readonly Sequencer _sequencer;
     private readonly Projector _projector;
     private readonly KeyPool _keys;
@@ -98,8 +101,18 @@ public sealed class CaseDesk
     /// <summary>The shelf that a case's document lives in: the month in which its id was minted.</summary>
     public static string ShelfOf(CaseId id)
     {
-        var minted = id.MintedAt.InUtc();
-        return $"cases-{minted.Year:D4}-{minted.Month:D2}";
+        var minted = id.MintedAt;
+        if (_lastShelf is { } last && minted >= last.From && minted < last.To)
+        {
+            return last.Name;
+        }
+
+        var month = minted.InUtc().Date.With(DateAdjusters.StartOfMonth);
+        var named = new MonthShelf($"cases-{month.Year:D4}-{month.Month:D2}", UtcStart(month), month.Year == 9999 && month.Month == 12 ? Instant.MaxValue : UtcStart(month.PlusMonths(1)));
+        _lastShelf = named;
+        return named.Name;
+
+        static Instant UtcStart(LocalDate day) => day.AtMidnight().InUtc().ToInstant();
     }
 
     public CaseId Mint()
@@ -191,6 +204,8 @@ public sealed class CaseDesk
             Book.Erased(slots);
         }
     }
+
+    private sealed record MonthShelf(string Name, Instant From, Instant To);
 
     private long Reported(TypeKey type, DivisionCode division, StatDay from, StatDay to) =>
         _escalation.Reported(type, division, from, to) + _beginnings.Count(_sequencer.Applied, type, division, from, to);

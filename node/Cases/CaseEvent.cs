@@ -23,7 +23,7 @@ public abstract record CaseEvent
     public StatDay Day { get; init; }
 
     /// <summary>The request that brought it; on the last event of a command, and of an imported row on the event that brought the row.</summary>
-    public RequestMark? Request { get; init; }
+    public RequestDigest? Request { get; init; }
 
     /// <summary>Why, as a code of <see cref="Reasons"/>; the words that go with it are sealed.</summary>
     public string? Reason { get; init; }
@@ -32,15 +32,23 @@ public abstract record CaseEvent
     public SealedPart? Sealed { get; init; }
 }
 
+/// <summary>
+/// What is kept of a request: the first 16 bytes of its key's SHA-256, big-endian, under which it is looked up, and a digest of the content that it
+/// came with.
+/// </summary>
+public readonly record struct RequestDigest(UInt128 KeyHash, ulong Content);
+
 /// <summary>A client-minted request key and a digest of the content that it came with. The digest must be keyed: of personal data a plain hash gives them away.</summary>
 public sealed record RequestMark(string Key, ulong Content)
 {
     public const int KeyLengthMax = 128;
 
-    /// <summary>The first 16 bytes of the key's SHA-256, big-endian, under which it is looked up: taken once, by whoever brings the mark.</summary>
+    /// <summary>Taken once, by whoever brings the mark.</summary>
     public UInt128 KeyHash { get; } = HashOf(Key);
 
-    private static UInt128 HashOf(string key)
+    public RequestDigest Digest => new(KeyHash, Content);
+
+    internal static UInt128 HashOf(string key)
     {
         Span<byte> text = stackalloc byte[KeyLengthMax * 3];
         Span<byte> hash = stackalloc byte[Hash256.Size];

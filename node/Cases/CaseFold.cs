@@ -6,11 +6,15 @@ namespace CityGrid.Node.Cases;
 /// <summary>How each event changes a case. A function of state and event alone: whatever needed a calendar or a catalogue stands in the event.</summary>
 internal static class CaseFold
 {
-    public static CaseState Apply(CaseState? before, CaseEvent happened, in Stamp stamp)
+    /// <param name="before">The case before the event; null for one that begins it.</param>
+    /// <param name="happened">The event.</param>
+    /// <param name="stamp">Where and when it was recorded.</param>
+    /// <param name="counted">What it counts (<see cref="Counting.Of"/>).</param>
+    public static CaseState Apply(CaseState? before, CaseEvent happened, in Stamp stamp, ReadOnlySpan<Contribution> counted)
     {
         if (before is null)
         {
-            return Begin(happened, stamp);
+            return Begin(happened, stamp, counted);
         }
 
         if (before.Id != happened.Case)
@@ -18,8 +22,6 @@ internal static class CaseFold
             throw new InvalidOperationException($"An event of case {happened.Case} cannot change case {before.Id}.");
         }
 
-        Span<Contribution> room = stackalloc Contribution[Counting.ContributionsMax];
-        var counted = Counting.Of(before, happened, room);
         var after = Change(before, happened, stamp.Actor);
         var version = happened is Escalated ? before.Version : before.Version + 1;
         return after with
@@ -36,7 +38,7 @@ internal static class CaseFold
         };
     }
 
-    private static CaseState Begin(CaseEvent happened, in Stamp stamp)
+    private static CaseState Begin(CaseEvent happened, in Stamp stamp, ReadOnlySpan<Contribution> counted)
     {
         var (type, division, source, grade, summary) = happened switch
         {
@@ -44,7 +46,6 @@ internal static class CaseFold
             Imported e => (e.Type, e.Division, e.Source, e.Grade, e.Summary),
             _ => throw new InvalidOperationException($"The history of case {happened.Case} starts with {happened.GetType().Name}, not with a report or an import."),
         };
-        Span<Contribution> room = stackalloc Contribution[Counting.ContributionsMax];
         return new CaseState
         {
             Id = happened.Case,
@@ -60,7 +61,7 @@ internal static class CaseFold
             Grade = grade,
             Summary = summary,
             Slots = WithSlot([], happened.Sealed),
-            Contributions = Array.Empty<Contribution>().With(Counting.Of(null, happened, room)),
+            Contributions = counted.ToArray(),
             Import = happened is Imported i ? new ImportState(i.System, i.ExternalId, i.ContentHash, i.DueAt, i.UpdatedAt, i.Live, WorkedHere: false) : null,
             Filing = happened is Imported { Live: true, DueAt: { } due } ? new FilingState { Deadline = due, ClockSince = happened.OccurredAt } : null,
         };

@@ -114,7 +114,11 @@ public sealed record CaseState
     }
 
     /// <summary>The case after one more event; null is the case before its first one. Throws where the event belongs to another case or the history does not start with a beginning.</summary>
-    public static CaseState Apply(CaseState? before, CaseEvent happened, in Stamp stamp) => CaseFold.Apply(before, happened, stamp);
+    public static CaseState Apply(CaseState? before, CaseEvent happened, in Stamp stamp)
+    {
+        Span<Contribution> room = stackalloc Contribution[Counting.ContributionsMax];
+        return CaseFold.Apply(before, happened, stamp, Counting.Of(before, happened, room));
+    }
 
     /// <summary>The case as it stood after the last of these events; null for none.</summary>
     public static CaseState? Fold(IEnumerable<CaseEntry> history)

@@ -40,7 +40,7 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
         if (Command.Request is { } request)
         {
             var at = Command is ImportCase ? _events.FindIndex(e => e is Imported or ImportRenewed) : _events.Count - 1;
-            _events[at] = _events[at] with { Request = request };
+            _events[at] = _events[at] with { Request = request.Digest };
         }
 
         return new CaseOutcome.Decided(_events, State);

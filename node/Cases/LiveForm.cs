@@ -24,10 +24,16 @@ internal static class LiveForm
         Case = CaseId.FromBytes(s.CaseId.Span),
         OccurredAt = At(s.OccurredAt),
         Day = new StatDay(s.Day),
-        Request = s.RequestKey.Length == 0 ? null : new RequestMark(s.RequestKey, s.RequestContent),
+        Request = RequestOf(s),
         Reason = s.Reason.Length == 0 ? null : Words[s.Reason],
         Sealed = s.Sealed is { } part ? new SealedPart(part.Slot, part.Box.Memory) : null,
     };
+
+    private static RequestDigest? RequestOf(StoredCaseEvent s) =>
+        s.RequestHash.Length == 16 ? new RequestDigest(BinaryPrimitives.ReadUInt128BigEndian(s.RequestHash.Span), s.RequestContent)
+        : s.RequestHash.Length != 0 ? throw new FormatException($"The hash of a request key has 16 bytes, and this one has {s.RequestHash.Length}.")
+        : s.RequestKey.Length != 0 ? new RequestDigest(RequestMark.HashOf(s.RequestKey), s.RequestContent)
+        : null;
 
     private static CaseEvent BodyOf(StoredCaseEvent s) => s.BodyCase switch
     {

@@ -21,7 +21,7 @@ internal static class StoredForm
         };
         if (happened.Request is { } request)
         {
-            stored.RequestKey = request.Key;
+            stored.RequestHash = Bytes(request.KeyHash);
             stored.RequestContent = request.Content;
         }
 

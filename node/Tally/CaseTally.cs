@@ -20,13 +20,22 @@ public static class CaseTally
     public static IReadOnlyList<CellChange> ChangesOf(CaseState? before, CaseEvent happened, NodeId origin, DivisionCode place)
     {
         Span<Contribution> room = stackalloc Contribution[Counting.ContributionsMax];
-        var counted = Counting.Of(before, happened, room);
+        return ChangesOf(before, happened, Counting.Of(before, happened, room), origin, place, new ChangeSheet());
+    }
+
+    /// <summary>
+    /// The same where somebody has counted the event already (<see cref="Counting.Of"/>), on a sheet that is used again and again: what comes back is
+    /// good until then.
+    /// </summary>
+    internal static IReadOnlyList<CellChange> ChangesOf(
+        CaseState? before, CaseEvent happened, ReadOnlySpan<Contribution> counted, NodeId origin, DivisionCode place, ChangeSheet sheet)
+    {
+        sheet.Clear();
         if (counted.IsEmpty && happened is not Corrected)
         {
             return [];
         }
 
-        var sheet = new ChangeSheet();
         if (before is not null && happened is Corrected corrected && (corrected.Type ?? (object?)corrected.Division) is not null)
         {
             foreach (ref readonly var one in before.Contributions.AsSpan())

@@ -130,7 +130,7 @@ internal sealed class BenchNode : IDisposable
     {
         var number = _rows++;
         var id = Core.Desk.Mint();
-        var reported = start + Duration.FromSeconds(_random.Below(364 * 86_400));
+        var reported = start + Duration.FromSeconds(number * 31L % (364 * 86_400));
         var personal = new PersonalPart { FreeText = "Water stands in the road since the rain of Tuesday." };
         Span<byte> hash = stackalloc byte[Hash256.Size];
         _random.Fill(hash);
