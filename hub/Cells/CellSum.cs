@@ -1,3 +1,4 @@
+using System.Numerics;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.Wire;
 
@@ -127,9 +128,26 @@ public sealed class CellSum(bool withHistograms = true)
 
     internal void AddCounters(ReadOnlySpan<long> counters)
     {
-        for (var i = 0; i < _counters.Length; i++)
+        // Several at a time, for a view of the nation adds 13,500 rows; the sign of each sum tells whether it left 64 bits.
+        var sums = _counters.AsSpan();
+        var wrapped = Vector<long>.Zero;
+        var at = 0;
+        for (; at <= sums.Length - Vector<long>.Count; at += Vector<long>.Count)
         {
-            _counters[i] += counters[i];
+            Vector<long> before = new(sums[at..]), more = new(counters[at..]);
+            var sum = before + more;
+            wrapped |= (before ^ sum) & (more ^ sum);
+            sum.CopyTo(sums[at..]);
+        }
+
+        for (; at < sums.Length; at++)
+        {
+            sums[at] += counters[at];
+        }
+
+        if (Vector.LessThanAny(wrapped, Vector<long>.Zero))
+        {
+            throw new OverflowException("A sum of counters is past 64 bits.");
         }
     }
 

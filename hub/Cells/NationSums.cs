@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.Wire;
 
@@ -16,21 +15,10 @@ namespace CityGrid.Hub.Cells;
 /// </remarks>
 internal sealed class NationSums(CellStore store)
 {
-    private const int BlockBits = 6, BlockRows = 1 << BlockBits;
-
-    private readonly List<DayPages> _types = [];
-    private readonly List<Row> _rows = [];
-    private readonly List<long[]> _counters = [];
-    private readonly List<SparseCounts?> _histograms = [];
+    private readonly List<SumPages> _types = [];
     private readonly DayPages _daysWithHistograms = new();
-    private int _sums;
 
-    /// <summary>The first cell, and the number of the sum once there is a second one (-1 before).</summary>
-    private record struct Row(int OnlyCell, int Sum);
-
-    public long Bytes =>
-        _types.Sum(t => 40 + t.Bytes) + _daysWithHistograms.Bytes + (_rows.Capacity * 8L) + (_counters.Count * (24 + (BlockRows * CellSum.Counters * 8L)))
-        + (_histograms.Capacity * 8L) + _histograms.Sum(h => h?.Bytes ?? 0);
+    public long Bytes => _types.Sum(t => t.Bytes) + _daysWithHistograms.Bytes;
 
     /// <summary>The types that have a cell at the national grain.</summary>
     public IEnumerable<int> Types => Enumerable.Range(0, _types.Count).Where(type => !_types[type].IsEmpty);
@@ -40,37 +28,37 @@ internal sealed class NationSums(CellStore store)
     {
         while (_types.Count <= type)
         {
-            _types.Add(new DayPages());
+            _types.Add(new SumPages());
         }
 
-        var number = _types[type].Find(day);
-        if (number < 0)
+        var page = _types[type].PageOf(day);
+        var row = SumPage.RowOf(day);
+        if (page.FirstCells[row] < 0)
         {
-            _types[type].Set(day, _rows.Count);
-            _rows.Add(new Row(cell, -1));
+            page.FirstCells[row] = cell;
             return;
         }
 
         var histograms = HasHistograms(day);
-        ref var row = ref CollectionsMarshal.AsSpan(_rows)[number];
-        if (row.Sum < 0)
+        if (!page.IsSummed(row))
         {
-            row.Sum = NewSum();
-            Change(row.Sum, store.ValueOf(row.OnlyCell), 1, histograms);
+            page.BeginSum(row);
+            Change(page, row, store.ValueOf(page.FirstCells[row]), 1, histograms);
         }
 
-        Change(row.Sum, store.ValueOf(cell), 1, histograms);
+        Change(page, row, store.ValueOf(cell), 1, histograms);
     }
 
     /// <summary>A cell's value is about to be another.</summary>
     public void Changed(int type, int day, ReadOnlySpan<byte> before, ReadOnlySpan<byte> after)
     {
-        var sum = _rows[_types[type].Find(day)].Sum;
-        if (sum >= 0)
+        var page = _types[type].PageOf(day);
+        var row = SumPage.RowOf(day);
+        if (page.IsSummed(row))
         {
             var histograms = HasHistograms(day);
-            Change(sum, before, -1, histograms);
-            Change(sum, after, 1, histograms);
+            Change(page, row, before, -1, histograms);
+            Change(page, row, after, 1, histograms);
         }
     }
 
@@ -82,46 +70,44 @@ internal sealed class NationSums(CellStore store)
             return;
         }
 
-        // By number and not by enumerator: 13,500 sums are to be passed in a fraction of a millisecond.
-        var days = _types[type];
-        for (var at = days.Seek(from); days.Step(ref at, to, out var day, out var number);)
+        // Page by page and by number: 13,500 sums are to be passed in a fraction of a millisecond.
+        var pages = _types[type].Pages;
+        for (var i = _types[type].FirstFrom(from); i < pages.Count && pages[i].FirstDay < to; i++)
         {
-            var row = _rows[number];
-            if (row.Sum < 0)
+            var page = pages[i];
+            var end = (int)Math.Min((long)to - page.FirstDay, SumPage.Days);
+            for (var row = (int)Math.Max((long)from - page.FirstDay, 0); row < end; row++)
             {
-                target.Add(store.ValueOf(row.OnlyCell));
-                continue;
-            }
-
-            target.AddCounters(CountersOf(row.Sum));
-            if (target.WithHistograms && !HasHistograms(day))
-            {
-                AddUpHistograms(day);
-            }
-
-            for (var i = 0; target.WithHistograms && i < Histogram.All.Count; i++)
-            {
-                _histograms[(row.Sum * Histogram.All.Count) + i]?.AddTo(target.Dense(i));
+                if (page.IsSummed(row))
+                {
+                    target.AddCounters(page.CountersOf(row));
+                    AddHistograms(target, page, row);
+                }
+                else if (page.FirstCells[row] >= 0)
+                {
+                    target.Add(store.ValueOf(page.FirstCells[row]));
+                }
             }
         }
     }
 
-    private int NewSum()
+    private void AddHistograms(CellSum target, SumPage page, int row)
     {
-        if (_sums == _counters.Count << BlockBits)
+        if (!target.WithHistograms)
         {
-            _counters.Add(new long[BlockRows * CellSum.Counters]);
+            return;
+        }
+
+        if (!HasHistograms(page.FirstDay + row))
+        {
+            AddUpHistograms(page.FirstDay + row);
         }
 
         for (var i = 0; i < Histogram.All.Count; i++)
         {
-            _histograms.Add(null);
+            page.HistogramOf(row, i)?.AddTo(target.Dense(i));
         }
-
-        return _sums++;
     }
-
-    private Span<long> CountersOf(int sum) => _counters[sum >> BlockBits].AsSpan((sum & (BlockRows - 1)) * CellSum.Counters, CellSum.Counters);
 
     private bool HasHistograms(int day) => _daysWithHistograms.Find(day) >= 0;
 
@@ -138,23 +124,23 @@ internal sealed class NationSums(CellStore store)
 
             for (var cell = store.BucketAt(bucket).First; cell >= 0; cell = store.At(cell).NextInDay)
             {
-                var sum = _rows[_types[store.Names.SeriesAt(store.At(cell).Series).Type].Find(day)].Sum;
-                if (sum >= 0)
+                var page = _types[store.Names.SeriesAt(store.At(cell).Series).Type].PageOf(day);
+                if (page.IsSummed(SumPage.RowOf(day)))
                 {
                     var reader = new CellReader(store.ValueOf(cell));
                     while (reader.NextCounter(out _, out _))
                     {
                     }
 
-                    ChangeHistograms(sum, ref reader, 1);
+                    ChangeHistograms(page, SumPage.RowOf(day), ref reader, 1);
                 }
             }
         }
     }
 
-    private void Change(int sum, ReadOnlySpan<byte> value, int sign, bool histograms)
+    private static void Change(SumPage page, int row, ReadOnlySpan<byte> value, int sign, bool histograms)
     {
-        var counters = CountersOf(sum);
+        var counters = page.CountersOf(row);
         var reader = new CellReader(value);
         while (reader.NextCounter(out var id, out var count))
         {
@@ -167,16 +153,16 @@ internal sealed class NationSums(CellStore store)
 
         if (histograms)
         {
-            ChangeHistograms(sum, ref reader, sign);
+            ChangeHistograms(page, row, ref reader, sign);
         }
     }
 
-    private void ChangeHistograms(int sum, ref CellReader reader, int sign)
+    private static void ChangeHistograms(SumPage page, int row, ref CellReader reader, int sign)
     {
         while (reader.NextHistogram(out var id))
         {
             var index = CellSum.IndexOf(id);
-            var counts = index < 0 ? null : _histograms[(sum * Histogram.All.Count) + index] ??= new SparseCounts();
+            var counts = index < 0 ? null : page.HistogramOf(row, index) ?? page.AddHistogram(row, index);
             while (reader.NextBucket(out var bucket, out var count))
             {
                 if (counts is not null && bucket < DurationEdges.Buckets)
@@ -185,5 +171,109 @@ internal sealed class NationSums(CellStore store)
                 }
             }
         }
+    }
+}
+
+/// <summary>The sums of a type, 32 days a page, in order of the days: those of a quarter lie side by side in memory.</summary>
+internal sealed class SumPages
+{
+    private readonly List<SumPage> _pages = [];
+    private int _last;
+
+    public IReadOnlyList<SumPage> Pages => _pages;
+
+    public bool IsEmpty => _pages.Count == 0;
+
+    public long Bytes => 80 + (_pages.Capacity * 8L) + _pages.Sum(page => page.Bytes);
+
+    /// <summary>The page of a day; made where there is none.</summary>
+    public SumPage PageOf(int day)
+    {
+        var first = SumPage.FirstDayOf(day);
+        if (_last < _pages.Count && _pages[_last].FirstDay == first)
+        {
+            return _pages[_last];
+        }
+
+        _last = FirstFrom(day);
+        if (_last == _pages.Count || _pages[_last].FirstDay != first)
+        {
+            _pages.Insert(_last, new SumPage(first));
+        }
+
+        return _pages[_last];
+    }
+
+    /// <summary>The place of the first page that ends on this day or later.</summary>
+    public int FirstFrom(int day)
+    {
+        int low = 0, high = _pages.Count, first = SumPage.FirstDayOf(day);
+        while (low < high)
+        {
+            var middle = (low + high) >> 1;
+            if (_pages[middle].FirstDay < first)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low;
+    }
+}
+
+/// <summary>A type's sums of 32 days.</summary>
+internal sealed class SumPage(int firstDay)
+{
+    public const int Days = 32;
+
+    private uint _summed;
+    private long[] _counters = [];
+    private SparseCounts?[] _histograms = [];
+
+    public int FirstDay => firstDay;
+
+    /// <summary>The first cell of each day, or -1; the sum of a day that has no second one.</summary>
+    public int[] FirstCells { get; } = NoCells();
+
+    public long Bytes => 96 + ((Days * 4L) + 24) + (_counters.Length * 8L) + (_histograms.Length * 8L) + _histograms.Sum(h => h?.Bytes ?? 0);
+
+    public static int FirstDayOf(int day) => day & ~(Days - 1);
+
+    public static int RowOf(int day) => day & (Days - 1);
+
+    public bool IsSummed(int row) => (_summed & (1u << row)) != 0;
+
+    public void BeginSum(int row)
+    {
+        _summed |= 1u << row;
+        if (_counters.Length == 0)
+        {
+            _counters = new long[Days * CellSum.Counters];
+        }
+    }
+
+    public Span<long> CountersOf(int row) => _counters.AsSpan(row * CellSum.Counters, CellSum.Counters);
+
+    public SparseCounts? HistogramOf(int row, int index) => _histograms.Length == 0 ? null : _histograms[(row * Histogram.All.Count) + index];
+
+    public SparseCounts AddHistogram(int row, int index)
+    {
+        if (_histograms.Length == 0)
+        {
+            _histograms = new SparseCounts?[Days * Histogram.All.Count];
+        }
+
+        return _histograms[(row * Histogram.All.Count) + index] = new SparseCounts();
+    }
+
+    private static int[] NoCells()
+    {
+        var cells = new int[Days];
+        Array.Fill(cells, -1);
+        return cells;
     }
 }

@@ -24,6 +24,54 @@ public sealed class The_sum_of_the_nation
             });
         }, iter: 500);
 
+    [TestCase(Fewest)]
+    [TestCase(Most)]
+    public void A_sum_past_64_bits_is_refused_and_never_wrong(long first)
+    {
+        foreach (var counter in Counter.All)
+        {
+            var fold = new CellFold();
+            foreach (var (origin, count) in new[] { ("a", first), ("b", first) })
+            {
+                var draft = new CellDraft();
+                draft.Add(counter.Id, count);
+                fold.Merge(CellWorld.Key(origin), new(1, 1), draft.ToBytes(), new(1));
+                fold.Merge(CellWorld.Key(origin, day: 20_001), new(1, 1), draft.ToBytes(), new(1));
+            }
+
+            var sum = new CellSum();
+            Assert.That(() => fold.SumNation(CellWorld.Key().Type, new(20_000), new(20_002), sum), Throws.TypeOf<OverflowException>(), counter.Name);
+        }
+    }
+
+    private static readonly byte[] One = OneReport();
+
+    /// <summary>Two of them fit, four do not.</summary>
+    private const long Most = long.MaxValue / 2, Fewest = long.MinValue / 2;
+
+    [Test]
+    public void Days_of_many_years_are_each_there_once()
+    {
+        var fold = new CellFold();
+        var lsn = 0L;
+        foreach (var day in new[] { -40, -32, -1, 0, 31, 32, 63, 64, 20_000, 20_031 })
+        {
+            foreach (var origin in new[] { "a", "b" })
+            {
+                fold.Merge(CellWorld.Key(origin, day: day), new(1, 1), One, new(++lsn));
+            }
+        }
+
+        Assert.That(
+            new[] { (-40, -32), (-33, -31), (-1, 1), (31, 33), (0, 64), (0, 65), (-50, 30_000), (int.MinValue, int.MaxValue), (65, 65), (70, 60) }.Select(range =>
+            {
+                var sum = new CellSum();
+                fold.SumNation(CellWorld.Key().Type, new(range.Item1), new(range.Item2), sum);
+                return sum[Counter.Reported] / 2;
+            }),
+            Is.EqualTo((int[])[1, 1, 2, 2, 4, 5, 10, 10, 0, 0]));
+    }
+
     [Test]
     public void Without_histograms_counts_the_same()
     {
@@ -99,4 +147,11 @@ public sealed class The_sum_of_the_nation
     private static bool Same(CellSum a, CellSum b) =>
         Counter.All.All(c => a[c] == b[c])
         && Histogram.All.All(h => Enumerable.Range(0, DurationEdges.Buckets).All(bucket => a.CountOf(h, bucket) == b.CountOf(h, bucket)));
+
+    private static byte[] OneReport()
+    {
+        var draft = new CellDraft();
+        draft.Add(Counter.Reported.Id, 1);
+        return draft.ToBytes();
+    }
 }
