@@ -50,17 +50,7 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
 
             // The parent sends headers when it has let this node in.
             await call.ResponseHeadersAsync.WaitAsync(ConnectWait, clock, stop);
-            var line = new Line(hangUp);
-            events.Connected(line);
-
-            // Nobody waits for the writing: a write that the parent's end of the stream overtakes may never come back, and the end must be told.
-            _ = WriteAsync(line, call.RequestStream, hangUp.Token);
-            await foreach (var response in call.ResponseStream.ReadAllAsync(hangUp.Token))
-            {
-                events.Received(response);
-            }
-
-            await hangUp.CancelAsync();
+            await CarryAsync(events, call, hangUp);
         }
         catch (Exception failure) when (failure is RpcException or OperationCanceledException && hangUp.IsCancellationRequested)
         {
@@ -80,6 +70,22 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         }
 
         events.Ended(reason);
+    }
+
+    /// <summary>Carries frames both ways until the parent ends, or one of the two hangs up.</summary>
+    internal static async Task CarryAsync(IWireEvents events, AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse> call, CancellationTokenSource hangUp)
+    {
+        var line = new Line(hangUp);
+        events.Connected(line);
+
+        // Nobody waits for the writing: a write that the parent's end of the stream overtakes may never come back, and the end must be told.
+        _ = WriteAsync(line, call.RequestStream, hangUp.Token);
+        await foreach (var response in call.ResponseStream.ReadAllAsync(hangUp.Token))
+        {
+            events.Received(response);
+        }
+
+        await hangUp.CancelAsync();
     }
 
     /// <summary>What the system said at the bottom of it, such as "Connection refused"; else what the parent said.</summary>
