@@ -9,7 +9,7 @@ namespace CityGrid.Node.Cases;
 /// </summary>
 internal sealed class BeginningsUnderWay
 {
-    private readonly Dictionary<(TypeKey Type, DivisionCode Division, StatDay Day), int> _begun = [];
+    private readonly Dictionary<(TypeKey Type, DivisionCode Division), List<StatDay>> _begun = [];
     private Lsn _at;
 
     /// <param name="applied">Where the folds stand.</param>
@@ -19,20 +19,19 @@ internal sealed class BeginningsUnderWay
     public void Add(Lsn applied, TypeKey type, DivisionCode division, StatDay day)
     {
         ForgetOthers(applied);
-        _begun[(type, division, day)] = _begun.GetValueOrDefault((type, division, day)) + 1;
+        if (!_begun.TryGetValue((type, division), out var days))
+        {
+            _begun.Add((type, division), days = []);
+        }
+
+        days.Add(day);
     }
 
     /// <summary>How many of a type began in a division from one day to another, both in.</summary>
     public long Count(Lsn applied, TypeKey type, DivisionCode division, StatDay from, StatDay to)
     {
         ForgetOthers(applied);
-        long count = 0;
-        for (var day = from; _begun.Count > 0 && day <= to; day = day.Plus(1))
-        {
-            count += _begun.GetValueOrDefault((type, division, day));
-        }
-
-        return count;
+        return _begun.TryGetValue((type, division), out var days) ? days.Count(day => day >= from && day <= to) : 0;
     }
 
     private void ForgetOthers(Lsn applied)

@@ -51,7 +51,7 @@ public static class CaseEscalations
         // What another system knew before it came here is history, not news.
         if (decided.After.Import is null or { Live: true } || !decided.Events.Any(e => e is Imported or ImportRenewed))
         {
-            marks.AddRange(Raised(decided, rules, reported));
+            Raise(decided, rules, reported, marks);
         }
 
         if (marks.Count == 0)
@@ -78,12 +78,12 @@ public static class CaseEscalations
         return new EscalatedDecision(events, state, messages);
     }
 
-    private static IEnumerable<Escalated> Raised(CaseOutcome.Decided decided, EscalationRules rules, ReportedCount reported)
+    private static void Raise(CaseOutcome.Decided decided, EscalationRules rules, ReportedCount reported, List<Escalated> marks)
     {
         var after = decided.After;
         foreach (var rule in rules.Rules)
         {
-            if (after.Escalations.Any(m => m.Rule == rule.Name))
+            if (IsRaised(after, rule))
             {
                 continue;
             }
@@ -92,11 +92,24 @@ public static class CaseEscalations
             {
                 if (Applies(rule, happened, after, reported))
                 {
-                    yield return new Escalated(IdOf(after.Id, rule.Name), 1, rule.Name, after.Grade, TierOf(rule, after.Grade), StateOf(after), happened.OccurredAt);
+                    marks.Add(new Escalated(IdOf(after.Id, rule.Name), 1, rule.Name, after.Grade, TierOf(rule, after.Grade), StateOf(after), happened.OccurredAt));
                     break;
                 }
             }
         }
+    }
+
+    private static bool IsRaised(CaseState state, EscalationRule rule)
+    {
+        foreach (var mark in state.Escalations)
+        {
+            if (mark.Rule == rule.Name)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static bool Applies(EscalationRule rule, CaseEvent happened, CaseState after, ReportedCount reported) => rule.Trigger switch

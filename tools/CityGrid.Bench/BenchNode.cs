@@ -32,12 +32,14 @@ internal sealed class BenchNode : IDisposable
     /// <param name="folder">The data directory, kept.</param>
     /// <param name="name">The node and the division it keeps; by default a city of the built-in register.</param>
     /// <param name="keepsViews">False leaves the view store behind, to see what the journal and the indicators alone take.</param>
-    public BenchNode(string folder, (NodeId Node, DivisionCode Division)? name = null, bool keepsViews = true)
+    /// <param name="around">Makes another disk of the folder's.</param>
+    public BenchNode(string folder, (NodeId Node, DivisionCode Division)? name = null, bool keepsViews = true, Func<IDisk, IDisk>? around = null)
     {
         var (node, division) = name ?? (NodeId.Parse("wuhan"), DivisionCode.Parse("420100"));
         _districts = [.. DivisionRegister.BuiltIn.ChildrenOf(division).Where(d => d.Kind != DivisionKind.Unknown).Select(d => d.Code).Take(10)];
         var spawner = new PoolSpawner(_lifetime.Token, (_, failure) => throw new InvalidOperationException("Something in the background failed.", failure));
-        var disk = new PosixDisk(folder);
+        IDisk disk = new PosixDisk(folder);
+        disk = around?.Invoke(disk) ?? disk;
         _journal = FileJournal.Open(disk, _entropy, node, null, spawner);
         _views = new LiteViewStore(disk, _journal.Incarnation);
         var zone = DateTimeZoneProviders.Tzdb["Asia/Shanghai"];

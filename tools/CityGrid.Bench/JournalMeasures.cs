@@ -27,9 +27,8 @@ internal static class JournalMeasures
     /// The same with nothing but the disk: 64 callers hand in 700 B each, one thread takes all that wait, appends them with one write, syncs and lets
     /// them go.
     /// </summary>
-    public static double RawAppendsPerSecond(string folder, int each)
+    public static double RawAppendsPerSecond(IDisk disk, int each)
     {
-        var disk = new PosixDisk(folder);
         using var file = disk.Open($"raw-{Guid.NewGuid():N}", DiskAccess.CreateNew);
         var waiting = new Queue<TaskCompletionSource>();
         var left = Callers * each;

@@ -33,15 +33,17 @@ internal static class Figures
             : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
-    /// <summary>Three significant digits, without an exponent for the sizes that occur.</summary>
-    public static string Short(double value) =>
-        double.IsNaN(value) ? "–"
-        : Math.Abs(value) >= 1000 ? value.ToString("N0", System.Globalization.CultureInfo.InvariantCulture)
-        : Math.Abs(value) >= 100 ? value.ToString("F0", System.Globalization.CultureInfo.InvariantCulture)
-        : Math.Abs(value) >= 10 ? value.ToString("F1", System.Globalization.CultureInfo.InvariantCulture)
-        : Math.Abs(value) >= 0.01 ? value.ToString("F2", System.Globalization.CultureInfo.InvariantCulture)
-        : value == 0 ? "0"
-        : value.ToString("F5", System.Globalization.CultureInfo.InvariantCulture);
+    /// <summary>Three significant digits, more before the point, without an exponent for the sizes that occur.</summary>
+    public static string Short(double value)
+    {
+        if (double.IsNaN(value) || value == 0)
+        {
+            return value == 0 ? "0" : "–";
+        }
+
+        var decimals = Math.Clamp(2 - (int)Math.Floor(Math.Log10(Math.Abs(value))), 0, 6);
+        return value.ToString($"N{decimals}", System.Globalization.CultureInfo.InvariantCulture);
+    }
 
     /// <summary>Seconds that the work took.</summary>
     public static double Seconds(Action work)
@@ -72,6 +74,18 @@ internal static class Figures
 
     /// <summary>A figure that has no peer: the median of its rounds, with the smallest and the largest.</summary>
     public static Outcome Of(Goal goal, IReadOnlyCollection<double> rounds, string detail) => new(goal, Median(rounds), rounds.Min(), rounds.Max(), detail);
+
+    /// <summary>
+    /// Runs ours so often and throws the figures away: a node serves for months, and what it runs is compiled well only once it has run often. The peers
+    /// are compiled beforehand.
+    /// </summary>
+    public static void Warm(int rounds, Func<double> ours)
+    {
+        for (var round = 0; round < rounds; round++)
+        {
+            ours();
+        }
+    }
 
     /// <summary>
     /// Runs ours and the peer's measure in turn, <paramref name="rounds"/> times, after one round that is thrown away. Each returns a rate or a

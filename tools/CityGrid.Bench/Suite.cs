@@ -71,10 +71,16 @@ internal sealed class Suite(string? report, string? only)
 
     private void MeasureReports()
     {
-        var raw = Folder("raw");
+        var raw = new PosixDisk(Folder("raw"));
         using (var plain = new BenchNode(Folder("reports-alone"), keepsViews: false))
         {
             Keep(Figures.Interleave(Goals.Reports, Rounds, "/s", () => JournalMeasures.ReportsPerSecond(plain, 400), () => JournalMeasures.RawAppendsPerSecond(raw, 400)));
+        }
+
+        var slow = new SlowDisk(raw);
+        using (var plain = new BenchNode(Folder("reports-on-a-slow-disk"), keepsViews: false, around: disk => new SlowDisk(disk)))
+        {
+            Keep(Figures.Interleave(Goals.ReportsOnSlowDisk, Rounds, "/s", () => JournalMeasures.ReportsPerSecond(plain, 100), () => JournalMeasures.RawAppendsPerSecond(slow, 100)));
         }
 
         using var node = new BenchNode(Folder("reports"));
@@ -138,10 +144,12 @@ internal sealed class Suite(string? report, string? only)
         Keep(Figures.Interleave(Goals.NationInProcess, Rounds, "s", () => CellMeasures.NationByTypeSeconds(nation), theirs.RawByTypeSeconds));
         using (var views = BenchViews.Start(Folder("nation")))
         {
+            Figures.Warm(100, views.NationByTypeSeconds);
             Keep(Figures.Interleave(Goals.NationOverGrpc, Rounds, "s", views.NationByTypeSeconds, theirs.RawByTypeSeconds));
         }
 
         using var city = BenchCity.Start(BenchCity.Write(Folder("beside-postgres")));
+        Figures.Warm(4, () => city.ReportsPerSecond(400));
         Keep(Figures.Interleave(
             Goals.ReportsOverGrpc, Rounds, "/s", () => city.ReportsPerSecond(400), () => theirs.FilingsPerSecondAsync(JournalMeasures.Callers, 300).GetAwaiter().GetResult()));
     }
@@ -163,6 +171,8 @@ internal sealed class Suite(string? report, string? only)
         using var city = BenchCity.Start(node);
         using var nothing = ServerMeasures.StartSelf("--serve-nothing");
         var url = nothing.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The server of nothing did not start.");
+        Figures.Warm(4, () => city.ReportsPerSecond(400));
+        Figures.Warm(2, () => ServerMeasures.CallsPerSecond(url, "none", 1000));
         Keep(Figures.Interleave(Goals.GrpcShare, Rounds, "/s", () => city.ReportsPerSecond(400), () => ServerMeasures.CallsPerSecond(url, "none", 1000)));
         nothing.StandardInput.Close();
         nothing.WaitForExit();
