@@ -25,6 +25,9 @@ public sealed class Sequencer : IDisposable
     private Queue<Pending> _queue = new();
     private Exception? _stopped;
     private volatile bool _stopping;
+
+    /// <summary>The writer stands before the folds; whoever wants to read them lets it pass. The lock alone is taken again by readers that never rest.</summary>
+    private volatile bool _writerWaits;
     private Thread? _thread;
 
     public Sequencer(IJournal journal, IReadOnlyList<IFold> folds, TimeProvider clock)
@@ -107,6 +110,11 @@ public sealed class Sequencer : IDisposable
     /// <summary>Reads the folds while none of them changes. Keep it short: the writer waits.</summary>
     public T Read<T>(Func<T> read)
     {
+        for (var wait = default(SpinWait); _writerWaits && !_foldLock.IsHeldByCurrentThread;)
+        {
+            wait.SpinOnce();
+        }
+
         lock (_foldLock)
         {
             return read();
@@ -260,8 +268,10 @@ public sealed class Sequencer : IDisposable
 
             ranges = result.Ranges;
             var events = EventsOf(records, ranges);
+            _writerWaits = true;
             lock (_foldLock)
             {
+                _writerWaits = false;
                 foreach (var journalEvent in events)
                 {
                     ApplyOne(journalEvent, null);

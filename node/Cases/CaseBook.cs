@@ -23,7 +23,7 @@ public sealed class CaseBook : IFold
     private readonly DivisionCode _place;
     private readonly Func<long> _epoch;
     private readonly Func<Lsn, JournalRecord?> _recordAt;
-    private readonly Dictionary<CaseId, CaseState> _open = [];
+    private readonly OpenCases _open = new();
     private readonly PriorityQueue<CaseId, Instant> _due = new();
     private readonly SortedDictionary<TypeCode, string> _localTypes = [];
     private readonly SortedSet<long> _erased = [];
@@ -44,7 +44,10 @@ public sealed class CaseBook : IFold
     public int Version => 2;
 
     /// <summary>The cases that are open, in no order.</summary>
-    public IReadOnlyDictionary<CaseId, CaseState> Open => _open;
+    public IReadOnlyDictionary<CaseId, CaseState> Open => _open.States;
+
+    /// <summary>At most so many open cases with ids greater than <paramref name="after"/>, in order of id. Costs what it answers.</summary>
+    public IReadOnlyList<CaseState> OpenAfter(UInt128 after, int most) => _open.After(after, most);
 
     public RequestKeys Keys { get; } = new();
 
@@ -79,7 +82,7 @@ public sealed class CaseBook : IFold
         while (due.Count < most && _due.TryPeek(out var id, out var at) && at <= now)
         {
             _due.Dequeue();
-            if (_open.TryGetValue(id, out var state) && state.NextDueAt is { } really)
+            if (Open.TryGetValue(id, out var state) && state.NextDueAt is { } really)
             {
                 if (really <= now)
                 {
@@ -132,11 +135,11 @@ public sealed class CaseBook : IFold
     /// <summary>Local types and slots, open cases, request keys; numbers little-endian.</summary>
     public void Save(Stream target)
     {
-        var head = new StoredBookHead { SlotsUsed = SlotsUsed, Cases = Count, Open = _open.Count };
+        var head = new StoredBookHead { SlotsUsed = SlotsUsed, Cases = Count, Open = Open.Count };
         head.ToErase.AddRange(_erased);
         head.LocalTypes.AddRange(_localTypes.Select(t => new StoredLocalTypeAdded { Code = t.Key.ToString(), Name = t.Value }));
         Write(target, head.ToByteArray());
-        foreach (var state in _open.Values.OrderBy(s => s.Id))
+        foreach (var state in Open.Values.OrderBy(s => s.Id))
         {
             Write(target, CaseStateCodec.Write(state));
         }
@@ -230,7 +233,7 @@ public sealed class CaseBook : IFold
             return;
         }
 
-        _open[state.Id] = state;
+        _open.Put(state);
         if (state.NextDueAt is { } due)
         {
             _due.Enqueue(state.Id, due);
@@ -238,7 +241,7 @@ public sealed class CaseBook : IFold
     }
 
     private CaseState BeforeOf(CaseId id, Lsn previous) =>
-        _open.TryGetValue(id, out var state) && state.LastLsn == previous ? state
+        Open.TryGetValue(id, out var state) && state.LastLsn == previous ? state
         : CaseState.Fold(History(previous)) ?? throw new InvalidOperationException($"The history of case {id} ends at {previous} with nothing.");
 
     private CaseEntry? EntryAt(Lsn lsn)

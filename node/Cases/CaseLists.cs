@@ -23,6 +23,9 @@ public sealed class CaseLists(CaseDesk desk, Sequencer sequencer, Projector proj
     /// <summary>Documents looked at for one page of a filtered list: about 50 ms of LiteDB. The page token goes on from there.</summary>
     public const int LookedAtMax = 5_000;
 
+    /// <summary>Open cases read while the writer waits: 50 µs.</summary>
+    private const int OpenAtOnce = 500;
+
     public Task WaitForAsync(Lsn lsn, CancellationToken stop) =>
         lsn <= sequencer.Applied ? Task.CompletedTask : projector.WaitFor(lsn, stop);
 
@@ -30,17 +33,31 @@ public sealed class CaseLists(CaseDesk desk, Sequencer sequencer, Projector proj
 
     public CasePage Page(CaseQuery query) => query.Open ? OpenPage(query) : EndedPage(query);
 
-    private CasePage OpenPage(CaseQuery query) => sequencer.Read(() =>
+    /// <summary>In pieces, between which the writer goes on; the page stands where the first of them was read, or later.</summary>
+    private CasePage OpenPage(CaseQuery query)
     {
-        var found = desk.Book.Open.Values.Where(s => s.Id.Value > query.After && Passes(s, query)).OrderBy(s => s.Id).Take(query.Most + 1).ToArray();
-        return Cut(found, query.Most, new ViewStatus(sequencer.Applied, sequencer.Applied, false));
-    });
+        var found = new List<CaseState>();
+        var (at, after) = (Lsn.Zero, query.After);
+        IReadOnlyList<CaseState> piece;
+        do
+        {
+            piece = sequencer.Read(() =>
+            {
+                at = at == Lsn.Zero ? sequencer.Applied : at;
+                return desk.Book.OpenAfter(after, OpenAtOnce);
+            });
+            found.AddRange(piece.Where(s => Passes(s, query)));
+            after = piece.Count > 0 ? piece[^1].Id.Value : after;
+        }
+        while (piece.Count == OpenAtOnce && found.Count <= query.Most);
+        return Cut(found, query.Most, new ViewStatus(at, at, false));
+    }
 
     private CasePage EndedPage(CaseQuery query)
     {
         var shelf = query.Month is { } month ? $"cases-{month}"
             : query.After != UInt128.Zero ? CaseDesk.ShelfOf(new CaseId(query.After))
-            : sequencer.Read(() => desk.Book.Shelves.Last.Keys.LastOrDefault());
+            : sequencer.Read(() => desk.Book.Shelves.Last.Keys.Max(StringComparer.Ordinal));
         var status = projector.Status;
         var found = new List<CaseState>();
         var (after, looked) = (query.After, 0);
