@@ -1,7 +1,6 @@
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using CityGrid.Hub.Catalogue;
-using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
@@ -27,7 +26,7 @@ public static class NodeServer
     public static async Task RunAsync(NodeConfiguration configuration)
     {
         using var lifetime = new CancellationTokenSource();
-        using var owner = DataFolderLock.Take(configuration.DataFolder);
+        using var owner = DataFolderLock.Take(configuration);
         var failed = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         var clock = TimeProvider.System;
         var entropy = new SystemEntropy();
@@ -83,17 +82,7 @@ public static class NodeServer
 
     private static NodeSettings SettingsOf(NodeConfiguration configuration)
     {
-        var reading = DivisionRegister.Load(configuration.RegisterFile);
-        if (reading.Register is not { } register)
-        {
-            throw new ConfigurationException(configuration.RegisterFile!, [.. reading.Faults.Select(f => new ConfigurationFault($"line {f.Line} {f.Column}".TrimEnd(), f.What, f.Allowed))]);
-        }
-
-        if (RegisterCheck.Faults(configuration, register) is { Count: > 0 } faults)
-        {
-            throw new ConfigurationException(configuration.File, faults);
-        }
-
+        var register = RegisterCheck.Read(configuration);
         var calendar = new WorkCalendar(
             configuration.Zone,
             [.. configuration.Calendar.Hours.Select(h => new Shift(h.FromMinute, h.ToMinute))],
@@ -158,12 +147,21 @@ public sealed class NodeFailedException(Exception cause) : Exception($"The node 
 /// <summary>One live process a data directory.</summary>
 internal static class DataFolderLock
 {
-    public static IDisposable Take(string folder)
+    public static IDisposable Take(NodeConfiguration configuration)
     {
-        Directory.CreateDirectory(folder);
-        if (!OperatingSystem.IsWindows())
+        var folder = configuration.DataFolder;
+        try
         {
-            File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(folder);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException(
+                configuration.File, [new("data", $"\"{folder}\"", "this folder cannot be made or made the node's own; name another, or give the node's user the right to it")]);
         }
 
         var path = Path.Combine(folder, "lock");

@@ -5,6 +5,19 @@ namespace CityGrid.Node.Configuration;
 /// <summary>What a configuration says about divisions, held against the register.</summary>
 public static class RegisterCheck
 {
+    /// <summary>The register that the configuration names, which has the divisions that it speaks of; throws <see cref="ConfigurationException"/> with every fault.</summary>
+    public static DivisionRegister Read(NodeConfiguration configuration)
+    {
+        var reading = DivisionRegister.Load(configuration.RegisterFile);
+        if (reading.Register is not { } register)
+        {
+            throw new ConfigurationException(
+                configuration.RegisterFile!, [.. reading.Faults.Select(f => new ConfigurationFault($"line {f.Line} {f.Column}".TrimEnd(), f.What, f.Allowed))]);
+        }
+
+        return Faults(configuration, register) is { Count: > 0 } faults ? throw new ConfigurationException(configuration.File, faults) : register;
+    }
+
     public static IReadOnlyList<ConfigurationFault> Faults(NodeConfiguration configuration, DivisionRegister register)
     {
         var faults = new List<ConfigurationFault>();

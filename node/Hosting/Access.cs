@@ -14,25 +14,25 @@ public static class Access
     /// <summary>Administrators: what concerns the node.</summary>
     public const string Keep = "keep";
 
-    /// <summary>True where there are policies and the owner of the token meets all of them.</summary>
-    internal static bool IsGranted(IReadOnlyList<IAuthorizeData> policies, TokenOwner owner)
+    /// <summary>What the owner of a token lacks; null where there are policies and he meets all of them.</summary>
+    internal static string? Missing(IReadOnlyList<IAuthorizeData> policies, TokenOwner owner)
     {
         foreach (var policy in policies)
         {
-            if (!IsGranted(policy.Policy, owner))
+            if (Missing(policy.Policy, owner) is { } missing)
             {
-                return false;
+                return missing;
             }
         }
 
-        return policies.Count > 0;
+        return policies.Count > 0 ? null : "This call is for nobody.";
     }
 
-    private static bool IsGranted(string? policy, TokenOwner owner) => policy switch
+    private static string? Missing(string? policy, TokenOwner owner) => policy switch
     {
-        View => true,
-        Work => owner.Roles.Contains(Role.Operator),
-        Keep => owner.Roles.Contains(Role.Admin),
-        _ => false,
+        View => null,
+        Work => owner.Roles.Contains(Role.Operator) ? null : "This call needs a token with the role operator.",
+        Keep => owner.Roles.Contains(Role.Admin) ? null : "This call needs a token with the role admin.",
+        _ => "This call is for nobody.",
     };
 }

@@ -14,6 +14,8 @@ namespace CityGrid.Node.Hosting;
 internal sealed class Doorkeeper(RequestDelegate next, TokenBook tokens)
 {
     private const string Prefix = "Bearer ";
+    private const string NoToken = "A token is needed: send the header Authorization: Bearer TOKEN, with a token of this node's token file.";
+    private const string WrongToken = "This is no bearer token of this node's token file.";
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -23,17 +25,18 @@ internal sealed class Doorkeeper(RequestDelegate next, TokenBook tokens)
             return next(context);
         }
 
-        if (OwnerOf(context.Request.Headers.Authorization) is not { } owner)
+        var header = context.Request.Headers.Authorization;
+        if (OwnerOf(header) is not { } owner)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";
-            context.Refuse(StatusCodes.Status401Unauthorized, new Refusal("UNAUTHENTICATED", "A bearer token of this node's token file is needed.", "Authorization"));
+            context.Refuse(StatusCodes.Status401Unauthorized, new Refusal("UNAUTHENTICATED", header.Count == 0 ? NoToken : WrongToken, "Authorization"));
             return Task.CompletedTask;
         }
 
         // What is asked for does not exist, which a caller with a token may be told; an endpoint that forgot its policy does, and is for nobody.
-        if (endpoint is RouteEndpoint && !Access.IsGranted(endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>(), owner))
+        if (endpoint is RouteEndpoint && Access.Missing(endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>(), owner) is { } missing)
         {
-            context.Refuse(StatusCodes.Status403Forbidden, new Refusal("PERMISSION_DENIED", "The token's roles do not allow this call.", context.Request.Path));
+            context.Refuse(StatusCodes.Status403Forbidden, new Refusal("PERMISSION_DENIED", $"{missing} This token has: {string.Join(", ", owner.Roles).ToLowerInvariant()}.", context.Request.Path));
             return Task.CompletedTask;
         }
 

@@ -54,7 +54,13 @@ public static class NodeProcess
     {
         var configuration = ConfigurationFile.Load(file);
         var faults = SecretFiles.Faults(configuration);
-        return faults.Count == 0 ? configuration : throw new ConfigurationException(configuration.File, faults);
+        if (faults.Count > 0)
+        {
+            throw new ConfigurationException(configuration.File, faults);
+        }
+
+        RegisterCheck.Read(configuration);
+        return configuration;
     }
 
     /// <summary>The message nearest to the cause: wrappers say less.</summary>

@@ -22,7 +22,9 @@ internal sealed class StrictMessage(Func<string, bool> inPath)
         type.FindFieldByName(name) ?? type.Fields.InDeclarationOrder().FirstOrDefault(field => field.JsonName == name);
 
     public static Refusal UnknownField(string at, MessageDescriptor type) => new(
-        "UNKNOWN_FIELD", $"There is no such field; known here: {string.Join(", ", type.Fields.InDeclarationOrder().Select(field => field.JsonName))}.", at);
+        "UNKNOWN_FIELD",
+        type.Fields.InDeclarationOrder().Count == 0 ? "This call has no fields." : $"There is no such field; known here: {string.Join(", ", type.Fields.InDeclarationOrder().Select(field => field.JsonName))}.",
+        at);
 
     public static Refusal Twice(string at) => new("FIELD_TWICE", "The field stands twice; keep one.", at);
 

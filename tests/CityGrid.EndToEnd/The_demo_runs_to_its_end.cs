@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using NUnit.Framework;
 
@@ -22,6 +25,36 @@ public sealed partial class The_demo_runs_to_its_end
         Assert.That(demo.Code, Is.Zero, demo.Output + demo.Error);
         Assert.That(demo.Output, Does.Contain(equal).And.Contain(generated));
         RequireNothingRuns(nodes: 4);
+    }
+
+    /// <summary>The signal goes to the demo alone, as from a service manager; a terminal would send it to the nodes too.</summary>
+    [Test, Platform("Linux")]
+    public async Task Interrupted_it_ends_all_its_nodes_and_answers_0()
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "citygrid.dll"), "demo", "--shape", "1x2x3", "--lang", "en", "--dir", _folder])
+        {
+            RedirectStandardOutput = true,
+        };
+        using var demo = Process.Start(start)!;
+        var said = new StringBuilder();
+        while (await demo.StandardOutput.ReadLineAsync() is { } line)
+        {
+            said.AppendLine(line);
+            if (line.StartsWith("Loading cases", StringComparison.Ordinal))
+            {
+                break;
+            }
+        }
+
+        using (var signal = Process.Start("kill", ["-INT", demo.Id.ToString(CultureInfo.InvariantCulture)]))
+        {
+            await signal.WaitForExitAsync();
+        }
+
+        said.Append(await demo.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2)));
+        await demo.WaitForExitAsync();
+        Assert.That(demo.ExitCode, Is.Zero, said.ToString());
+        RequireNothingRuns(nodes: 1 + 2 + 6);
     }
 
     /// <summary>All 178,648 rows of five cities; the figures are those that the README shows.</summary>

@@ -22,6 +22,7 @@ internal static class Commands
     public static RootCommand Root()
     {
         Language.AcceptOnlyFromAmong("zh", "en");
+        Language.Arity = ArgumentArity.ExactlyOne;
         if (Console.IsOutputRedirected)
         {
             // A file has no width; tables that wrap in it cannot be read.
@@ -62,7 +63,7 @@ internal static class Commands
         var seed = new Option<ulong>("--seed") { Description = "Seed of the generated cases", DefaultValueFactory = _ => 1 };
         var data = new Option<DirectoryInfo?>("--data") { Description = "Folder of the real case files; builds the tree of their five cities" };
         var once = new Option<bool>("--once") { Description = "End instead of running until Ctrl-C" };
-        var folder = new Option<string?>("--dir") { Description = "Keep the tree in this folder" };
+        var folder = new Option<string?>("--dir") { Description = "Keep the tree in this folder; it must be empty or missing" };
         var command = new Command("demo", "Writes, starts, loads and shows a whole network on this machine") { shape, seed, data, once, folder };
         command.SetAction(async (parsed, stop) =>
         {
@@ -73,8 +74,19 @@ internal static class Commands
                 return Fail($"--data: there is no folder {real.FullName}.", 2);
             }
 
-            var options = new DemoOptions(parsed.GetValue(shape), parsed.GetValue(seed), real?.FullName, parsed.GetValue(once), parsed.GetValue(folder));
-            return await new Demo(options, AnsiConsole.Console).RunAsync(stop);
+            if (real is not null && !TreePlans.RealFiles(real.FullName).Any())
+            {
+                return Fail($"--data: {real.FullName} has no file that a mapping of the tool is for; their names begin with {string.Join(", ", ShippedMapping.All.Select(m => m.FilePrefix))}.", 2);
+            }
+
+            var kept = parsed.GetValue(folder);
+            if (kept is not null && NotEmpty(kept))
+            {
+                return Fail($"--dir: {kept} is not empty; nothing was written. Name another folder.", 2);
+            }
+
+            var options = new DemoOptions(parsed.GetValue(shape), parsed.GetValue(seed), real?.FullName, parsed.GetValue(once), kept);
+            return await Guarded(() => new Demo(options, AnsiConsole.Console).RunAsync(stop));
         });
         return command;
     }
@@ -85,24 +97,37 @@ internal static class Commands
         var folder = new Argument<string>("DIR") { Description = "The folder to write; it must be empty or missing" };
         var seed = new Option<ulong>("--seed") { Description = "Which provinces and cities are drawn", DefaultValueFactory = _ => 1 };
         var command = new Command("demo-tree", "Writes authority, certificates, tokens and configuration of a tree, and starts nothing") { folder, shape, seed };
-        command.SetAction(parsed =>
+        command.SetAction(async parsed => await Guarded(() =>
         {
             Texts.Choose(parsed.GetValue(Language));
             var path = parsed.GetRequiredValue(folder);
-            if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            if (NotEmpty(path))
             {
-                return Fail($"{path} is not empty; nothing was written. Name another folder.", 2);
+                return Task.FromResult(Fail($"{path} is not empty; nothing was written. Name another folder.", 2));
             }
 
             var plan = TreePlans.Generated(parsed.GetValue(shape), parsed.GetValue(seed));
             AnsiConsole.WriteLine(Texts.Get("DemoWriting", plan.Places.Count, path));
             TreeWriter.Write(path, plan, TimeProvider.System.GetUtcNow(), new SystemEntropy());
-            return 0;
-        });
+            return Task.FromResult(0);
+        }));
         return command;
     }
 
-    private static Option<string> NodeOption() => new("--node") { Description = "The node's gRPC address, such as http://127.0.0.1:7081", Required = true };
+    private static bool NotEmpty(string folder) => Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any();
+
+    private static Option<string> NodeOption()
+    {
+        var node = new Option<string>("--node") { Description = "The node's gRPC address, such as http://127.0.0.1:7081", Required = true };
+        node.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && !(Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)))
+            {
+                result.AddError($"--node {result.Tokens[0].Value} is no address; write http://HOST:PORT of the node's gRPC port.");
+            }
+        });
+        return node;
+    }
 
     private static Option<FileInfo?> TokenOption() => new("--token-file") { Description = "A file with one bearer token; by default CITYGRID_TOKEN" };
 
@@ -112,9 +137,10 @@ internal static class Commands
         var mapping = new Option<string?>("--mapping") { Description = "A mapping file, or the name of one that comes with the tool" };
         var errors = new Option<string?>("--errors") { Description = "Where rows that were refused or have dirt are written (CSV); by default FILE.errors.csv" };
         var schema = new Option<bool>("--print-schema") { Description = "Print the JSON Schema of mappings and end" };
+        var districts = new Option<bool>("--print-districts") { Description = "Print the register rows of the districts that the file speaks of and end" };
         var (node, token) = (NodeOption(), TokenOption());
         node.Required = false;
-        var command = new Command("import", "Brings the cases of another system into a node; the same file again changes nothing") { file, mapping, errors, schema, node, token };
+        var command = new Command("import", "Brings the cases of another system into a node; the same file again changes nothing") { file, mapping, errors, schema, districts, node, token };
         command.SetAction(async (parsed, stop) =>
         {
             Texts.Choose(parsed.GetValue(Language));
@@ -124,7 +150,8 @@ internal static class Commands
                 return 0;
             }
 
-            if (parsed.GetValue(file) is not { } input || parsed.GetValue(mapping) is not { } name || parsed.GetValue(node) is not { } url)
+            var url = parsed.GetValue(node);
+            if (parsed.GetValue(file) is not { } input || parsed.GetValue(mapping) is not { } name || (url is null && !parsed.GetValue(districts)))
             {
                 return Fail("import wants FILE, --mapping and --node.", 2);
             }
@@ -154,12 +181,25 @@ internal static class Commands
                 }
             }
 
+            if (parsed.GetValue(districts))
+            {
+                await using var whole = input.OpenRead();
+                Console.Out.Write(DistrictScan.ToCsv(DistrictScan.Of(whole, map)));
+                return 0;
+            }
+
             return await Guarded(async () =>
             {
-                using var client = new NodeClient(url, TokenOf(parsed.GetValue(token)));
+                using var client = new NodeClient(url!, TokenOf(parsed.GetValue(token)));
+                var at = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options.WithCancellationToken(stop));
+                if (at.Division != map.City.ToString())
+                {
+                    return Fail($"The mapping is for the cases of {map.City}, and at {url} is {at.Node}, the node of {at.Division}: name the node of {map.City}. Nothing was imported.", 2);
+                }
+
                 var errorPath = parsed.GetValue(errors) ?? input.FullName + ".errors.csv";
                 await using var errorText = new StreamWriter(errorPath);
-                var result = await ImportProgress.RunAsync(new ImportRun(client, map, Path.GetFileNameWithoutExtension(name)), input.FullName, new ErrorFile(errorText), stop);
+                var result = await ImportProgress.RunAsync(new ImportRun(client, map, map.System ?? Path.GetFileNameWithoutExtension(name)), input.FullName, new ErrorFile(errorText), stop);
                 AnsiConsole.WriteLine(Texts.Get("ImportDone", result.Rows, result.Created, result.Unchanged, result.Corrected, result.Faults, result.Dirt));
                 if (result.Faults + result.Dirt > 0)
                 {
@@ -277,7 +317,8 @@ internal static class Commands
     private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static string TokenOf(FileInfo? file) =>
-        file is not null ? File.ReadAllText(file.FullName).Trim()
+        file is { Exists: false } ? throw new IOException($"--token-file: there is no file {file.FullName}; name one that holds a bearer token and nothing else.")
+        : file is not null ? File.ReadAllText(file.FullName).Trim()
         : Environment.GetEnvironmentVariable("CITYGRID_TOKEN") is { Length: > 0 } token ? token
         : throw new TokenMissingException();
 
@@ -287,6 +328,10 @@ internal static class Commands
         {
             return await work();
         }
+        catch (RpcException refused) when (refused.Status.DebugException is HttpRequestException or IOException)
+        {
+            return Fail(Unreachable(refused), 1);
+        }
         catch (RpcException refused)
         {
             return Fail(refused.Status.Detail.Length > 0 ? refused.Status.Detail : refused.StatusCode.ToString(), 1);
@@ -295,6 +340,20 @@ internal static class Commands
         {
             return Fail(failure.Message, 2);
         }
+    }
+
+    /// <summary>What most often keeps a call from reaching a node: none is there, or it is the port of the JSON calls.</summary>
+    private static string Unreachable(RpcException failure)
+    {
+        for (var cause = failure.Status.DebugException; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is System.Net.Sockets.SocketException refused)
+            {
+                return $"Nothing answers at the address of --node ({refused.Message}). Is the node running, and is this its gRPC port (operator.grpcPort)?";
+            }
+        }
+
+        return "What answers at the address of --node does not speak gRPC: name the node's gRPC port (operator.grpcPort), not that of the JSON calls.";
     }
 
     private static int Fail(string message, int code)

@@ -17,6 +17,8 @@ public sealed record DemoOptions(TreeShape Shape, ulong Seed, string? Data, bool
 /// <summary>Ministries × provinces each × cities each, written 1x2x3; there is one ministry.</summary>
 public readonly record struct TreeShape(int Provinces, int Cities)
 {
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"1x{Provinces}x{Cities}");
+
     public static bool TryParse(string text, out TreeShape shape)
     {
         shape = default;
@@ -142,7 +144,7 @@ public sealed class Demo(DemoOptions options, IAnsiConsole console)
         console.Write(ViewTable.National(response, plan.Register));
         console.WriteLine(ViewTable.Coverage(response));
         var escalations = await client.Views.ListEscalationsAsync(new ListEscalationsRequest { PageSize = 500 }, client.Options);
-        console.WriteLine($"{Texts.Get("EscalationsTitle")}: {escalations.Escalations.Count}");
+        console.WriteLine(Texts.Get("DemoEscalations", escalations.Escalations.Count));
         console.WriteLine();
         console.WriteLine(Texts.Get("DemoAddresses", tree.Folder));
         foreach (var node in tree.Nodes)

@@ -42,7 +42,12 @@ internal static class ViewTable
         response.Coverage.Heard,
         response.Coverage.Expected,
         response.Coverage.Missing.Count == 0 ? Texts.Get("ViewNone") : string.Join(", ", response.Coverage.Missing),
-        response.State.ToString().ToLowerInvariant(),
+        Texts.Get(response.State switch
+        {
+            ViewState.Final => "StateFinal",
+            ViewState.Restated => "StateRestated",
+            _ => "StateProvisional",
+        }),
         response.Revision);
 
     /// <summary>Any slice, as it came.</summary>

@@ -107,6 +107,9 @@ public sealed class ImportMapping
     /// <summary>The division whose node keeps the cases.</summary>
     public required DivisionCode City { get; init; }
 
+    /// <summary>The source system, which names a case for ever together with a row's id; null is the name of the mapping.</summary>
+    public string? System { get; init; }
+
     public required DateTimeZone Zone { get; init; }
 
     public required IReadOnlyList<string> DateFormats { get; init; }
@@ -141,7 +144,7 @@ public sealed class ImportMapping
     {
         using var stream = typeof(ImportMapping).Assembly.GetManifestResourceStream("import-mapping.schema.json")
             ?? throw new InvalidOperationException("The program was built without import-mapping.schema.json.");
-        using var reader = new StreamReader(stream, System.Text.Encoding.UTF8);
+        using var reader = new StreamReader(stream, global::System.Text.Encoding.UTF8);
         return reader.ReadToEnd();
     }
 }

@@ -26,6 +26,7 @@ internal sealed class MappingReader
 
     /// <summary>The most characters of a city's code, so that <c>-NONE</c> and a hash have room behind it.</summary>
     private const int CityCharsMax = DivisionCode.LengthMax - 7;
+    private const int SystemCharsMax = 64;
 
     private readonly List<Refusal> _faults = [];
 
@@ -68,6 +69,7 @@ internal sealed class MappingReader
             Delimiter = delimiter,
             Encoding = encoding,
             City = city,
+            System = ReadSystem(root),
             Zone = zone ?? DateTimeZone.Utc,
             DateFormats = dateFormats,
             Datum = root.Text("datum", required: false) ?? "WGS84",
@@ -83,6 +85,17 @@ internal sealed class MappingReader
         CheckTogether(root, mapping, point);
         root.RefuseOthers();
         return mapping;
+    }
+
+    private static string? ReadSystem(JsonObjectReader root)
+    {
+        var system = root.Text("system", required: false);
+        if (system?.Length > SystemCharsMax)
+        {
+            root.Fault("system", $"has more than {SystemCharsMax} characters");
+        }
+
+        return system;
     }
 
     private static void CheckTogether(JsonObjectReader root, ImportMapping mapping, bool hasPoint)

@@ -53,6 +53,7 @@ public sealed class ImportRun(NodeClient client, ImportMapping mapping, string s
             switch (item)
             {
                 case ImportFault:
+                    rows++;
                     faults++;
                     errors?.Write(item);
                     break;

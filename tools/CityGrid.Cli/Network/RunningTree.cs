@@ -84,13 +84,10 @@ public sealed class RunningTree(WrittenTree tree) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var node in tree.Nodes.Reverse())
+        await Task.WhenAll(_processes.Values.Select(process => process.StopAsync(TimeSpan.FromSeconds(30))));
+        foreach (var process in _processes.Values)
         {
-            if (_processes.TryGetValue(node.Node, out var process))
-            {
-                await process.StopAsync(TimeSpan.FromSeconds(12));
-                process.Dispose();
-            }
+            process.Dispose();
         }
 
         _http.Dispose();
