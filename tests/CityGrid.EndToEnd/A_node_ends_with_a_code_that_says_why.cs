@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using CityGrid.Cli.Network;
 using CityGrid.Node.Hosting;
 using NUnit.Framework;
@@ -44,6 +45,25 @@ public sealed class A_node_ends_with_a_code_that_says_why
         Rewrite(text => text.Replace("\"zone\":", "\"colour\": 1, \"zone\":", StringComparison.Ordinal));
 
         Assert.That(await RunAsync("--config", Node.Configuration), Is.EqualTo((ExitCodes.Configuration, true)));
+    }
+
+    [TestCase("data", "/proc/nowhere", "--config")]
+    [TestCase("register", "broken.csv", "--config")]
+    [TestCase("register", "broken.csv", "--config", "--check")]
+    [TestCase("division", "999999", "--config", "--check")]
+    public async Task Sixty_four_for_what_a_configuration_names_and_cannot_be_used(string key, string value, params string[] options)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_city.Home, "broken.csv"), "code,parent,name_zh,name_en,kind,valid_from,valid_to\nCN,,two fields\n");
+        Rewrite(text =>
+        {
+            var configuration = JsonNode.Parse(text)!;
+            configuration[key] = value;
+            return configuration.ToJsonString();
+        });
+
+        var ended = await Programs.NodeAsync([.. options.Take(1), Node.Configuration, .. options.Skip(1)]);
+        Assert.That(ended.Code, Is.EqualTo(ExitCodes.Configuration), ended.Error);
+        Assert.That(ended.Error, Does.Contain(value).And.Not.Contain("   at "));
     }
 
     [Test]

@@ -69,6 +69,13 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
         Line(2, "DIR", "journal", "verify"),
         Line(2, "--seeds", "simulate", "--seeds", "9..1"),
         Line(2, "fr", "demo", "--lang", "fr"),
+        Line(2, "--lang", "demo", "--lang", "--once"),
+        Line(2, "is no address", "status", "--node", "nonsense"),
+        Line(2, "--token-file: there is no file", "status", "--node", "http://127.0.0.1:1", "--token-file", "/nowhere"),
+        Line(1, "Is the node running", "status", "--node", "http://127.0.0.1:1", "--token-file", "/proc/version"),
+        Line(2, "/proc/nowhere", "demo-tree", "/proc/nowhere"),
+        Line(2, "/proc/nowhere", "demo", "--dir", "/proc/nowhere"),
+        Line(2, "boston_311_", "demo", "--data", "/proc/self/fd"),
     ];
 
     [OneTimeSetUp]
@@ -109,6 +116,36 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
             Assert.That(await LsnAsync(), Is.EqualTo(before), "nothing was recorded");
             Assert.That((await _http.GetAsync("/healthz")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
         });
+    }
+
+    [Test]
+    public async Task By_an_import_for_another_place()
+    {
+        var folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
+        var (cases, mapping, token) = (Path.Combine(folder, "cases.csv"), Path.Combine(folder, "old-system.json"), Path.Combine(folder, "token"));
+        await File.WriteAllTextAsync(cases, "id,at,kind\n1,2026-03-02T08:00:00Z,lamp\n");
+        await File.WriteAllTextAsync(token, _city.Node.Tokens["desk"]);
+        await File.WriteAllTextAsync(mapping, """
+            { "format": "csv", "city": "999999", "zone": "Asia/Shanghai", "dateFormats": ["iso"], "columns": { "id": "id", "reported": "at", "type": "kind" } }
+            """);
+        var before = await LsnAsync();
+        var ended = await Programs.CityGridAsync("import", cases, "--mapping", mapping, "--node", _city.Node.GrpcUrl, "--token-file", token);
+
+        Assert.That(ended.Code, Is.EqualTo(2), ended.Output + ended.Error);
+        Assert.That(ended.Error, Does.Contain("999999").And.Contain(_city.Node.Division).And.Contain("Nothing was imported"));
+        Assert.That(await LsnAsync(), Is.EqualTo(before));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Test]
+    public async Task By_a_command_line_with_the_port_of_the_other_calls()
+    {
+        var token = Path.GetTempFileName();
+        await File.WriteAllTextAsync(token, _city.Node.Tokens["viewer"]);
+        var ended = await Programs.CityGridAsync("status", "--node", _city.Node.OperatorUrl, "--token-file", token);
+
+        Assert.That((ended.Code, ended.Error), Is.EqualTo((1, "What answers at the address of --node does not speak gRPC: name the node's gRPC port (operator.grpcPort), not that of the JSON calls.\n")));
+        File.Delete(token);
     }
 
     [TestCaseSource(nameof(Lines))]

@@ -21,8 +21,16 @@ internal static class Commands
 
     public static RootCommand Root()
     {
-        Language.AcceptOnlyFromAmong("zh", "en");
+        Language.CompletionSources.Add("zh", "en");
         Language.Arity = ArgumentArity.ExactlyOne;
+        Language.Validators.Add(result =>
+        {
+            // A word that is an option of its own would be taken for the language, and the option be lost.
+            if (result.Tokens is not [{ Value: "zh" or "en" }])
+            {
+                result.AddError($"--lang is zh or en, and not {string.Join(' ', result.Tokens)}.");
+            }
+        });
         if (Console.IsOutputRedirected)
         {
             // A file has no width; tables that wrap in it cannot be read.
@@ -328,7 +336,7 @@ internal static class Commands
         {
             return await work();
         }
-        catch (RpcException refused) when (refused.Status.DebugException is HttpRequestException or IOException)
+        catch (RpcException refused) when (refused.Status.DebugException is HttpRequestException or IOException or System.Net.Sockets.SocketException)
         {
             return Fail(Unreachable(refused), 1);
         }

@@ -53,7 +53,7 @@ public sealed class Demo(DemoOptions options, IAnsiConsole console)
         var running = new RunningTree(tree);
         try
         {
-            await running.StartAsync(node => console.WriteLine(Texts.Get("DemoStarted", node.Node, node.OperatorUrl)));
+            await running.StartAsync(node => console.WriteLine(Texts.Get("DemoStarted", node.Node, node.OperatorUrl)), stop);
             console.WriteLine(Texts.Get("DemoLoading", tree.Cities.Count()));
             if (options.Data is null)
             {
@@ -81,9 +81,10 @@ public sealed class Demo(DemoOptions options, IAnsiConsole console)
                 await Task.Delay(Timeout.Infinite, stop);
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+#pragma warning disable CA1031 // Ctrl-C is how the demo is meant to end; on a terminal it ends the nodes too, whatever they are asked just then.
+        catch (Exception) when (stop.IsCancellationRequested)
+#pragma warning restore CA1031
         {
-            // Ctrl-C is how the demo is meant to end.
         }
         finally
         {

@@ -75,6 +75,8 @@ public sealed class When_a_mapping_is_wrong
     [TestCase("city", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")]
     [TestCase("datum", "wgs84")]
     [TestCase("statusVoid", null)]
+    [TestCase("system", "")]
+    [TestCase("system", "0123456789012345678901234567890123456789012345678901234567890123x")]
     public void A_value_that_cannot_be_used_is_told(string key, string? value) =>
         Assert.That(Faults(m => m[key] = value is null ? new JsonArray(1) : value).Select(f => f.Split(' ', '[')[1]), Has.All.EqualTo("$." + key));
 

@@ -13,10 +13,11 @@ public sealed class RunningTree(WrittenTree tree) : IAsyncDisposable
 
     public NodeProcess this[string node] => _processes[node];
 
-    public async Task StartAsync(Action<TreeNode>? started = null)
+    public async Task StartAsync(Action<TreeNode>? started = null, CancellationToken stop = default)
     {
         foreach (var node in tree.Nodes)
         {
+            stop.ThrowIfCancellationRequested();
             await StartAsync(node);
             started?.Invoke(node);
         }
