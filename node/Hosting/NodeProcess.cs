@@ -72,6 +72,8 @@ public static class NodeProcess
             at = inner;
         }
 
-        return at is System.Net.Sockets.SocketException ? exception.Message : at.Message;
+        return at is System.Net.Sockets.SocketException
+            ? $"{exception.Message} Choose another port for the node (operator.port, operator.grpcPort or link.port; 0 is a free one), or stop what listens there."
+            : at.Message;
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Globalization;
 using CityGrid.Cli.Mappings;
 using CityGrid.Cli.Network;
@@ -17,18 +18,17 @@ namespace CityGrid.Cli;
 /// <summary>The command tree of <c>citygrid</c>. A command that was refused says why on standard error and ends with 1; a command line that cannot be used, with 2.</summary>
 internal static class Commands
 {
-    private static readonly Option<string?> Language = new("--lang") { Description = "Language of the output: zh or en; by default that of the locale", Recursive = true };
-
+    /// <summary>The commands, described in the language chosen (<see cref="Texts"/>) before they are made.</summary>
     public static RootCommand Root()
     {
-        Language.CompletionSources.Add("zh", "en");
-        Language.Arity = ArgumentArity.ExactlyOne;
-        Language.Validators.Add(result =>
+        var language = new Option<string>("--lang") { Description = Texts.Get("OptionLang"), Recursive = true, Arity = ArgumentArity.ExactlyOne };
+        language.CompletionSources.Add("zh", "en");
+        language.Validators.Add(result =>
         {
             // A word that is an option of its own would be taken for the language, and the option be lost.
             if (result.Tokens is not [{ Value: "zh" or "en" }])
             {
-                result.AddError($"--lang is zh or en, and not {string.Join(' ', result.Tokens)}.");
+                result.AddError(Texts.Get("LangBad", string.Join(' ', result.Tokens)));
             }
         });
         if (Console.IsOutputRedirected)
@@ -37,7 +37,17 @@ internal static class Commands
             AnsiConsole.Profile.Width = 160;
         }
 
-        var root = new RootCommand("CityGrid: a federated data network for running cities (一网统管)") { Language };
+        var root = new RootCommand(Texts.Get("RootDescription")) { language };
+        foreach (var option in root.Options)
+        {
+            option.Description = option switch
+            {
+                HelpOption => Texts.Get("OptionHelp"),
+                VersionOption => Texts.Get("OptionVersion"),
+                _ => option.Description,
+            };
+        }
+
         root.Subcommands.Add(DemoCommand());
         root.Subcommands.Add(DemoTreeCommand());
         root.Subcommands.Add(ImportCommand());
@@ -45,13 +55,13 @@ internal static class Commands
         root.Subcommands.Add(StatusCommand());
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
-        root.Subcommands.Add(SimulateCommand.Create(Language));
+        root.Subcommands.Add(SimulateCommand.Create());
         return root;
     }
 
     private static Option<TreeShape> ShapeOption() => new("--shape")
     {
-        Description = "Ministries x provinces each x cities each, such as 1x2x3",
+        Description = Texts.Get("OptionShape"),
         DefaultValueFactory = _ => new TreeShape(2, 3),
         CustomParser = result =>
         {
@@ -60,7 +70,7 @@ internal static class Commands
                 return shape;
             }
 
-            result.AddError("--shape is 1xPxC with 1 to 10 provinces and 1 to 20 cities each, such as 1x2x3.");
+            result.AddError(Texts.Get("ShapeBad"));
             return default;
         },
     };
@@ -68,29 +78,28 @@ internal static class Commands
     private static Command DemoCommand()
     {
         var shape = ShapeOption();
-        var seed = new Option<ulong>("--seed") { Description = "Seed of the generated cases", DefaultValueFactory = _ => 1 };
-        var data = new Option<DirectoryInfo?>("--data") { Description = "Folder of the real case files; builds the tree of their five cities" };
-        var once = new Option<bool>("--once") { Description = "End instead of running until Ctrl-C" };
-        var folder = new Option<string?>("--dir") { Description = "Keep the tree in this folder; it must be empty or missing" };
-        var command = new Command("demo", "Writes, starts, loads and shows a whole network on this machine") { shape, seed, data, once, folder };
+        var seed = new Option<ulong>("--seed") { Description = Texts.Get("OptionSeedCases"), DefaultValueFactory = _ => 1 };
+        var data = new Option<DirectoryInfo?>("--data") { Description = Texts.Get("OptionData") };
+        var once = new Option<bool>("--once") { Description = Texts.Get("OptionOnce") };
+        var folder = new Option<string?>("--dir") { Description = Texts.Get("OptionDir") };
+        var command = new Command("demo", Texts.Get("CommandDemo")) { shape, seed, data, once, folder };
         command.SetAction(async (parsed, stop) =>
         {
-            Texts.Choose(parsed.GetValue(Language));
             var real = parsed.GetValue(data);
             if (real is { Exists: false })
             {
-                return Fail($"--data: there is no folder {real.FullName}.", 2);
+                return Fail(Texts.Get("DataMissing", real.FullName), 2);
             }
 
             if (real is not null && !TreePlans.RealFiles(real.FullName).Any())
             {
-                return Fail($"--data: {real.FullName} has no file that a mapping of the tool is for; their names begin with {string.Join(", ", ShippedMapping.All.Select(m => m.FilePrefix))}.", 2);
+                return Fail(Texts.Get("DataNone", real.FullName, string.Join(", ", ShippedMapping.All.Select(m => m.FilePrefix))), 2);
             }
 
             var kept = parsed.GetValue(folder);
             if (kept is not null && NotEmpty(kept))
             {
-                return Fail($"--dir: {kept} is not empty; nothing was written. Name another folder.", 2);
+                return Fail(Texts.Get("NotEmpty", kept), 2);
             }
 
             var options = new DemoOptions(parsed.GetValue(shape), parsed.GetValue(seed), real?.FullName, parsed.GetValue(once), kept);
@@ -102,16 +111,15 @@ internal static class Commands
     private static Command DemoTreeCommand()
     {
         var shape = ShapeOption();
-        var folder = new Argument<string>("DIR") { Description = "The folder to write; it must be empty or missing" };
-        var seed = new Option<ulong>("--seed") { Description = "Which provinces and cities are drawn", DefaultValueFactory = _ => 1 };
-        var command = new Command("demo-tree", "Writes authority, certificates, tokens and configuration of a tree, and starts nothing") { folder, shape, seed };
+        var folder = new Argument<string>("DIR") { Description = Texts.Get("ArgumentDir") };
+        var seed = new Option<ulong>("--seed") { Description = Texts.Get("OptionSeedPlaces"), DefaultValueFactory = _ => 1 };
+        var command = new Command("demo-tree", Texts.Get("CommandDemoTree")) { folder, shape, seed };
         command.SetAction(async parsed => await Guarded(() =>
         {
-            Texts.Choose(parsed.GetValue(Language));
             var path = parsed.GetRequiredValue(folder);
             if (NotEmpty(path))
             {
-                return Task.FromResult(Fail($"{path} is not empty; nothing was written. Name another folder.", 2));
+                return Task.FromResult(Fail(Texts.Get("NotEmpty", path), 2));
             }
 
             var plan = TreePlans.Generated(parsed.GetValue(shape), parsed.GetValue(seed));
@@ -126,32 +134,31 @@ internal static class Commands
 
     private static Option<string> NodeOption()
     {
-        var node = new Option<string>("--node") { Description = "The node's gRPC address, such as http://127.0.0.1:7081", Required = true };
+        var node = new Option<string>("--node") { Description = Texts.Get("OptionNode"), Required = true };
         node.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && !(Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)))
             {
-                result.AddError($"--node {result.Tokens[0].Value} is no address; write http://HOST:PORT of the node's gRPC port.");
+                result.AddError(Texts.Get("NodeBad", result.Tokens[0].Value));
             }
         });
         return node;
     }
 
-    private static Option<FileInfo?> TokenOption() => new("--token-file") { Description = "A file with one bearer token; by default CITYGRID_TOKEN" };
+    private static Option<FileInfo?> TokenOption() => new("--token-file") { Description = Texts.Get("OptionToken") };
 
     private static Command ImportCommand()
     {
-        var file = new Argument<FileInfo?>("FILE") { Description = "CSV or NDJSON, also gzipped", Arity = ArgumentArity.ZeroOrOne };
-        var mapping = new Option<string?>("--mapping") { Description = "A mapping file, or the name of one that comes with the tool" };
-        var errors = new Option<string?>("--errors") { Description = "Where rows that were refused or have dirt are written (CSV); by default FILE.errors.csv" };
-        var schema = new Option<bool>("--print-schema") { Description = "Print the JSON Schema of mappings and end" };
-        var districts = new Option<bool>("--print-districts") { Description = "Print the register rows of the districts that the file speaks of and end" };
+        var file = new Argument<FileInfo?>("FILE") { Description = Texts.Get("ArgumentFile"), Arity = ArgumentArity.ZeroOrOne };
+        var mapping = new Option<string?>("--mapping") { Description = Texts.Get("OptionMapping") };
+        var errors = new Option<string?>("--errors") { Description = Texts.Get("OptionErrors") };
+        var schema = new Option<bool>("--print-schema") { Description = Texts.Get("OptionSchema") };
+        var districts = new Option<bool>("--print-districts") { Description = Texts.Get("OptionDistricts") };
         var (node, token) = (NodeOption(), TokenOption());
         node.Required = false;
-        var command = new Command("import", "Brings the cases of another system into a node; the same file again changes nothing") { file, mapping, errors, schema, districts, node, token };
+        var command = new Command("import", Texts.Get("CommandImport")) { file, mapping, errors, schema, districts, node, token };
         command.SetAction(async (parsed, stop) =>
         {
-            Texts.Choose(parsed.GetValue(Language));
             if (parsed.GetValue(schema))
             {
                 Console.Out.WriteLine(ImportMapping.Schema);
@@ -161,18 +168,18 @@ internal static class Commands
             var url = parsed.GetValue(node);
             if (parsed.GetValue(file) is not { } input || parsed.GetValue(mapping) is not { } name || (url is null && !parsed.GetValue(districts)))
             {
-                return Fail("import wants FILE, --mapping and --node.", 2);
+                return Fail(Texts.Get("ImportWants"), 2);
             }
 
             if (!input.Exists)
             {
-                return Fail($"There is no file {input.FullName}.", 2);
+                return Fail(Texts.Get("FileMissing", input.FullName), 2);
             }
 
             var json = ShippedMapping.Find(name)?.Json ?? (File.Exists(name) ? await File.ReadAllTextAsync(name, stop) : null);
             if (json is null)
             {
-                return Fail($"{name} is neither a file nor a mapping that comes with the tool; those are {string.Join(", ", ShippedMapping.All.Select(m => m.Name))}.", 2);
+                return Fail(Texts.Get("MappingMissing", name, string.Join(", ", ShippedMapping.All.Select(m => m.Name))), 2);
             }
 
             var reading = ImportMapping.Read(json);
@@ -185,7 +192,7 @@ internal static class Commands
             {
                 if (ImportReader.Check(first, map) is { } damage)
                 {
-                    return Fail($"{input.Name}: {damage.Message} {damage.Remedy} Nothing was imported.", 1);
+                    return Fail(Texts.Get("ImportDamaged", input.Name, $"{damage.Message} {damage.Remedy}"), 1);
                 }
             }
 
@@ -202,7 +209,7 @@ internal static class Commands
                 var at = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options.WithCancellationToken(stop));
                 if (at.Division != map.City.ToString())
                 {
-                    return Fail($"The mapping is for the cases of {map.City}, and at {url} is {at.Node}, the node of {at.Division}: name the node of {map.City}. Nothing was imported.", 2);
+                    return Fail(Texts.Get("ImportElsewhere", map.City, url!, at.Node, at.Division), 2);
                 }
 
                 var errorPath = parsed.GetValue(errors) ?? input.FullName + ".errors.csv";
@@ -223,18 +230,17 @@ internal static class Commands
     private static Command ViewCommand()
     {
         var (node, token) = (NodeOption(), TokenOption());
-        var by = new Option<string>("--by") { Description = "province, city, division, district, type, class, day, week, month, quarter, year, source; comma-separated", DefaultValueFactory = _ => string.Empty };
-        var where = new Option<string[]>("--where") { Description = "division=CODE, type=CODE or source=WORD; may stand several times", DefaultValueFactory = _ => [] };
-        var from = new Option<string>("--from") { Description = "First day, yyyy-MM-dd, in", DefaultValueFactory = _ => string.Empty };
-        var to = new Option<string>("--to") { Description = "Last day, yyyy-MM-dd, out", DefaultValueFactory = _ => string.Empty };
-        var measures = new Option<string>("--measures") { Description = "Counter names, closed_within_72h and its like, open_at, p50 …; comma-separated", DefaultValueFactory = _ => "reported,closed" };
-        var json = new Option<bool>("--json") { Description = "Print the answer as JSON" };
-        var command = new Command("view", "Any slice of division, type, period and source, with its age and coverage") { node, token, by, where, from, to, measures, json };
+        var by = new Option<string>("--by") { Description = Texts.Get("OptionBy"), DefaultValueFactory = _ => string.Empty };
+        var where = new Option<string[]>("--where") { Description = Texts.Get("OptionWhere"), DefaultValueFactory = _ => [] };
+        var from = new Option<string>("--from") { Description = Texts.Get("OptionFrom"), DefaultValueFactory = _ => string.Empty };
+        var to = new Option<string>("--to") { Description = Texts.Get("OptionTo"), DefaultValueFactory = _ => string.Empty };
+        var measures = new Option<string>("--measures") { Description = Texts.Get("OptionMeasures"), DefaultValueFactory = _ => "reported,closed" };
+        var json = new Option<bool>("--json") { Description = Texts.Get("OptionJson") };
+        var command = new Command("view", Texts.Get("CommandView")) { node, token, by, where, from, to, measures, json };
         var folder = DataOption();
-        command.Subcommands.Add(VerifyCommand("Says whether the views of a node that does not run are what its journal says", folder, parsed => ViewCheck.Verify(parsed.GetRequiredValue(folder))));
+        command.Subcommands.Add(VerifyCommand(Texts.Get("VerifyView"), folder, parsed => ViewCheck.Verify(parsed.GetRequiredValue(folder))));
         command.SetAction(async (parsed, stop) => await Guarded(async () =>
         {
-            Texts.Choose(parsed.GetValue(Language));
             var request = new QueryRequest { From = parsed.GetRequiredValue(from), To = parsed.GetRequiredValue(to) };
             request.By.AddRange(Words(parsed.GetRequiredValue(by)));
             request.Measures.AddRange(Words(parsed.GetRequiredValue(measures)));
@@ -249,7 +255,7 @@ internal static class Commands
                 };
                 if (target is null)
                 {
-                    return Fail($"--where {condition}: division=CODE, type=CODE or source=WORD is expected.", 2);
+                    return Fail(Texts.Get("WhereBad", condition), 2);
                 }
 
                 target.Add(value);
@@ -273,7 +279,7 @@ internal static class Commands
     private static Command StatusCommand()
     {
         var (node, token) = (NodeOption(), TokenOption());
-        var command = new Command("status", "How a node, its children and its uplink stand") { node, token };
+        var command = new Command("status", Texts.Get("CommandStatus")) { node, token };
         command.SetAction(async (parsed, stop) => await Guarded(async () =>
         {
             using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
@@ -284,11 +290,11 @@ internal static class Commands
         return command;
     }
 
-    private static Argument<string> DataOption() => new("DIR") { Description = "A node's data directory; nothing in it is changed" };
+    private static Argument<string> DataOption() => new("DIR") { Description = Texts.Get("ArgumentData") };
 
     private static Command VerifyCommand(string description, Argument<string> folder, Func<ParseResult, CheckVerdict> check)
     {
-        var verify = new Command("verify", $"{description}: exit code 0 sound, 2 damaged, 3 cannot decide") { folder };
+        var verify = new Command("verify", Texts.Get("VerifyCodes", description)) { folder };
         verify.SetAction(parsed =>
         {
             var verdict = check(parsed);
@@ -301,9 +307,9 @@ internal static class Commands
     private static Command JournalCommand()
     {
         var folder = DataOption();
-        return new Command("journal", "The journal of a node")
+        return new Command("journal", Texts.Get("CommandJournal"))
         {
-            VerifyCommand("Reads every byte and says whether it is sound", folder, parsed => Existing(parsed.GetRequiredValue(folder)) is { } missing
+            VerifyCommand(Texts.Get("VerifyJournal"), folder, parsed => Existing(parsed.GetRequiredValue(folder)) is { } missing
                 ? missing
                 : CheckVerdict.Of(JournalVerifier.Verify(PosixDisk.At(parsed.GetRequiredValue(folder))))),
         };
@@ -312,12 +318,12 @@ internal static class Commands
     private static Command AuditCommand()
     {
         var folder = DataOption();
-        var anchors = new Option<string?>("--anchors") { Description = "The data directory of its parent, which has recorded its chain" };
-        var verify = VerifyCommand("Says whether anyone changed, cut or replaced what a node recorded", folder, parsed =>
+        var anchors = new Option<string?>("--anchors") { Description = Texts.Get("OptionAnchors") };
+        var verify = VerifyCommand(Texts.Get("VerifyAudit"), folder, parsed =>
             Existing(parsed.GetRequiredValue(folder)) ?? (parsed.GetValue(anchors) is { } above ? Existing(above) : null)
             ?? AuditCheck.Verify(parsed.GetRequiredValue(folder), parsed.GetValue(anchors)));
         verify.Options.Add(anchors);
-        return new Command("audit", "The record of who did what") { verify };
+        return new Command("audit", Texts.Get("CommandAudit")) { verify };
     }
 
     private static CheckVerdict? Existing(string folder) => Directory.Exists(folder) ? null : CheckVerdict.CannotDecide($"there is no folder {folder}.");
@@ -325,7 +331,7 @@ internal static class Commands
     private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     private static string TokenOf(FileInfo? file) =>
-        file is { Exists: false } ? throw new IOException($"--token-file: there is no file {file.FullName}; name one that holds a bearer token and nothing else.")
+        file is { Exists: false } ? throw new IOException(Texts.Get("TokenFileMissing", file.FullName))
         : file is not null ? File.ReadAllText(file.FullName).Trim()
         : Environment.GetEnvironmentVariable("CITYGRID_TOKEN") is { Length: > 0 } token ? token
         : throw new TokenMissingException();
@@ -357,11 +363,11 @@ internal static class Commands
         {
             if (cause is System.Net.Sockets.SocketException refused)
             {
-                return $"Nothing answers at the address of --node ({refused.Message}). Is the node running, and is this its gRPC port (operator.grpcPort)?";
+                return Texts.Get("NothingAnswers", refused.Message);
             }
         }
 
-        return "What answers at the address of --node does not speak gRPC: name the node's gRPC port (operator.grpcPort), not that of the JSON calls.";
+        return Texts.Get("NotGrpc");
     }
 
     private static int Fail(string message, int code)
@@ -370,7 +376,7 @@ internal static class Commands
         return code;
     }
 
-    private sealed class TokenMissingException() : Exception("No token: name a file with --token-file, or set CITYGRID_TOKEN.");
+    private sealed class TokenMissingException() : Exception(Texts.Get("TokenMissing"));
 }
 
 /// <summary>Shows how far an import has come: a bar on a terminal, plain lines elsewhere.</summary>

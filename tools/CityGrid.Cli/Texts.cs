@@ -16,7 +16,12 @@ public static class Texts
     public static IEnumerable<string> Names =>
         Resources.GetResourceSet(CultureInfo.InvariantCulture, true, false)!.Cast<System.Collections.DictionaryEntry>().Select(e => (string)e.Key).Order(StringComparer.Ordinal);
 
-    public static void Choose(string? language) => _culture = Of(language);
+    /// <summary>Chooses the language by its name; any other word, and null, by the locale. The command-line library speaks the same.</summary>
+    public static void Choose(string? language)
+    {
+        _culture = Of(language is "zh" or "en" ? language : null);
+        CultureInfo.CurrentUICulture = IsChinese ? _culture : CultureInfo.GetCultureInfo("en");
+    }
 
     public static string Get(string name, params object[] values) =>
         string.Format(CultureInfo.InvariantCulture, Resources.GetString(name, _culture) ?? throw new ArgumentException($"There is no text '{name}'.", nameof(name)), values);

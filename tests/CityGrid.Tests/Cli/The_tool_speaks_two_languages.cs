@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Globalization;
 using System.Resources;
 using System.Text.RegularExpressions;
@@ -46,6 +47,32 @@ public sealed class The_tool_speaks_two_languages
             Assert.That(Texts.Names.Where(name => !code.Contains($"\"{name}\"", StringComparison.Ordinal)), Is.Empty, "nobody says this");
         });
     }
+
+    [TestCase("zh", true)]
+    [TestCase("en", false)]
+    [NonParallelizable]
+    public void Every_command_option_and_argument_is_described_in_it(string language, bool isChinese)
+    {
+        Texts.Choose(language);
+        try
+        {
+            var described = Described(Commands.Root()).ToList();
+            Assert.That(described, Has.Count.GreaterThan(30));
+            Assert.That(described.Where(one => Regex.IsMatch(one.Text, @"\p{IsCJKUnifiedIdeographs}") != isChinese), Is.Empty);
+        }
+        finally
+        {
+            Texts.Choose(null);
+        }
+    }
+
+    private static IEnumerable<(string Name, string Text)> Described(Command command) =>
+    [
+        (command.Name, command.Description!),
+        .. command.Options.Select(option => (option.Name, option.Description!)),
+        .. command.Arguments.Select(argument => (argument.Name, argument.Description!)),
+        .. command.Subcommands.SelectMany(Described),
+    ];
 
     private static IEnumerable<string> NamesIn(string culture) =>
         Resources.GetResourceSet(CultureInfo.GetCultureInfo(culture), true, false)!.Cast<System.Collections.DictionaryEntry>().Select(entry => (string)entry.Key);

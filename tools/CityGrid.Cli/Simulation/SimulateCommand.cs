@@ -12,11 +12,11 @@ internal static class SimulateCommand
     private const ulong TwiceEvery = 100;
     private const ulong SaidEvery = 50;
 
-    public static Command Create(Option<string?> language)
+    public static Command Create()
     {
         var seeds = new Option<SeedRange>("--seeds")
         {
-            Description = "The first and the last seed, such as 1..300; one number for one seed",
+            Description = Texts.Get("OptionSeeds"),
             DefaultValueFactory = _ => new SeedRange(1, 100),
             CustomParser = result =>
             {
@@ -25,14 +25,13 @@ internal static class SimulateCommand
                     return range;
                 }
 
-                result.AddError("--seeds is A..B with whole numbers and A not above B, such as 1..300.");
+                result.AddError(Texts.Get("SeedsBad"));
                 return default;
             },
         };
-        var command = new Command("simulate", "Seven nodes in one thread on virtual time, with losses, crashes and power cuts; each seed is one story") { seeds };
+        var command = new Command("simulate", Texts.Get("CommandSimulate")) { seeds };
         command.SetAction(parsed =>
         {
-            Texts.Choose(parsed.GetValue(language));
             var (first, last) = parsed.GetValue(seeds);
             return Run(first, last, Console.Out);
         });
