@@ -134,8 +134,10 @@ public static class LinkReceiver
         new(null, Answers.Receipt(number, Stand(row, lane), new Judgement(0, records, [])), session);
 
     internal static LinkDecision Fork(ChildRow row, long number, Lane lane, string message) =>
-        Answers.Refuse(number, LinkRefusalCode.Fork, message + " Two histories claim one name; the child is quarantined until a person has looked.", lane, Stand(row, lane))
-            with { Change = new QuarantineChange(row.Node, false, "FORK", message) };
+        Answers.Refuse(number, LinkRefusalCode.Fork, message + " Two histories claim one name; the child is quarantined until a person has looked.", lane, Stand(row, lane)) with
+        {
+            Change = new QuarantineChange(row.Node, false, "FORK", message),
+        };
 
     private static StreamPosition Stand(ChildRow row, Lane lane) => row.Lane(lane).Mark.ToPosition(lane, row.Incarnation, row.Epoch);
 }

@@ -41,7 +41,11 @@ internal static class StoredForm
             case Reported e:
                 stored.Reported = new StoredReported
                 {
-                    Type = Type(e.Type), Division = e.Division.ToString(), Source = e.Source.ToString(), Grade = (int)e.Grade, Summary = e.Summary ?? string.Empty,
+                    Type = Type(e.Type),
+                    Division = e.Division.ToString(),
+                    Source = e.Source.ToString(),
+                    Grade = (int)e.Grade,
+                    Summary = e.Summary ?? string.Empty,
                 };
                 break;
             case PreFilingChecked e:
@@ -50,7 +54,12 @@ internal static class StoredForm
             case Filed e:
                 stored.Filed = new StoredFiled
                 {
-                    Type = Type(e.Type), Row = e.Row, Limit = Limit(e.Limit), LimitIsDefault = e.LimitIsDefault, Deadline = Ms(e.Deadline), ElapsedSeconds = e.ElapsedSeconds,
+                    Type = Type(e.Type),
+                    Row = e.Row,
+                    Limit = Limit(e.Limit),
+                    LimitIsDefault = e.LimitIsDefault,
+                    Deadline = Ms(e.Deadline),
+                    ElapsedSeconds = e.ElapsedSeconds,
                 };
                 break;
             case Dispatched e:
@@ -121,7 +130,13 @@ internal static class StoredForm
             case Escalated e:
                 stored.Escalated = new StoredEscalated
                 {
-                    Id = Bytes(e.Id), Version = e.Version, Rule = e.Rule, Grade = (int)e.Grade, Tier = (int)e.Tier, State = (int)e.State, RaisedAt = Ms(e.RaisedAt),
+                    Id = Bytes(e.Id),
+                    Version = e.Version,
+                    Rule = e.Rule,
+                    Grade = (int)e.Grade,
+                    Tier = (int)e.Tier,
+                    State = (int)e.State,
+                    RaisedAt = Ms(e.RaisedAt),
                 };
                 break;
             case ReporterErased e:

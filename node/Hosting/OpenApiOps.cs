@@ -80,7 +80,11 @@ internal static class OpenApiOps
         var release = Get("Ops_Release", "Releases a child that was put into quarantine because two histories claim its name. For administrators who have looked.", "Release");
         release["parameters"] = new JsonArray(new JsonObject
         {
-            ["name"] = "node", ["in"] = "path", ["required"] = true, ["description"] = "The child.", ["schema"] = new JsonObject { ["type"] = "string" },
+            ["name"] = "node",
+            ["in"] = "path",
+            ["required"] = true,
+            ["description"] = "The child.",
+            ["schema"] = new JsonObject { ["type"] = "string" },
         });
         paths["/ops/children/{node}/release"] = new JsonObject { ["post"] = release };
         var metrics = Get("Ops_Metrics", "The node's figures in the Prometheus text format.", "Health");

@@ -93,7 +93,8 @@ internal static class RequestReads
         TakeRequest.StepOneofCase.VoidCase => new Cases.VoidCase { Case = id, Actor = actor },
         TakeRequest.StepOneofCase.Extend => new Cases.ExtendCase { Case = id, Actor = actor },
         TakeRequest.StepOneofCase.Suspend => new Cases.SuspendCase(
-            InstantOrNull(request.Suspend.Until, "suspend.until") ?? throw Bad("TIME_BAD", "A suspension needs the time it lasts until.", "suspend.until")) { Case = id, Actor = actor },
+            InstantOrNull(request.Suspend.Until, "suspend.until") ?? throw Bad("TIME_BAD", "A suspension needs the time it lasts until.", "suspend.until"))
+        { Case = id, Actor = actor },
         TakeRequest.StepOneofCase.Resume => new Cases.ResumeCase { Case = id, Actor = actor },
         TakeRequest.StepOneofCase.Reopen => new Cases.ReopenCase { Case = id, Actor = actor },
         TakeRequest.StepOneofCase.Correct => new Cases.CorrectCase(TypeOrNull(request.Correct.Type), DivisionOrNull(request.Correct.Division), request.Correct.Row) { Case = id, Actor = actor },

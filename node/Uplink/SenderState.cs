@@ -126,9 +126,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
 
     public static SenderState Start(
         SenderSettings settings, Incarnation incarnation, Epoch epoch, long lastEpoch, StreamMark escalations, StreamMark cells) => new(settings, incarnation, epoch)
-    {
-        LastEpoch = Math.Max(lastEpoch, epoch.Number),
-        Escalations = new LaneState(Protocol.V1.Lane.Escalations) { Acked = escalations, From = escalations, Due = true },
-        Cells = new LaneState(Protocol.V1.Lane.Cells) { Acked = cells, From = cells, Due = true },
-    };
+        {
+            LastEpoch = Math.Max(lastEpoch, epoch.Number),
+            Escalations = new LaneState(Protocol.V1.Lane.Escalations) { Acked = escalations, From = escalations, Due = true },
+            Cells = new LaneState(Protocol.V1.Lane.Cells) { Acked = cells, From = cells, Due = true },
+        };
 }

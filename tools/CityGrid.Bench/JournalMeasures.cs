@@ -215,7 +215,12 @@ internal sealed record BenchChild(NodeId Node, DivisionCode Division) : IPeerIde
         {
             var cells = new CellsPart
             {
-                CutFrom = part - 1, CutFromChainHash = MarkAt(part - 1).HashBytes(), CutTo = part, CutChainHash = MarkAt(part).HashBytes(), Part = 1, Parts = 1,
+                CutFrom = part - 1,
+                CutFromChainHash = MarkAt(part - 1).HashBytes(),
+                CutTo = part,
+                CutChainHash = MarkAt(part).HashBytes(),
+                Part = 1,
+                Parts = 1,
             };
             var rows = new List<CellRow>(1000);
             for (var i = 0; i < 1000; i++, number++)

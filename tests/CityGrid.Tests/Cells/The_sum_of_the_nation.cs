@@ -136,7 +136,10 @@ public sealed class The_sum_of_the_nation
             var seen = new List<CellKey>();
             var filter = new CellFilter(Grain.Detail, new(from), new(from + 20))
             {
-                Origins = o => o.ToString() != "x", Divisions = d => d.ToString() == "320508", Sources = s => s.ToString() == "web", Types = t => t.Code.ToString() != "99000",
+                Origins = o => o.ToString() != "x",
+                Divisions = d => d.ToString() == "320508",
+                Sources = s => s.ToString() == "web",
+                Types = t => t.Code.ToString() != "99000",
             };
             fold.Visit(filter, (in CellKey key, Lsn _, ReadOnlySpan<byte> _) => seen.Add(key));
             return seen.Order().SequenceEqual(rows.Select(r => r.Key).Distinct().Where(k =>

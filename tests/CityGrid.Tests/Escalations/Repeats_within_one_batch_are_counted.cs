@@ -109,7 +109,10 @@ public sealed class Repeats_within_one_batch_are_counted
         {
             Submit(new ImportCase(City.Cover, City.North, City.Hotline, "old", $"row-{i}")
             {
-                Case = _city.Core.Desk.Mint(), Actor = "import", ReportedAt = City.At(2026, 11, 1, 8), ContentHash = Hash256.Of([(byte)i]),
+                Case = _city.Core.Desk.Mint(),
+                Actor = "import",
+                ReportedAt = City.At(2026, 11, 1, 8),
+                ContentHash = Hash256.Of([(byte)i]),
             });
         }
 

@@ -129,7 +129,11 @@ public sealed class What_cannot_wait_goes_up
     {
         var row = new ImportCase(City.Cover, City.North, City.Hotline, "old", "1")
         {
-            Case = CaseStory.Id, Actor = "import", ReportedAt = City.At(2026, 11, 1), ContentHash = Hash256.Of([1]), Grade = EmergencyGrade.Serious,
+            Case = CaseStory.Id,
+            Actor = "import",
+            ReportedAt = City.At(2026, 11, 1),
+            ContentHash = Hash256.Of([1]),
+            Grade = EmergencyGrade.Serious,
         };
         Assert.That(Escalate(null, row).Messages, Is.Empty);
         Assert.That(Escalate(null, row with { Live = true }).Messages.Single().Rule, Is.EqualTo("grade"));

@@ -213,7 +213,13 @@ public sealed class A_row_becomes_a_case
         {
             m["columns"] = new JsonObject
             {
-                ["id"] = "a", ["reported"] = "b", ["type"] = "c", ["text"] = new JsonArray("d", "e", "f"), ["reporter"] = "g", ["contact"] = "h", ["address"] = "i",
+                ["id"] = "a",
+                ["reported"] = "b",
+                ["type"] = "c",
+                ["text"] = new JsonArray("d", "e", "f"),
+                ["reporter"] = "g",
+                ["contact"] = "h",
+                ["address"] = "i",
             };
         });
         var row = (ImportRow)Given.Read(mapping, "a,b,c,d,e,f,g,h,i\n1,2026-01-02 03:04:05,t,one,,two,R,C,A\n").Single();

@@ -98,7 +98,12 @@ public sealed class A_row_that_cannot_be_taken_costs_itself
 
     private static ImportRow Row(string id) => new()
     {
-        ExternalId = id, Type = "01001", Division = "140802", Source = "hotline", ReportedAt = City.At(2026, 11, 1, 8).ToUnixTimeMilliseconds(), ContentHash = HashOf(id),
+        ExternalId = id,
+        Type = "01001",
+        Division = "140802",
+        Source = "hotline",
+        ReportedAt = City.At(2026, 11, 1, 8).ToUnixTimeMilliseconds(),
+        ContentHash = HashOf(id),
     };
 
     private static ByteString HashOf(string text) => ByteString.CopyFrom(Hash256.Of(System.Text.Encoding.UTF8.GetBytes(text)).ToBytes());

@@ -95,7 +95,11 @@ public sealed class A_case_counts_where_and_when_it_should
     {
         var story = new CaseStory().Do(new ImportCase(City.Refuse, null, City.Hotline, "old", "1")
         {
-            Case = CaseStory.Id, Actor = "import", ReportedAt = City.At(2026, 3, 2, 9), ClosedAt = City.At(2026, 3, 3, 9), ContentHash = Hash256.Of([1]),
+            Case = CaseStory.Id,
+            Actor = "import",
+            ReportedAt = City.At(2026, 3, 2, 9),
+            ClosedAt = City.At(2026, 3, 3, 9),
+            ContentHash = Hash256.Of([1]),
         });
         Assert.That(Detail(story), Is.EqualTo(new[]
         {

@@ -94,8 +94,15 @@ public sealed class Cells_travel_in_parts
             part.Cells.Add(new Cell { Origin = i[0], Grain = i[1], Catalogue = i[2], Kind = i[3], Code = i[4], Division = i[5], Day = i[6], Source = i[7], Epoch = l[0], Lsn = l[1] });
             part.Watermarks.Add(new Watermark
             {
-                Origin = symbols.FirstOrDefault(""), Division = symbols.ElementAtOrDefault(1) ?? "", Zone = symbols.LastOrDefault(""), Incarnation = ByteString.CopyFrom(new byte[16]),
-                Epoch = l[2], Lsn = l[3], AsOf = l[4], CompleteThrough = i[0], Digest = ByteString.CopyFrom(new byte[32]),
+                Origin = symbols.FirstOrDefault(""),
+                Division = symbols.ElementAtOrDefault(1) ?? "",
+                Zone = symbols.LastOrDefault(""),
+                Incarnation = ByteString.CopyFrom(new byte[16]),
+                Epoch = l[2],
+                Lsn = l[3],
+                AsOf = l[4],
+                CompleteThrough = i[0],
+                Digest = ByteString.CopyFrom(new byte[32]),
             });
             var reading = CellsPartCodec.Read(part);
             part.Watermarks.Clear();
