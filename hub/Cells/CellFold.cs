@@ -153,6 +153,7 @@ public sealed class CellFold : IFold
         change.Check();
         var series = _store.Names.FindSeries(change.Key) is >= 0 and var known ? known : _store.Names.InternSeries(change.Key);
         var cell = _gathered.Touch(series, change.Key.Day.Number, out var isNew);
+        (cell.Revision, cell.Local) = (revision, local);
         if (isNew)
         {
             cell.Cell = _store.FindOn(series, change.Key.Day.Number);
@@ -171,8 +172,6 @@ public sealed class CellFold : IFold
         {
             cell.Changed = local.Value;
         }
-
-        (cell.Revision, cell.Local) = (revision, local);
 
         if (_gathered.Count == GatheredCells.CountMax)
         {

@@ -12,7 +12,7 @@ public abstract class Command<TAnswer>
     /// <summary>Who asks: the actor that every event of this command is recorded under.</summary>
     public required string Actor { get; init; }
 
-    /// <summary>The things decided about, such as <c>case/…</c>, <c>child/…</c> or the key of a request.</summary>
+    /// <summary>The things decided about, such as <c>case/…</c>, <c>request/…</c> or <c>child/…</c>.</summary>
     public abstract IEnumerable<string> Touches { get; }
 
     /// <summary>Events and an answer, or an answer alone. It computes and never acts.</summary>

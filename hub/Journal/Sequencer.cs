@@ -73,8 +73,10 @@ public sealed class Sequencer : IDisposable
     {
         var from = RestoreSnapshot();
         long replayed = 0;
+        var last = default(JournalEvent);
         foreach (var (record, prepared) in _journal.ReadFrom(from, Prepared))
         {
+            last = record.Events[^1];
             for (var i = 0; i < record.Events.Count; i++)
             {
                 ApplyOne(record.Events[i], prepared[i]);
@@ -82,7 +84,7 @@ public sealed class Sequencer : IDisposable
             }
         }
 
-        Settle();
+        Settle(last);
         Applied = _journal.Head.Lsn;
         return replayed;
     }
@@ -277,7 +279,7 @@ public sealed class Sequencer : IDisposable
                     ApplyOne(journalEvent, null);
                 }
 
-                Settle();
+                Settle(events[^1]);
                 Applied = ranges[^1].Last;
             }
 
@@ -343,11 +345,20 @@ public sealed class Sequencer : IDisposable
         return (record, prepared);
     }
 
-    private void Settle()
+    private void Settle(in JournalEvent last)
     {
         foreach (var fold in _folds)
         {
-            fold.Settle();
+            try
+            {
+                fold.Settle();
+            }
+#pragma warning disable CA1031 // As for a single event: told with the last one of those that were applied together.
+            catch (Exception failure) when (!IsStorage(failure))
+#pragma warning restore CA1031
+            {
+                FoldFailed?.Invoke(fold, last, failure);
+            }
         }
     }
 

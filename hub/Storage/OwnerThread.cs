@@ -88,6 +88,8 @@ internal sealed class OwnerThread : IDisposable
 
     private sealed class Work<T>(Func<T> work) : Work
     {
+        // Of this call alone: the same delegate may be called by several at once.
+        private readonly object _ended = new();
         private T? _result;
         private ExceptionDispatchInfo? _failure;
         private bool _done;
@@ -103,20 +105,20 @@ internal sealed class OwnerThread : IDisposable
                 _failure = ExceptionDispatchInfo.Capture(failure);
             }
 
-            lock (work)
+            lock (_ended)
             {
                 _done = true;
-                Monitor.Pulse(work);
+                Monitor.Pulse(_ended);
             }
         }
 
         public T Result()
         {
-            lock (work)
+            lock (_ended)
             {
                 while (!_done)
                 {
-                    Monitor.Wait(work);
+                    Monitor.Wait(_ended);
                 }
             }
 

@@ -20,7 +20,7 @@ public sealed record ViewPlace(NodeId Node, DivisionCode Division, DateTimeZone 
 /// <remarks>
 /// The writer waits while a view reads. That is in pieces of about 2 ms (<see cref="CellsAtOnce"/>), between which the writer goes on. If a value that the
 /// view rests on changed meanwhile, it begins again, and at the third time (<see cref="TriesMax"/>) reads all in one piece. A view by type and time reads kept sums: about
-/// 50 ns for each type and day asked for, and 50 µs for a row with percentiles; but the first percentile of a day adds up the day's cells, once. Any
+/// 25 ns for each type and day asked for, and 50 µs for a row with percentiles; but the first percentile of a day adds up the day's cells, once. Any
 /// other costs 0.1 µs for each cell of the days and places asked for. So every answer is of one position.
 /// </remarks>
 public sealed class ViewDesk(

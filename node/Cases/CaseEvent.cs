@@ -43,7 +43,7 @@ public sealed record RequestMark(string Key, ulong Content)
 {
     public const int KeyLengthMax = 128;
 
-    /// <summary>Taken once, by whoever brings the mark.</summary>
+    /// <summary>What it is looked up by (<see cref="RequestDigest"/>): taken once, by whoever brings the mark.</summary>
     public UInt128 KeyHash { get; } = HashOf(Key);
 
     public RequestDigest Digest => new(KeyHash, Content);

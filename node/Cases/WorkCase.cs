@@ -21,8 +21,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
             yield return $"case/{command.Case}";
             if (IsCreation && command.Request is { } request)
             {
-                // A key that is the word of something else only puts a command off to the next batch.
-                yield return request.Key;
+                yield return $"request/{request.Key}";
                 if (desk.Book.Keys.Find(request.KeyHash) is { } use)
                 {
                     yield return $"case/{use.Case}";

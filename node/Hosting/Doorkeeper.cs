@@ -8,8 +8,7 @@ namespace CityGrid.Node.Hosting;
 /// (<see cref="Access"/>) allow. The actor is who every command is recorded under.
 /// </summary>
 /// <remarks>
-/// The library's authentication and authorization would take a sixth of what a durable report takes of the processor; all that is asked of them is
-/// here.
+/// The library's authentication and authorization took a tenth of what a durable report costs a node; all that is asked of them is here.
 /// </remarks>
 internal sealed class Doorkeeper(RequestDelegate next, TokenBook tokens)
 {

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using CityGrid.Node.Configuration;
@@ -33,9 +32,6 @@ public sealed class TokenFile
     private const string HashPrefix = "sha256:";
 
     private readonly List<(byte[] Hash, TokenOwner Owner)> _owners = [];
-
-    /// <summary>Tokens that were right: no more than there are owners.</summary>
-    private readonly ConcurrentDictionary<string, TokenOwner> _met = new(StringComparer.Ordinal);
 
     private TokenFile()
     {
@@ -83,27 +79,8 @@ public sealed class TokenFile
         return file;
     }
 
-    /// <summary>
-    /// Whose token this is, or null. A token met for the first time is compared in the same time whichever it is, and whether or not there is one. One
-    /// that was right before is known again by a keyed hash of the process's own: whoever tries tokens learns nothing from it.
-    /// </summary>
+    /// <summary>Whose token this is, or null. Takes the same time whichever token is compared, and whether or not there is one.</summary>
     public TokenOwner? OwnerOf(string token)
-    {
-        if (_met.TryGetValue(token, out var met))
-        {
-            return met;
-        }
-
-        var owner = Compared(token);
-        if (owner is not null)
-        {
-            _met.TryAdd(token, owner);
-        }
-
-        return owner;
-    }
-
-    private TokenOwner? Compared(string token)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
         TokenOwner? owner = null;

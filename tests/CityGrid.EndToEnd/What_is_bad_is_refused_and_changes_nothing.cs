@@ -138,6 +138,22 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
     }
 
     [Test]
+    public async Task A_row_that_is_refused_is_one_of_the_rows_told()
+    {
+        var folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
+        var (cases, mapping, token) = (Path.Combine(folder, "cases.csv"), Path.Combine(folder, "old-system.json"), Path.Combine(folder, "token"));
+        await File.WriteAllTextAsync(cases, "id,at,kind\n1,2026-03-02T08:00:00Z,lamp\n2,yesterday,lamp\n");
+        await File.WriteAllTextAsync(token, _city.Node.Tokens["desk"]);
+        await File.WriteAllTextAsync(mapping, $$"""
+            { "format": "csv", "city": "{{_city.Node.Division}}", "zone": "Asia/Shanghai", "dateFormats": ["iso"], "columns": { "id": "id", "reported": "at", "type": "kind" } }
+            """);
+        var ended = await Programs.CityGridAsync("import", cases, "--mapping", mapping, "--node", _city.Node.GrpcUrl, "--token-file", token);
+
+        Assert.That((ended.Code, ended.Output.Split('\n')[0]), Is.EqualTo((1, "2 rows: 1 new, 0 unchanged, 0 corrected, 1 refused, 0 with dirt")), ended.Output + ended.Error);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Test]
     public async Task By_a_command_line_with_the_port_of_the_other_calls()
     {
         var token = Path.GetTempFileName();

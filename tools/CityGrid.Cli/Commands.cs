@@ -103,7 +103,7 @@ internal static class Commands
             }
 
             var options = new DemoOptions(parsed.GetValue(shape), parsed.GetValue(seed), real?.FullName, parsed.GetValue(once), kept);
-            return await Guarded(() => new Demo(options, AnsiConsole.Console).RunAsync(stop));
+            return await Guarded(() => new Demo(options, AnsiConsole.Console).RunAsync(stop), namesNode: false);
         });
         return command;
     }
@@ -336,13 +336,13 @@ internal static class Commands
         : Environment.GetEnvironmentVariable("CITYGRID_TOKEN") is { Length: > 0 } token ? token
         : throw new TokenMissingException();
 
-    private static async Task<int> Guarded(Func<Task<int>> work)
+    private static async Task<int> Guarded(Func<Task<int>> work, bool namesNode = true)
     {
         try
         {
             return await work();
         }
-        catch (RpcException refused) when (refused.Status.DebugException is HttpRequestException or IOException or System.Net.Sockets.SocketException)
+        catch (RpcException refused) when (namesNode && (refused.Status.DebugException is HttpRequestException or IOException or System.Net.Sockets.SocketException))
         {
             return Fail(Unreachable(refused), 1);
         }

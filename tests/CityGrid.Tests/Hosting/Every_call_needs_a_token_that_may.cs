@@ -78,6 +78,23 @@ public sealed class Every_call_needs_a_token_that_may
     }
 
     [Test]
+    public async Task It_says_what_is_needed_and_what_is_there()
+    {
+        var viewer = await (await _node.SendAsync(HttpMethod.Post, "/v1/cases", NodeFolder.ViewerToken, Report)).Content.ReadFromJsonAsync<ErrorBody>();
+        var desk = await (await _node.GetAsync("/ops/digest", NodeFolder.OperatorToken)).Content.ReadFromJsonAsync<ErrorBody>();
+        var none = await (await _node.GetAsync("/ops/digest")).Content.ReadFromJsonAsync<ErrorBody>();
+        var wrong = await (await _node.GetAsync("/ops/digest", "nobody-000000000000000000000000000000000")).Content.ReadFromJsonAsync<ErrorBody>();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(viewer!.Message, Is.EqualTo("This call needs a token with the role operator. This token has: viewer."));
+            Assert.That(desk!.Message, Is.EqualTo("This call needs a token with the role admin. This token has: operator."));
+            Assert.That(none!.Message, Does.Contain("Authorization: Bearer TOKEN"));
+            Assert.That(wrong!.Message, Does.Contain("no bearer token of this node"));
+        });
+    }
+
+    [Test]
     public async Task The_actor_of_the_token_is_who_did_it()
     {
         var answer = await _node.SendAsync(HttpMethod.Post, "/v1/cases", NodeFolder.OperatorToken, Report);

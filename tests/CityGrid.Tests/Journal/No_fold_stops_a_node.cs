@@ -1,0 +1,77 @@
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Journal;
+
+/// <summary>What a fold throws, as an event is applied or as a batch is settled, is told; whoever asked is answered, and the other folds go on.</summary>
+public sealed class No_fold_stops_a_node
+{
+    [TestCase(true)]
+    [TestCase(false)]
+    public void At_a_batch_and_at_a_replay(bool inSettling)
+    {
+        var journal = new MemoryJournal(new SeededEntropy(1));
+        var (broken, sound) = (new Fold("broken", inSettling ? null : Throw, inSettling ? Throw : null), new Fold("sound", null, null));
+        var told = new List<(string Fold, Lsn Lsn)>();
+        using var sequencer = new Sequencer(journal, [broken, sound], TimeProvider.System) { FoldFailed = (fold, e, _) => told.Add((fold.Name, e.Lsn)) };
+        var answered = 0;
+        for (var i = 0; i < 2; i++)
+        {
+            sequencer.Submit(new Note { Actor = "a" }, _ => answered++);
+            while (sequencer.Pump())
+            {
+            }
+        }
+
+        Assert.That((answered, sound.Applied, sound.Settled, sequencer.StoppedBy), Is.EqualTo((2, 2, 2, (Exception?)null)));
+        Assert.That(told, Is.EqualTo(((string, Lsn)[])[("broken", new Lsn(1)), ("broken", new Lsn(2))]));
+
+        var again = new Fold("again", null, null);
+        using var replaying = new Sequencer(journal, [new Fold("broken", null, Throw), again], TimeProvider.System) { FoldFailed = (fold, e, _) => told.Add((fold.Name, e.Lsn)) };
+        replaying.Recover();
+        Assert.That((again.Applied, again.Settled, told[^1]), Is.EqualTo((2, 1, ("broken", new Lsn(2)))));
+    }
+
+    private static void Throw() => throw new InvalidOperationException("This fold has a fault.");
+
+    private sealed class Note : Command<bool>
+    {
+        public override IEnumerable<string> Touches => [];
+
+        public override Decision<bool> Decide(NodaTime.Instant now) =>
+            Decision<bool>.Of(new RecordDraft("a", [new EventDraft(1, 1, new byte[] { 1 })]), _ => true);
+    }
+
+    private sealed class Fold(string name, Action? applying, Action? settling) : IFold
+    {
+        public string Name => name;
+
+        public int Version => 1;
+
+        public int Applied { get; private set; }
+
+        public int Settled { get; private set; }
+
+        public void Apply(in JournalEvent journalEvent)
+        {
+            applying?.Invoke();
+            Applied++;
+        }
+
+        public void Settle()
+        {
+            settling?.Invoke();
+            Settled++;
+        }
+
+        public void Save(Stream target)
+        {
+        }
+
+        public void Load(Stream source)
+        {
+        }
+    }
+}
