@@ -23,8 +23,9 @@ public sealed class One_thread_calls_the_database
 
         Func<int> shared = Work;
         var answers = new List<int>[6];
-        var callers = Enumerable.Range(0, answers.Length).Select(caller => new Thread(() =>
-            answers[caller] = [.. Enumerable.Range(0, 3_000).Select(_ => owner.Call(shared))]) { IsBackground = true }).ToList();
+        var callers = Enumerable.Range(0, answers.Length)
+            .Select(caller => new Thread(() => answers[caller] = [.. Enumerable.Range(0, 3_000).Select(_ => owner.Call(shared))])).ToList();
+        callers.ForEach(caller => caller.IsBackground = true);
         callers.ForEach(caller => caller.Start());
 
         Assert.That(callers.TrueForAll(caller => caller.Join(Patience)), Is.True, "nobody waits for ever");
