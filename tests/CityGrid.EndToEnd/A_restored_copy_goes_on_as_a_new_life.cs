@@ -15,6 +15,9 @@ public sealed class A_restored_copy_goes_on_as_a_new_life
         var city = trees.Tree.Cities.Single();
         var data = Folders.DataOf(city);
         await ReportAsync(city, 0, 3);
+
+        // On a busy machine the city can be stopped before its parent has granted it an epoch; then the copy has none, and is another case.
+        Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True);
         await trees.Running.StopAsync(city.Node);
         var copy = data + "-copy";
         Folders.Copy(data, copy);
