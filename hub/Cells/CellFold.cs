@@ -237,10 +237,10 @@ public sealed class CellFold : IFold
         var store = Store;
         for (var source = 0; source < store.Names.Sources.Count; source++)
         {
-            var key = new CellKey(origin, Grain.Detail, type, division, from, store.Names.Sources[source]);
-            for (; key.Day <= to; key = key with { Day = key.Day.Plus(1) })
+            var series = store.Names.FindSeries(new CellKey(origin, Grain.Detail, type, division, from, store.Names.Sources[source]));
+            for (var day = from.Number; series >= 0 && day <= to.Number; day++)
             {
-                if (store.Find(key) is >= 0 and var cell)
+                if (store.FindOn(series, day) is >= 0 and var cell)
                 {
                     into.Add(store.ValueOf(cell));
                 }

@@ -33,9 +33,11 @@ internal sealed class NationSums(CellStore store)
 
         var page = _types[type].PageOf(day);
         var row = SumPage.RowOf(day);
+        page.Cells++;
         if (page.FirstCells[row] < 0)
         {
             page.FirstCells[row] = cell;
+            page.DaysOfOneCell++;
             return;
         }
 
@@ -75,12 +77,27 @@ internal sealed class NationSums(CellStore store)
         for (var i = _types[type].FirstFrom(from); i < pages.Count && pages[i].FirstDay < to; i++)
         {
             var page = pages[i];
+            var first = (int)Math.Max((long)from - page.FirstDay, 0);
             var end = (int)Math.Min((long)to - page.FirstDay, SumPage.Days);
-            for (var row = (int)Math.Max((long)from - page.FirstDay, 0); row < end; row++)
+            var whole = first == 0 && end == SumPage.Days && page.HasTotal;
+            if (whole)
+            {
+                target.AddCounters(page.Total);
+                if (page.DaysOfOneCell == 0 && !target.WithHistograms)
+                {
+                    continue;
+                }
+            }
+
+            for (var row = first; row < end; row++)
             {
                 if (page.IsSummed(row))
                 {
-                    target.AddCounters(page.CountersOf(row));
+                    if (!whole)
+                    {
+                        target.AddCounters(page.CountersOf(row));
+                    }
+
                     AddHistograms(target, page, row);
                 }
                 else if (page.FirstCells[row] >= 0)
@@ -140,7 +157,7 @@ internal sealed class NationSums(CellStore store)
 
     private static void Change(SumPage page, int row, ReadOnlySpan<byte> value, int sign, bool histograms)
     {
-        var counters = page.CountersOf(row);
+        Span<long> counters = page.CountersOf(row), total = page.Total;
         var reader = new CellReader(value);
         while (reader.NextCounter(out var id, out var count))
         {
@@ -148,6 +165,7 @@ internal sealed class NationSums(CellStore store)
             if (slot >= 0)
             {
                 counters[slot] = unchecked(counters[slot] + (count * sign));
+                total[slot] = unchecked(total[slot] + (count * sign));
             }
         }
 
@@ -174,7 +192,7 @@ internal sealed class NationSums(CellStore store)
     }
 }
 
-/// <summary>The sums of a type, 32 days a page, in order of the days: those of a quarter lie side by side in memory.</summary>
+/// <summary>The sums of a type, 16 days a page, in order of the days.</summary>
 internal sealed class SumPages
 {
     private readonly List<SumPage> _pages = [];
@@ -225,10 +243,13 @@ internal sealed class SumPages
     }
 }
 
-/// <summary>A type's sums of 32 days.</summary>
+/// <summary>A type's sums of 16 days, side by side, and behind them the sum of them all: a view of a quarter passes some 20 rows of 90.</summary>
 internal sealed class SumPage(int firstDay)
 {
-    public const int Days = 32;
+    public const int Days = 16;
+
+    /// <summary>As many cells of at most <see cref="CellChecks.ValueMax"/> surely add up in 64 bits.</summary>
+    private const int TotalCellsMax = (int)(long.MaxValue / CellChecks.ValueMax);
 
     private uint _summed;
     private long[] _counters = [];
@@ -250,11 +271,23 @@ internal sealed class SumPage(int firstDay)
     public void BeginSum(int row)
     {
         _summed |= 1u << row;
+        DaysOfOneCell--;
         if (_counters.Length == 0)
         {
-            _counters = new long[Days * CellSum.Counters];
+            _counters = new long[(Days + 1) * CellSum.Counters];
         }
     }
+
+    /// <summary>Cells that count on these days.</summary>
+    public int Cells { get; set; }
+
+    /// <summary>Days that have a cell and are not summed.</summary>
+    public int DaysOfOneCell { get; set; }
+
+    /// <summary>True where <see cref="Total"/> is the sum of all days that are summed, and cannot have wrapped.</summary>
+    public bool HasTotal => _counters.Length > 0 && Cells <= TotalCellsMax;
+
+    public Span<long> Total => CountersOf(Days);
 
     public Span<long> CountersOf(int row) => _counters.AsSpan(row * CellSum.Counters, CellSum.Counters);
 

@@ -12,11 +12,25 @@ public abstract class Command<TAnswer>
     /// <summary>Who asks: the actor that every event of this command is recorded under.</summary>
     public required string Actor { get; init; }
 
-    /// <summary>The things decided about, such as <c>case/…</c>, <c>request/…</c> or <c>child/…</c>.</summary>
-    public abstract IEnumerable<string> Touches { get; }
+    /// <summary>The things decided about: a case, a request, a child.</summary>
+    public abstract IReadOnlyCollection<Touched> Touches { get; }
 
     /// <summary>Events and an answer, or an answer alone. It computes and never acts.</summary>
     public abstract Decision<TAnswer> Decide(Instant now);
+}
+
+/// <summary>A thing that commands decide about, under a name among those of its kind.</summary>
+public readonly record struct Touched
+{
+    private readonly string _kind;
+    private readonly string _name;
+    private readonly UInt128 _number;
+
+    private Touched(string kind, string name, UInt128 number) => (_kind, _name, _number) = (kind, name, number);
+
+    public static Touched By(string kind, string name) => new(kind, name, UInt128.Zero);
+
+    public static Touched By(string kind, UInt128 number) => new(kind, string.Empty, number);
 }
 
 /// <summary>

@@ -22,6 +22,9 @@ public sealed class Sequencer : IDisposable
     private readonly Lock _queueLock = new();
     private readonly ManualResetEventSlim _wake = new(false, 0);
     private readonly List<Pending> _deferred = [];
+
+    /// <summary>Of the batch that is being taken.</summary>
+    private readonly HashSet<Touched> _touched = [];
     private Queue<Pending> _queue = new();
     private Exception? _stopped;
     private volatile bool _stopping;
@@ -207,7 +210,8 @@ public sealed class Sequencer : IDisposable
     private List<Pending> TakeBatch()
     {
         var batch = new List<Pending>();
-        var touched = new HashSet<string>(StringComparer.Ordinal);
+        var touched = _touched;
+        touched.Clear();
         lock (_queueLock)
         {
             if (_deferred.Count > 0)
@@ -444,7 +448,7 @@ public sealed class Sequencer : IDisposable
 
     private abstract class Pending
     {
-        public abstract IEnumerable<string> Touches { get; }
+        public abstract IReadOnlyCollection<Touched> Touches { get; }
 
         public IReadOnlyList<RecordDraft> Records { get; protected set; } = [];
 
@@ -462,7 +466,7 @@ public sealed class Sequencer : IDisposable
 
         public TaskCompletionSource<TAnswer>? Completion { get; } = completion;
 
-        public override IEnumerable<string> Touches => command.Touches;
+        public override IReadOnlyCollection<Touched> Touches => command.Touches;
 
         public override bool Decide(Instant now)
         {

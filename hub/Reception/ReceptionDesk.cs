@@ -33,23 +33,25 @@ public sealed class ReceptionDesk(
     /// </summary>
     public Command<int> Redrive(NodeId child, Func<Lsn, JournalRecord?> readAt, string actor) => new RedriveParked(this, child, readAt) { Actor = actor };
 
+    private static readonly Touched AllEscalations = Touched.By("escalations", string.Empty);
+
     private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) : Command<LinkDecision>
     {
         /// <summary>The child, and what two children might speak of at once: an origin that both relay, an escalation that came by two paths.</summary>
-        public override IEnumerable<string> Touches
+        public override IReadOnlyCollection<Touched> Touches
         {
             get
             {
-                var touches = new HashSet<string>(StringComparer.Ordinal) { $"child/{peer.Node}" };
+                var touches = new HashSet<Touched> { Touched.By("child", peer.Node.ToString()) };
                 if (request.FrameCase == ConnectRequest.FrameOneofCase.Cells)
                 {
                     var symbols = request.Cells.Symbols;
-                    touches.UnionWith(request.Cells.Cells.Select(c => c.Origin).Distinct().Where(o => o >= 0 && o < symbols.Count).Select(o => "origin/" + symbols[o]));
-                    touches.UnionWith(request.Cells.Watermarks.Select(w => "origin/" + w.Origin));
+                    touches.UnionWith(request.Cells.Cells.Select(c => c.Origin).Distinct().Where(o => o >= 0 && o < symbols.Count).Select(o => Touched.By("origin", symbols[o])));
+                    touches.UnionWith(request.Cells.Watermarks.Select(w => Touched.By("origin", w.Origin)));
                 }
                 else if (request.FrameCase == ConnectRequest.FrameOneofCase.Escalations && request.Escalations.Escalations.Count > 0)
                 {
-                    touches.Add("escalations");
+                    touches.Add(AllEscalations);
                 }
 
                 return touches;
@@ -73,7 +75,7 @@ public sealed class ReceptionDesk(
 
     private sealed class ReleaseChild(ReceptionDesk desk, NodeId child) : Command<bool>
     {
-        public override IEnumerable<string> Touches => [$"child/{child}"];
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("child", child.ToString())];
 
         public override Decision<bool> Decide(Instant now) => desk.Fold.Child(child)?.Quarantine is null
             ? Decision<bool>.Nothing(false)
@@ -82,7 +84,7 @@ public sealed class ReceptionDesk(
 
     private sealed class RedriveParked(ReceptionDesk desk, NodeId child, Func<Lsn, JournalRecord?> readAt) : Command<int>
     {
-        public override IEnumerable<string> Touches => [$"child/{child}", "escalations"];
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("child", child.ToString()), AllEscalations];
 
         public override Decision<int> Decide(Instant now)
         {

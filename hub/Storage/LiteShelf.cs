@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -12,7 +11,7 @@ namespace CityGrid.Hub.Storage;
 
 /// <summary>
 /// One shelf: a LiteDB database of two collections, the documents and the one row that says how far they are applied. A document is
-/// {_id: 32 hex digits, l: lsn, c: CRC32C over id, lsn and body, b: body}. Used by the owner thread only; any exception means that the shelf is
+/// {_id: the id as a GUID of the same order, l: lsn, c: CRC32C over id, lsn and body, b: body}. Used by the owner thread only; any exception means that the shelf is
 /// to be put aside.
 /// </summary>
 internal sealed class LiteShelf : IDisposable
@@ -22,6 +21,9 @@ internal sealed class LiteShelf : IDisposable
     private const string Documents = "docs";
     private const string Position = "applied";
     private const string Row = "row";
+
+    /// <summary>The form of the documents. Files of another are of another lineage, so they are made again.</summary>
+    private const byte Form = 2;
 
     private readonly PageStreams _streams;
     private readonly LiteEngine _engine;
@@ -130,7 +132,7 @@ internal sealed class LiteShelf : IDisposable
 
     public ViewDocument? Get(UInt128 id)
     {
-        var found = First(Documents, "_id = @0", Hex(id));
+        var found = First(Documents, "_id = @0", Key(id));
         RequireSound();
         return found is null ? null : FromBson(found);
     }
@@ -138,7 +140,7 @@ internal sealed class LiteShelf : IDisposable
     public IReadOnlyList<ViewDocument> Page(UInt128 after, int most)
     {
         var query = new Query { OrderBy = BsonExpression.Create("_id"), Limit = most };
-        query.Where.Add(BsonExpression.Create("_id > @0", Hex(after)));
+        query.Where.Add(BsonExpression.Create("_id > @0", Key(after)));
         var page = new List<ViewDocument>(Math.Min(most, ViewLimits.DocumentsMax));
         using (var reader = _engine.Query(Documents, query))
         {
@@ -187,7 +189,7 @@ internal sealed class LiteShelf : IDisposable
             {
                 Applied = new Lsn(row["l"].AsInt64);
             }
-            else if (First(Documents, "_id > @0", string.Empty) is not null)
+            else if (First(Documents, "_id > @0", Key(UInt128.Zero)) is not null)
             {
                 throw new InvalidDataException("there are documents, but no row says how far they are applied.");
             }
@@ -229,10 +231,10 @@ internal sealed class LiteShelf : IDisposable
         return (known, added);
     }
 
-    private BsonDocument? First(string collection, string where, string value)
+    private BsonDocument? First(string collection, string where, BsonValue value)
     {
         var query = new Query { Limit = 1 };
-        query.Where.Add(BsonExpression.Create(where, new BsonValue(value)));
+        query.Where.Add(BsonExpression.Create(where, value));
         using var reader = _engine.Query(collection, query);
         return reader.Read() ? reader.Current.AsDocument : null;
     }
@@ -255,9 +257,22 @@ internal sealed class LiteShelf : IDisposable
 
     /// <summary>What the files of this shelf of this journal bear, so that files renamed or brought from elsewhere are known as such.</summary>
     private static UInt128 Lineage(Incarnation incarnation, string shelf) =>
-        BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData([.. incarnation.ToBytes(), .. Encoding.UTF8.GetBytes(shelf)]));
+        BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData([Form, .. incarnation.ToBytes(), .. Encoding.UTF8.GetBytes(shelf)]));
 
-    private static string Hex(UInt128 id) => id.ToString("x32", CultureInfo.InvariantCulture);
+    /// <summary>A GUID takes half the room of hex digits in each node of the index, and makes no string of each that is passed. LiteDB orders it as the number is ordered.</summary>
+    private static BsonValue Key(UInt128 id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, id);
+        return new BsonValue(new Guid(bytes, bigEndian: true));
+    }
+
+    private static UInt128 IdOf(BsonValue key)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        key.AsGuid.TryWriteBytes(bytes, bigEndian: true, out _);
+        return BinaryPrimitives.ReadUInt128BigEndian(bytes);
+    }
 
     private static BsonDocument ToBson(ViewDocument document)
     {
@@ -266,7 +281,7 @@ internal sealed class LiteShelf : IDisposable
             : document.Bytes.ToArray();
         return new BsonDocument
         {
-            ["_id"] = Hex(document.Id),
+            ["_id"] = Key(document.Id),
             ["l"] = document.Lsn.Value,
             ["c"] = unchecked((int)Checksum(document.Id, document.Lsn, body)),
             ["b"] = body,
@@ -275,7 +290,7 @@ internal sealed class LiteShelf : IDisposable
 
     private static ViewDocument FromBson(BsonDocument found)
     {
-        var id = UInt128.Parse(found["_id"].AsString, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        var id = IdOf(found["_id"]);
         var lsn = new Lsn(found["l"].AsInt64);
         var body = found["b"].AsBinary;
         return unchecked((uint)found["c"].AsInt32) == Checksum(id, lsn, body)

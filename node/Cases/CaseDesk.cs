@@ -214,7 +214,7 @@ public sealed class CaseDesk
 /// <summary>That somebody read what is personal of a case.</summary>
 internal sealed class RecordReading(CaseId id) : Command<bool>
 {
-    public override IEnumerable<string> Touches => [];
+    public override IReadOnlyCollection<Touched> Touches => [];
 
     public override Decision<bool> Decide(Instant now) => Decision<bool>.Of(
         new RecordDraft(Actor, [new EventDraft(CaseEventKinds.PersonalRead, CaseEventKinds.Schema, new StoredPersonalRead { CaseId = ByteString.CopyFrom(id.ToBytes()) }.ToByteArray())]),

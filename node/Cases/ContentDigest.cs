@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -14,19 +15,37 @@ namespace CityGrid.Node.Cases;
 /// </summary>
 public sealed class ContentDigest(ReadOnlyMemory<byte> key)
 {
+    private static readonly string[] Numbers = [.. Enumerable.Range(0, 64).Select(number => number.ToString(CultureInfo.InvariantCulture))];
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _content;
+
+    private readonly ConcurrentBag<IncrementalHash> _idle = [];
+
     /// <summary>The digest of all fields that are set, but for those named.</summary>
     public ulong Of(IMessage message, params ReadOnlySpan<string> but)
     {
-        var content = new ArrayBufferWriter<byte>();
-        Add(content, message, but);
-        return Of(content.WrittenSpan);
+        var content = _content ??= new ArrayBufferWriter<byte>(1024);
+        try
+        {
+            Add(content, message, but);
+            return Of(content.WrittenSpan);
+        }
+        finally
+        {
+            // What is personal does not stay behind.
+            content.Clear();
+        }
     }
 
     /// <summary>The digest of these bytes: content that somebody has hashed already.</summary>
     public ulong Of(ReadOnlySpan<byte> content)
     {
         Span<byte> digest = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(key.Span, content, digest);
+        var hash = _idle.TryTake(out var idle) ? idle : IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key.Span);
+        hash.AppendData(content);
+        hash.GetHashAndReset(digest);
+        _idle.Add(hash);
         return BinaryPrimitives.ReadUInt64BigEndian(digest);
     }
 
@@ -39,7 +58,7 @@ public sealed class ContentDigest(ReadOnlyMemory<byte> key)
                 continue;
             }
 
-            Add(content, field.FieldNumber.ToString(CultureInfo.InvariantCulture));
+            Add(content, field.FieldNumber < Numbers.Length ? Numbers[field.FieldNumber] : field.FieldNumber.ToString(CultureInfo.InvariantCulture));
             if (value is IMessage inner)
             {
                 Add(content, inner, []);

@@ -24,12 +24,14 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
     public bool HasEvents => _events.Count > 0;
 
     /// <summary>Adds an event of the command itself, at its time and with its reason and sealed part.</summary>
-    public void Add(CaseEvent happened) => Add(happened with { Reason = Command.Reason, Sealed = Command.Sealed }, OccurredAt);
+    public void Add(CaseEvent happened) => Place(
+        happened with { Case = Command.Case, OccurredAt = OccurredAt, Day = Rules.DayOf(OccurredAt), Reason = Command.Reason, Sealed = Command.Sealed });
 
     /// <summary>Adds an event at a time of its own.</summary>
-    public void Add(CaseEvent happened, Instant at)
+    public void Add(CaseEvent happened, Instant at) => Place(happened with { Case = Command.Case, OccurredAt = at, Day = Rules.DayOf(at) });
+
+    private void Place(CaseEvent placed)
     {
-        var placed = happened with { Case = Command.Case, OccurredAt = at, Day = Rules.DayOf(at) };
         _events.Add(placed);
         State = CaseState.Apply(State, placed, new Stamp(State?.LastLsn.Next ?? Lsn.Zero, Now, Command.Actor));
     }

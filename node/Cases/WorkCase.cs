@@ -14,19 +14,18 @@ namespace CityGrid.Node.Cases;
 /// </summary>
 internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<CaseAnswer>
 {
-    public override IEnumerable<string> Touches
+    public override IReadOnlyCollection<Touched> Touches
     {
         get
         {
-            yield return $"case/{command.Case}";
-            if (IsCreation && command.Request is { } request)
+            var wanted = Touched.By("case", command.Case.Value);
+            if (!IsCreation || command.Request is not { } request)
             {
-                yield return $"request/{request.Key}";
-                if (desk.Book.Keys.Find(request.KeyHash) is { } use)
-                {
-                    yield return $"case/{use.Case}";
-                }
+                return [wanted];
             }
+
+            var key = Touched.By("request", request.KeyHash);
+            return desk.Book.Keys.Find(request.KeyHash) is { } use ? [wanted, key, Touched.By("case", use.Case.Value)] : [wanted, key];
         }
     }
 
@@ -99,7 +98,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
 /// <summary>Adds a type that an import brought and nobody knew, below <c>other</c>. A type that is known answers at once.</summary>
 internal sealed class AddLocalType(CaseDesk desk, Protocol.Names.TypeCode code, string name) : Command<bool>
 {
-    public override IEnumerable<string> Touches => [$"type/{code}"];
+    public override IReadOnlyCollection<Touched> Touches => [Touched.By("type", code.ToString())];
 
     public override Decision<bool> Decide(Instant now)
     {

@@ -29,6 +29,8 @@ public sealed class TokenFile
     /// <summary>A place has some dozens of programs and desks; each call compares with all of them, 32 bytes each.</summary>
     public const int TokensMax = 1_000;
 
+    private const int TokenLengthMax = 200;
+
     private const string HashPrefix = "sha256:";
 
     private readonly List<(byte[] Hash, TokenOwner Owner)> _owners = [];
@@ -82,7 +84,9 @@ public sealed class TokenFile
     /// <summary>Whose token this is, or null. Takes the same time whichever token is compared, and whether or not there is one.</summary>
     public TokenOwner? OwnerOf(string token)
     {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        Span<byte> text = stackalloc byte[TokenLengthMax];
+        SHA256.HashData(Encoding.UTF8.TryGetBytes(token, text, out var bytes) ? text[..bytes] : Encoding.UTF8.GetBytes(token), hash);
         TokenOwner? owner = null;
         foreach (var entry in _owners)
         {
@@ -144,7 +148,7 @@ public sealed class TokenFile
             return digits.Length == 64 && digits.All(char.IsAsciiHexDigit) ? Convert.FromHexString(digits) : null;
         }
 
-        return token.Length is >= 32 and <= 200 && token.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-')
+        return token.Length is >= 32 and <= TokenLengthMax && token.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-')
             ? SHA256.HashData(Encoding.UTF8.GetBytes(token))
             : null;
     }

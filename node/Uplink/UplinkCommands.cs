@@ -9,7 +9,7 @@ namespace CityGrid.Node.Uplink;
 /// <summary>Makes the parent's receipt durable (the effect StoreReceipt). One that says nothing new changes nothing.</summary>
 public sealed class KeepReceipt(UplinkFold uplink, Incarnation incarnation, Epoch epoch, Lane lane, StreamMark mark, IReadOnlyList<RecordReceipt> problems) : Command<StreamMark>
 {
-    public override IEnumerable<string> Touches => [$"uplink/{lane}"];
+    public override IReadOnlyCollection<Touched> Touches => [Touched.By("uplink", lane.ToString())];
 
     public override Decision<StreamMark> Decide(Instant now) =>
         uplink.EpochOf(incarnation) != epoch || (uplink.ReceiptOf(lane, incarnation).Mark == mark && problems.Count == 0)
@@ -20,7 +20,7 @@ public sealed class KeepReceipt(UplinkFold uplink, Incarnation incarnation, Epoc
 /// <summary>Makes a granted epoch durable (the effect TakeEpoch); this node's own cells carry it from that event on.</summary>
 public sealed class TakeEpoch(UplinkFold uplink, Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) : Command<Epoch>
 {
-    public override IEnumerable<string> Touches => [$"uplink/{Lane.Cells}", $"uplink/{Lane.Escalations}"];
+    public override IReadOnlyCollection<Touched> Touches => [Touched.By("uplink", nameof(Lane.Cells)), Touched.By("uplink", nameof(Lane.Escalations))];
 
     public override Decision<Epoch> Decide(Instant now) =>
         uplink.EpochOf(incarnation) == epoch

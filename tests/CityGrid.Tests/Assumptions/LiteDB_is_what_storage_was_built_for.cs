@@ -36,6 +36,29 @@ public sealed class LiteDB_is_what_storage_was_built_for
     }
 
     [Test]
+    public void Guids_are_ordered_as_the_numbers_that_they_are_made_of()
+    {
+        using var database = new LiteDatabase(new MemoryStream(), new BsonMapper());
+        var collection = database.GetCollection("ids");
+        UInt128[] numbers = [.. Enumerable.Range(0, 128).Select(bit => UInt128.One << bit), .. Enumerable.Range(0, 128).Select(bit => UInt128.MaxValue >> bit)];
+        var random = new SeededEntropy(3);
+        foreach (var number in numbers.Distinct().OrderBy(_ => random.NextUInt64()))
+        {
+            collection.Insert(new BsonDocument { ["_id"] = new Guid(Bytes(number), bigEndian: true) });
+        }
+
+        var found = collection.Find(Query.All("_id")).Select(d => System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(d["_id"].AsGuid.ToByteArray(bigEndian: true)));
+        Assert.That(found, Is.EqualTo(numbers.Distinct().Order()), "LiteShelf keys its documents so, and pages through them in order of the number.");
+
+        static byte[] Bytes(UInt128 number)
+        {
+            var bytes = new byte[16];
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(bytes, number);
+            return bytes;
+        }
+    }
+
+    [Test]
     public void A_time_loses_what_is_below_a_millisecond_and_comes_back_local()
     {
         var time = new DateTime(2026, 11, 1, 8, 0, 0, DateTimeKind.Utc).AddTicks(1234567);

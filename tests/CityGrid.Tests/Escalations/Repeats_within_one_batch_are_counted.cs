@@ -149,7 +149,7 @@ public sealed class Repeats_within_one_batch_are_counted
 
     private sealed class ManyRecords(int count) : Command<bool>
     {
-        public override IEnumerable<string> Touches => [];
+        public override IReadOnlyCollection<Touched> Touches => [];
 
         public override Decision<bool> Decide(Instant now)
         {

@@ -38,7 +38,7 @@ public sealed class No_fold_stops_a_node
 
     private sealed class Note : Command<bool>
     {
-        public override IEnumerable<string> Touches => [];
+        public override IReadOnlyCollection<Touched> Touches => [];
 
         public override Decision<bool> Decide(NodaTime.Instant now) =>
             Decision<bool>.Of(new RecordDraft("a", [new EventDraft(1, 1, new byte[] { 1 })]), _ => true);

@@ -71,7 +71,7 @@ public sealed class Readers_that_never_rest_hold_no_writer_up
 
     private sealed class Note(Action decided) : Command<bool>
     {
-        public override IEnumerable<string> Touches => [];
+        public override IReadOnlyCollection<Touched> Touches => [];
 
         public override Decision<bool> Decide(Instant now)
         {

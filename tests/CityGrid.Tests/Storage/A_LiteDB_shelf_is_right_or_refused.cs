@@ -111,7 +111,7 @@ public sealed class A_LiteDB_shelf_is_right_or_refused
     [Test]
     public void With_any_bit_flipped_nothing_wrong_is_read([Values] bool closed)
     {
-        Write(transactions: 25);
+        Write(transactions: 40);
         if (closed)
         {
             _store.Dispose();

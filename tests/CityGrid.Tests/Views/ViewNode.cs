@@ -118,7 +118,7 @@ internal sealed class ViewNode : IDisposable
 
     private sealed class Deed(EventDraft draft) : Command<bool>
     {
-        public override IEnumerable<string> Touches => [];
+        public override IReadOnlyCollection<Touched> Touches => [];
 
         public override Decision<bool> Decide(Instant now) => Decision<bool>.Of(new RecordDraft(Actor, [draft]), _ => true);
     }
