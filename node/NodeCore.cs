@@ -115,6 +115,9 @@ public sealed class NodeCore : IDisposable
 
     public EscalationDesk EscalationList { get; }
 
+    /// <summary>Where views and lists are read for callers.</summary>
+    public ReaderLane Readers { get; } = ReaderLane.BesideTheWriter();
+
     public LinkDoor Door { get; }
 
     public ReceptionDesk ReceptionDesk { get; }
@@ -184,6 +187,7 @@ public sealed class NodeCore : IDisposable
     {
         Uplink?.Dispose();
         Sequencer.Dispose();
+        Readers.Dispose();
         _keys.Dispose();
     }
 

@@ -113,6 +113,7 @@ public static class NodeServer
         builder.Services.AddSingleton(core);
         builder.Services.AddSingleton(core.Desk);
         builder.Services.AddSingleton(core.Lists);
+        builder.Services.AddSingleton(core.Readers);
         builder.Services.AddSingleton(core.Door);
         builder.Services.AddSingleton(presence);
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);

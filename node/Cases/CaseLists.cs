@@ -23,6 +23,9 @@ public sealed class CaseLists(CaseDesk desk, Sequencer sequencer, Projector proj
     /// <summary>Documents looked at for one page of a filtered list: about 50 ms of LiteDB. The page token goes on from there.</summary>
     public const int LookedAtMax = 5_000;
 
+    /// <summary>Documents taken from the view store together.</summary>
+    private const int AtOnceMax = 500;
+
     /// <summary>Open cases read while the writer waits: 50 µs.</summary>
     private const int OpenAtOnce = 500;
 
@@ -61,9 +64,11 @@ public sealed class CaseLists(CaseDesk desk, Sequencer sequencer, Projector proj
         var status = projector.Status;
         var found = new List<CaseState>();
         var (after, looked) = (query.After, 0);
-        while (shelf is not null && found.Count <= query.Most && looked < LookedAtMax)
+
+        // Most of a month has ended, so a page of documents is nearly a page of the list; where it is not, more are looked at each time.
+        for (var most = Math.Min(query.Most + 1, AtOnceMax); shelf is not null && found.Count <= query.Most && looked < LookedAtMax; most = Math.Min(most * 2, AtOnceMax))
         {
-            var page = projector.Page(shelf, after, 500);
+            var page = projector.Page(shelf, after, most);
             status = page.Status;
             if (page.Documents.Count == 0)
             {

@@ -11,10 +11,10 @@ namespace CityGrid.Node.Hosting;
 public sealed class NodeViewsService(NodeCore core, NodeStatus status) : ViewsService.ViewsServiceBase
 {
     public override Task<QueryResponse> Query(QueryRequest request, ServerCallContext context) =>
-        core.Views.Answer(request, out var refusal) is { } response ? Task.FromResult(response) : throw Refused(refusal!);
+        core.Readers.ReadAsync(() => core.Views.Answer(request, out var refusal) ?? throw Refused(refusal!), context.CancellationToken);
 
     public override Task<ListEscalationsResponse> ListEscalations(ListEscalationsRequest request, ServerCallContext context) =>
-        core.EscalationList.List(request, out var refusal) is { } response ? Task.FromResult(response) : throw Refused(refusal!);
+        core.Readers.ReadAsync(() => core.EscalationList.List(request, out var refusal) ?? throw Refused(refusal!), context.CancellationToken);
 
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Task.FromResult(status.Status());
 

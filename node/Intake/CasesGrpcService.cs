@@ -1,3 +1,4 @@
+using CityGrid.Hub.Journal;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Stored;
@@ -10,7 +11,7 @@ namespace CityGrid.Node.Intake;
 
 /// <summary>The case calls of node/citygrid/node/v1/cases.proto, over gRPC and as JSON. It reads requests, asks the desk, and writes answers.</summary>
 [Authorize(Policy = Access.View)]
-public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, RowIntake intake) : CasesService.CasesServiceBase
+public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane readers, RowIntake intake) : CasesService.CasesServiceBase
 {
     [Authorize(Policy = Access.Work)]
     public override async Task<ReportResponse> Report(ReportRequest request, ServerCallContext context)
@@ -84,9 +85,10 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, RowIntake i
         return Task.FromResult(response);
     }
 
-    public override Task<ListResponse> List(ListRequest request, ServerCallContext context)
+    public override async Task<ListResponse> List(ListRequest request, ServerCallContext context)
     {
-        var page = lists.Page(CaseListing.Of(request));
+        var query = CaseListing.Of(request);
+        var page = await readers.ReadAsync(() => lists.Page(query), context.CancellationToken);
         var response = new ListResponse
         {
             NextPageToken = page.Next ?? string.Empty,
@@ -95,7 +97,7 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, RowIntake i
             Building = page.Building,
         };
         response.Cases.AddRange(page.Cases.Select(ViewOf));
-        return Task.FromResult(response);
+        return response;
     }
 
     [Authorize(Policy = Access.Work)]

@@ -102,11 +102,11 @@ internal sealed class BenchNode : IDisposable
         }
     }
 
-    /// <summary>What an operator's screen asks: a page of open cases, one of ended ones, a case by id, a year by month.</summary>
-    public void ReadSomething(SeededEntropy random)
+    /// <summary>What an operator's screen asks, as the node's services read it: a page of open cases, one of ended ones, a case by id, a year by month.</summary>
+    public async Task ReadSomethingAsync(SeededEntropy random)
     {
-        var page = Core.Lists.Page(new CaseQuery(true, null, default, null, false, null, random.NextUInt128(), 50));
-        _ = Core.Lists.Page(new CaseQuery(false, null, default, null, false, null, 0, 50));
+        var page = await Core.Readers.ReadAsync(() => Core.Lists.Page(new CaseQuery(true, null, default, null, false, null, random.NextUInt128(), 50)));
+        _ = await Core.Readers.ReadAsync(() => Core.Lists.Page(new CaseQuery(false, null, default, null, false, null, 0, 50)));
         if (page.Cases.Count > 0)
         {
             _ = Core.Desk.Find(page.Cases[0].Id) ?? throw new InvalidOperationException("A case of a list was not found.");
@@ -115,7 +115,7 @@ internal sealed class BenchNode : IDisposable
         var query = new QueryRequest { From = "2026-01-01", To = "2026-11-01" };
         query.By.Add("month");
         query.Measures.Add("reported");
-        _ = Core.Views.Answer(query, out var refusal) ?? throw new InvalidOperationException($"A view was refused: {refusal}");
+        _ = await Core.Readers.ReadAsync(() => Core.Views.Answer(query, out var refusal) ?? throw new InvalidOperationException($"A view was refused: {refusal}"));
     }
 
     public void Dispose()

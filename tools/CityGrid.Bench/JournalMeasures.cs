@@ -116,27 +116,23 @@ internal static class JournalMeasures
     {
         using var stop = new CancellationTokenSource();
         var faults = 0;
-        var reading = Enumerable.Range(0, readers).Select(number => Task.Factory.StartNew(
-            () =>
+        var reading = Enumerable.Range(0, readers).Select(number => Task.Run(async () =>
+        {
+            var random = new SeededEntropy((ulong)number + 1);
+            while (!stop.IsCancellationRequested)
             {
-                var random = new SeededEntropy((ulong)number + 1);
-                while (!stop.IsCancellationRequested)
+                try
                 {
-                    try
-                    {
-                        node.ReadSomething(random);
-                    }
-#pragma warning disable CA1031 // Every fault of a reader counts, whatever it is.
-                    catch (Exception)
-#pragma warning restore CA1031
-                    {
-                        Interlocked.Increment(ref faults);
-                    }
+                    await node.ReadSomethingAsync(random);
                 }
-            },
-            stop.Token,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default)).ToArray();
+#pragma warning disable CA1031 // Every fault of a reader counts, whatever it is.
+                catch (Exception)
+#pragma warning restore CA1031
+                {
+                    Interlocked.Increment(ref faults);
+                }
+            }
+        })).ToArray();
         var times = new double[reports];
         for (var i = 0; i < reports; i++)
         {

@@ -26,7 +26,7 @@ public sealed class Who_reads_what_is_personal_is_recorded_first
     {
         _disk = new ModelDisk();
         _city = new CityOnADisk(_disk, new SeededEntropy(5), new VirtualTime(new DateTimeOffset(2026, 11, 2, 1, 0, 0, TimeSpan.Zero)), JournalFaults.None);
-        _calls = new CasesGrpcService(_city.Core.Desk, _city.Core.Lists, new RowIntake(_city.Core.Desk, _city.Core.Sequencer, TimeProvider.System));
+        _calls = new CasesGrpcService(_city.Core.Desk, _city.Core.Lists, _city.Core.Readers, new RowIntake(_city.Core.Desk, _city.Core.Sequencer, TimeProvider.System));
         _case = _city.Core.Desk.Mint();
         _city.Submit(new ReportCase(City.Cover, City.North, City.Hotline) { Case = _case, Actor = "desk", Sealed = _city.Personal(_case, "王小明") }, _ => { });
     }
