@@ -84,6 +84,7 @@ public sealed class NodeCore : IDisposable
         Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach);
         Uplink = seams.Wire is null ? null : NewPump(seams.Wire);
         Book.Changed = state => _changed[state.Id] = state;
+        Sequencer.Folded = Offer;
         Sequencer.AfterApply = AfterApply;
         foreach (var gap in _projector.Start(Sequencer.Applied, Book.Shelves.Last))
         {
@@ -232,14 +233,17 @@ public sealed class NodeCore : IDisposable
         return sum[Counter.Reported];
     }
 
-    /// <summary>On the writer, once a batch is durable and visible: keys are erased, views follow, the parent hears.</summary>
+    /// <summary>On the writer, with the folds: a case that is open no more is found among those that wait for the view store.</summary>
+    private void Offer(Lsn head)
+    {
+        _projector.Offer([.. _changed.Values.Select(state => new ViewChange(CaseDesk.ShelfOf(state.Id), CaseDocuments.Of(state)))], head);
+        _changed.Clear();
+    }
+
+    /// <summary>On the writer, once a batch is durable and visible: keys are erased, the parent hears.</summary>
     private void AfterApply(IReadOnlyList<JournalEvent> events)
     {
         Desk.EraseKeys();
-        _projector.Offer(
-            [.. _changed.Select(c => new ViewChange(CaseDesk.ShelfOf(c.Key), new ViewDocument(c.Key.Value, c.Value.LastLsn, CaseStateCodec.Write(c.Value))))],
-            events[^1].Lsn);
-        _changed.Clear();
         if (Uplink is not null && events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived))
         {
             Uplink.Nudge(Lane.Escalations);
@@ -292,7 +296,7 @@ public sealed class NodeCore : IDisposable
             }
         }
 
-        _projector.Fill(gap, last.OrderBy(l => l.Key).Select(l => DocumentOf(l.Key, l.Value)), head);
+        _projector.Fill(gap, last.OrderBy(l => l.Key).Select(l => CaseDocuments.After(Book.History(l.Value))).OfType<ViewDocument>(), head);
     }
 
     /// <summary>A case's document as it stood at a position, from the journal alone; a position that is not the case's own is looked for backwards by reading.</summary>
@@ -302,7 +306,7 @@ public sealed class NodeCore : IDisposable
         var at = _seams.Journal.ReadAt(lsn) is { } record && CaseEventCodec.Decode(record.Events[(int)(lsn.Value - record.First.Value)])?.Event.Case == wanted
             ? lsn
             : LastEventOf(wanted, lsn);
-        return at == Lsn.Zero ? null : DocumentOf(wanted, at);
+        return at == Lsn.Zero ? null : CaseDocuments.After(Book.History(at));
     }
 
     private Lsn LastEventOf(CaseId id, Lsn upTo)
@@ -318,7 +322,4 @@ public sealed class NodeCore : IDisposable
 
         return last;
     }
-
-    private ViewDocument DocumentOf(CaseId id, Lsn last) =>
-        new(id.Value, last, CaseStateCodec.Write(CaseState.Fold(Book.History(last)) ?? throw new InvalidOperationException($"Case {id} has no history at {last}.")));
 }

@@ -20,7 +20,8 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, L
         Digest = Digest,
         Outbox = Outbox,
         Figures = Figures,
-        Release = (child, actor) => core.Sequencer.SubmitAsync(core.ReceptionDesk.Release(child, actor)),
+        Release = async (child, actor) =>
+            core.Sequencer.Read(() => core.Reception.Child(child)) is null ? null : await core.Sequencer.SubmitAsync(core.ReceptionDesk.Release(child, actor)),
     };
 
     public GetStatusResponse Status()

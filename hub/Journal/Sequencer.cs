@@ -50,6 +50,9 @@ public sealed class Sequencer : IDisposable
     /// <summary>The folds stand here: everything up to it is durable and visible.</summary>
     public Lsn Applied { get; private set; }
 
+    /// <summary>Called on the writer as the folds have changed, and before anybody else can read them, with the new head; must be quick and must not throw.</summary>
+    public Action<Lsn>? Folded { get; set; }
+
     /// <summary>Called on the writer after the folds have changed, with the events in order; must be quick and must not throw.</summary>
     public Action<IReadOnlyList<JournalEvent>>? AfterApply { get; set; }
 
@@ -295,6 +298,7 @@ public sealed class Sequencer : IDisposable
 
                 Settle(events[^1]);
                 Applied = ranges[^1].Last;
+                Folded?.Invoke(Applied);
             }
 
             AfterApply?.Invoke(events);

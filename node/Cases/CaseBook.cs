@@ -12,7 +12,7 @@ using TypeCode = CityGrid.Protocol.Names.TypeCode;
 namespace CityGrid.Node.Cases;
 
 /// <summary>
-/// The cases of this place as the fold of their events: every open case in memory, the closed ones by way of <see cref="Changed"/> in the view
+/// The cases of this place as the fold of their events: every open case in memory, the ended ones by way of <see cref="Changed"/> in the view
 /// store. It keeps the request keys of creation for ever, the times at which time alone changes something, and adds what each event counts to
 /// the cells. Changed by the sequencer only.
 /// </summary>
@@ -69,7 +69,7 @@ public sealed class CaseBook : IFold
     /// <summary>The shelves of the view store that hold cases, each with the position of the last change in it.</summary>
     public ShelfPositions Shelves { get; } = new();
 
-    /// <summary>Is shown every case that an event changed, as it is after it.</summary>
+    /// <summary>Is shown every state of a case that the view store is to hold (<see cref="CaseDocuments"/>).</summary>
     public Action<CaseState>? Changed { get; set; }
 
     /// <summary>The earliest time at which time alone changes a case; null for never.</summary>
@@ -220,9 +220,12 @@ public sealed class CaseBook : IFold
             SlotsUsed = Math.Max(SlotsUsed, part.Slot);
         }
 
-        Shelves.Changed(CaseDesk.ShelfOf(after.Id), entry.Stamp.Lsn);
         Keep(after);
-        Changed?.Invoke(after);
+        if (CaseDocuments.IsKept(before, after))
+        {
+            Shelves.Changed(CaseDesk.ShelfOf(after.Id), entry.Stamp.Lsn);
+            Changed?.Invoke(after);
+        }
     }
 
     private void Keep(CaseState state)

@@ -8,6 +8,9 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
 {
     private readonly List<CaseEvent> _events = [];
 
+    /// <summary>Null where the command would begin the case: then nobody knows its id.</summary>
+    private readonly CaseState? _before = state;
+
     /// <summary>The case after the events so far. Not to be asked before the case has begun.</summary>
     public CaseState State { get; private set; } = state!;
 
@@ -49,5 +52,5 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
     }
 
     public CaseOutcome Refuse(string code, string message) =>
-        new CaseOutcome.Refused(new Refusal(code, message, $"case {Command.Case}"));
+        new CaseOutcome.Refused(new Refusal(code, message, _before is null ? null : $"case {Command.Case}"));
 }

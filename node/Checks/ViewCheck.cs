@@ -79,7 +79,7 @@ public static class ViewCheck
             }
         }
 
-        return last.Select(found => new ViewDocument(found.Key.Value, found.Value, CaseStateCodec.Write(CaseState.Fold(History(journal, found.Value))!)));
+        return last.Values.Select(found => CaseDocuments.After(History(journal, found))).OfType<ViewDocument>();
     }
 
     private static List<CaseEntry> History(FileJournal journal, Lsn last)

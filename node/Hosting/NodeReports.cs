@@ -84,6 +84,6 @@ public sealed record NodeReports
 
     public required Func<NodeFigures> Figures { get; init; }
 
-    /// <summary>Releases a child from quarantine (clause L8) for an actor who has looked; true where it was in it. Durable when it answers.</summary>
-    public Func<NodeId, string, Task<bool>> Release { get; init; } = (_, _) => Task.FromResult(false);
+    /// <summary>Releases a child from quarantine (clause L8) for an actor who has looked; true where it was in it, null where there is no such child. Durable when it answers.</summary>
+    public Func<NodeId, string, Task<bool?>> Release { get; init; } = (_, _) => Task.FromResult((bool?)null);
 }

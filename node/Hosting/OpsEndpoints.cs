@@ -65,7 +65,13 @@ internal static class OpsEndpoints
             return;
         }
 
-        await WriteAsync(context, new ReleaseReport(child.ToString(), await reports.Release(child, Caller.ActorOf(context))), OpsJson.Default.ReleaseReport);
+        if (await reports.Release(child, Caller.ActorOf(context)) is not { } released)
+        {
+            context.Refuse(StatusCodes.Status404NotFound, new Refusal("CHILD_UNKNOWN", $"No node {child} ever spoke to this one as its child; /ops/digest lists those that did.", "node"));
+            return;
+        }
+
+        await WriteAsync(context, new ReleaseReport(child.ToString(), released), OpsJson.Default.ReleaseReport);
     }
 
     /// <summary>True where the caller asks for nothing later than <paramref name="lsn"/>; otherwise the call is refused.</summary>

@@ -89,7 +89,7 @@ public sealed class An_erased_reporter_is_nowhere
     }
 
     /// <summary>A case with its reporter, worked to its end, with words in the steps too.</summary>
-    private static async Task<string> Worked(NodeClient client, string key, Personal? personal)
+    private async Task<string> Worked(NodeClient client, string key, Personal? personal)
     {
         var report = new ReportRequest { RequestKey = key, Type = "06010", Source = "hotline", Personal = personal };
         var id = (await client.Cases.ReportAsync(report, client.Options)).Step.CaseId;
@@ -99,6 +99,10 @@ public sealed class An_erased_reporter_is_nowhere
         await Take(client, id, new TakeRequest { Dispatch = new DispatchCase { Unit = "unit-1" }, Note = note });
         await Take(client, id, new TakeRequest { FinishHandling = new FinishHandling() });
         await Take(client, id, new TakeRequest { CheckBeforeClosing = new CheckBeforeClosing { Passed = true } });
+
+        // Who handled a case does not close it.
+        var close = new TakeRequest { CaseId = id, RequestKey = $"{id}-close", Close = new CloseCase() };
+        await client.Cases.TakeAsync(close, NodeClient.OptionsFor(_city.Node.Tokens["admin"]));
         return id;
     }
 

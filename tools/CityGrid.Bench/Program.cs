@@ -5,7 +5,10 @@ using CityGrid.Protocol.Names;
 switch (args)
 {
     case ["--serve-nothing"]:
-        await ServerMeasures.ServeNothingAsync();
+        await ServerMeasures.ServeNothingAsync(null);
+        return 0;
+    case ["--serve-appends", var folder]:
+        await ServerMeasures.ServeNothingAsync(folder);
         return 0;
     case ["--fill", var folder, var node, var division, var rows]:
         using (var filled = new BenchNode(folder, (NodeId.Parse(node), DivisionCode.Parse(division))))

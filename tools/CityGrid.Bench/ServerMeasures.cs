@@ -61,6 +61,28 @@ internal sealed class BenchCity : IDisposable
     }
 }
 
+/// <summary>The server that does nothing with the same call, or only waits for the disk; a process of its own.</summary>
+internal sealed class NothingServer : IDisposable
+{
+    private readonly Process _process;
+    private readonly string _url;
+
+    public NothingServer(params string[] arguments)
+    {
+        _process = ServerMeasures.StartSelf(arguments);
+        _url = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The server of nothing did not start.");
+    }
+
+    public double CallsPerSecond(int each) => ServerMeasures.CallsPerSecond(_url, "none", each);
+
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+}
+
 internal static class ServerMeasures
 {
     private const int Connections = 4;
@@ -96,13 +118,15 @@ internal static class ServerMeasures
         return JournalMeasures.Callers * each / seconds;
     }
 
-    /// <summary>Serves the same call and does nothing, until its input ends. Prints where.</summary>
-    public static async Task ServeNothingAsync()
+    /// <summary>Serves the same call, until its input ends, and does nothing, or waits for an append to a file in a folder. Prints where.</summary>
+    public static async Task ServeNothingAsync(string? folder)
     {
+        using var journal = folder is null ? null : new RawJournal(new PosixDisk(folder));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.AddRoutingCore();
         builder.Services.AddGrpc();
+        builder.Services.AddSingleton(new Appending(journal));
         await using var app = builder.Build();
         app.UseRouting();
         app.MapGrpcService<NothingService>();
@@ -128,10 +152,18 @@ internal static class ServerMeasures
         return Process.Start(start)!;
     }
 
-    private sealed class NothingService : CasesService.CasesServiceBase
+    private sealed record Appending(RawJournal? Journal);
+
+    private sealed class NothingService(Appending appending) : CasesService.CasesServiceBase
     {
         private static readonly Task<ReportResponse> Answer = Task.FromResult(new ReportResponse());
 
-        public override Task<ReportResponse> Report(ReportRequest request, ServerCallContext context) => Answer;
+        public override Task<ReportResponse> Report(ReportRequest request, ServerCallContext context) => appending.Journal is { } journal ? AppendAsync(journal) : Answer;
+
+        private static async Task<ReportResponse> AppendAsync(RawJournal journal)
+        {
+            await journal.AppendAsync();
+            return new ReportResponse();
+        }
     }
 }

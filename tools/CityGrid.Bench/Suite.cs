@@ -11,7 +11,7 @@ namespace CityGrid.Bench;
 /// <summary>All measures in turn. With the name of a part, that part alone; with a path, the report is written there.</summary>
 internal sealed class Suite(string? report, string? only)
 {
-    private const int Rounds = 5;
+    private const int Rounds = 7;
 
     private readonly List<Outcome> _outcomes = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("citygrid-bench-").FullName;
@@ -74,8 +74,12 @@ internal sealed class Suite(string? report, string? only)
         var raw = new PosixDisk(Folder("raw"));
         using (var plain = new BenchNode(Folder("reports-alone"), keepsViews: false))
         {
+            Figures.Warm(4, () => JournalMeasures.ReportsPerSecond(plain, 400));
             Keep(Figures.Interleave(Goals.Reports, Rounds, "/s", () => JournalMeasures.ReportsPerSecond(plain, 400), () => JournalMeasures.RawAppendsPerSecond(raw, 400)));
         }
+
+        Figures.Warm(4, () => JournalMeasures.SealedAppendsPerSecond(raw, 400));
+        Keep(Figures.Interleave(Goals.ReportsBound, Rounds, "/s", () => JournalMeasures.SealedAppendsPerSecond(raw, 400), () => JournalMeasures.RawAppendsPerSecond(raw, 400)));
 
         var slow = new SlowDisk(raw);
         using (var plain = new BenchNode(Folder("reports-on-a-slow-disk"), keepsViews: false, around: disk => new SlowDisk(disk)))
@@ -85,6 +89,9 @@ internal sealed class Suite(string? report, string? only)
 
         using var node = new BenchNode(Folder("reports"));
         Keep(Figures.Interleave(Goals.ReportsWithViews, Rounds, "/s", () => JournalMeasures.ReportsPerSecond(node, 400), () => JournalMeasures.RawAppendsPerSecond(raw, 400)));
+
+        // Lists of ended cases are read from the view store, so there have to be some.
+        node.ImportAsync(20_000).GetAwaiter().GetResult();
         var faults = 0;
         double WithReaders()
         {
@@ -148,10 +155,16 @@ internal sealed class Suite(string? report, string? only)
             Keep(Figures.Interleave(Goals.NationOverGrpc, Rounds, "s", views.NationByTypeSeconds, theirs.RawByTypeSeconds));
         }
 
-        using var city = BenchCity.Start(BenchCity.Write(Folder("beside-postgres")));
-        Figures.Warm(4, () => city.ReportsPerSecond(400));
-        Keep(Figures.Interleave(
-            Goals.ReportsOverGrpc, Rounds, "/s", () => city.ReportsPerSecond(400), () => theirs.FilingsPerSecondAsync(JournalMeasures.Callers, 300).GetAwaiter().GetResult()));
+        double Inserts() => theirs.FilingsPerSecondAsync(JournalMeasures.Callers, 300).GetAwaiter().GetResult();
+        using (var city = BenchCity.Start(BenchCity.Write(Folder("beside-postgres"))))
+        {
+            Figures.Warm(4, () => city.ReportsPerSecond(400));
+            Keep(Figures.Interleave(Goals.ReportsOverGrpc, Rounds, "/s", () => city.ReportsPerSecond(400), Inserts));
+        }
+
+        using var appends = new NothingServer("--serve-appends", Folder("appends"));
+        Figures.Warm(2, () => appends.CallsPerSecond(1000));
+        Keep(Figures.Interleave(Goals.GrpcBound, Rounds, "/s", () => appends.CallsPerSecond(1000), Inserts));
     }
 
     private void MeasureServer()
@@ -169,13 +182,10 @@ internal sealed class Suite(string? report, string? only)
         Keep(Figures.Of(Goals.IdleMemory, memory, "VmRSS when it serves"));
 
         using var city = BenchCity.Start(node);
-        using var nothing = ServerMeasures.StartSelf("--serve-nothing");
-        var url = nothing.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The server of nothing did not start.");
+        using var nothing = new NothingServer("--serve-nothing");
         Figures.Warm(4, () => city.ReportsPerSecond(400));
-        Figures.Warm(2, () => ServerMeasures.CallsPerSecond(url, "none", 1000));
-        Keep(Figures.Interleave(Goals.GrpcShare, Rounds, "/s", () => city.ReportsPerSecond(400), () => ServerMeasures.CallsPerSecond(url, "none", 1000)));
-        nothing.StandardInput.Close();
-        nothing.WaitForExit();
+        Figures.Warm(2, () => nothing.CallsPerSecond(1000));
+        Keep(Figures.Interleave(Goals.GrpcShare, Rounds, "/s", () => city.ReportsPerSecond(400), () => nothing.CallsPerSecond(1000)));
     }
 
     private void MeasureImport()

@@ -33,6 +33,7 @@ public sealed class Lists_come_back_once_there_is_room
             {
                 var report = new ReportCase(City.Cover, City.North, City.Hotline) { Case = city.Core.Desk.Mint(), Actor = "desk", Request = new RequestMark($"r-{i}", 1) };
                 Assert.That(city.Submit(report, answer => filed.Add(answer.State!.Id)), Is.True);
+                Assert.That(city.Submit(new VoidCase { Case = filed[^1], Actor = "desk", Reason = "duplicate" }, _ => { }), Is.True);
             }
         }
 

@@ -70,6 +70,14 @@ public sealed class Every_call_needs_a_token_that_may
     }
 
     [Test]
+    public async Task Nor_one_that_never_spoke_to_this_node()
+    {
+        var answer = await _node.SendAsync(HttpMethod.Post, "/ops/children/nobody/release", NodeFolder.AdminToken);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("CHILD_UNKNOWN").And.Contain("nobody"));
+    }
+
+    [Test]
     public async Task A_refusal_says_so_in_the_shape_of_all_errors()
     {
         var answer = await _node.SendAsync(HttpMethod.Post, "/v1/cases", NodeFolder.ViewerToken, Report);

@@ -70,6 +70,7 @@ public sealed class A_large_import_lets_the_view_lag
             Division = "140802",
             Source = "hotline",
             ReportedAt = City.At(2026, 11, 1, 8).ToUnixTimeMilliseconds(),
+            ClosedAt = City.At(2026, 11, 1, 9).ToUnixTimeMilliseconds(),
             ContentHash = ByteString.CopyFrom(Hash256.Of(BitConverter.GetBytes(i)).ToBytes()),
         }));
         var answer = _intake.TakeAsync(request, "import", CancellationToken.None);
