@@ -16,6 +16,9 @@ internal abstract class RowGroup
 
     /// <summary>Adds what a period counts; nothing where it is not held.</summary>
     public abstract void AddTo(int period, CellSum target);
+
+    /// <summary>How many cells or sums that passes, at most.</summary>
+    public abstract int CostOf(int period);
 }
 
 /// <summary>Types whose sums over all origins are kept: read where they are, nothing is added up twice.</summary>
@@ -27,12 +30,20 @@ internal sealed class NationGroup(CellFold cells, IReadOnlyList<ViewPeriod> peri
 
     public override void AddTo(int period, CellSum target)
     {
-        var (from, to) = period == Before ? (ViewQuery.Beginning, periods[0].From) : (periods[period].From, periods[period].To);
+        var (from, to) = DaysOf(period);
         foreach (var type in Types)
         {
             cells.SumNation(type, from, to, target);
         }
     }
+
+    public override int CostOf(int period)
+    {
+        var (from, to) = DaysOf(period);
+        return (int)Math.Min(int.MaxValue, Types.Count * Math.Max(0L, to.Number - Math.Max(from.Number, cells.FirstDay.Number)));
+    }
+
+    private (StatDay From, StatDay To) DaysOf(int period) => period == Before ? (ViewQuery.Beginning, periods[0].From) : (periods[period].From, periods[period].To);
 }
 
 /// <summary>Cells added up as they are met.</summary>
@@ -47,6 +58,8 @@ internal sealed class CellGroup(IReadOnlyList<Histogram> histograms) : RowGroup
     public override IEnumerable<int> Periods => _sums.Keys.Order();
 
     public override void AddTo(int period, CellSum target) => _sums.GetValueOrDefault(period)?.AddTo(target, histograms);
+
+    public override int CostOf(int period) => 1;
 
     /// <summary>Adds a cell; true when it is the first of its period.</summary>
     public bool Add(int period, ReadOnlySpan<byte> value)

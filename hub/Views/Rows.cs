@@ -17,15 +17,21 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
     private readonly (long Open, long Overdue)[] _stocks = new (long, long)[query.NeedsStocks ? periods.Count : 0];
     private readonly List<ViewLine> _lines = [];
 
+    /// <summary>What a step of <see cref="Add"/> is when the answer is full.</summary>
+    public const int Full = -1;
+
     /// <summary>
-    /// Adds a group's rows, as far as it is enumerated: a step for each period, false when the answer is full. A row that counted nothing and has
-    /// nothing in stock is no row, but for the single row of a query that tells nothing apart.
+    /// Adds a group's rows, as far as it is enumerated: a step for each period, which tells how many cells or sums it passed, or <see cref="Full"/>. A row
+    /// that counted nothing and has nothing in stock is no row, but for the single row of a query that tells nothing apart.
     /// </summary>
-    public IEnumerable<bool> Add(RowPlace place, RowGroup group)
+    public IEnumerable<int> Add(RowPlace place, RowGroup group)
     {
         if (query.NeedsStocks)
         {
-            AddUpStocks(group);
+            foreach (var passed in AddUpStocks(group))
+            {
+                yield return passed;
+            }
         }
 
         foreach (var period in query.NeedsStocks || query.By.Count == 0 ? Enumerable.Range(0, periods.Count) : group.Periods)
@@ -41,7 +47,7 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
             var isRow = !_sum.IsZero || stocks != default || query.By.Count == 0;
             if (isRow && _lines.Count == most)
             {
-                yield return false;
+                yield return Full;
                 yield break;
             }
 
@@ -50,7 +56,7 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
                 _lines.Add(Line(place, period, stocks));
             }
 
-            yield return true;
+            yield return group.CostOf(period);
         }
     }
 
@@ -89,7 +95,7 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
         return new ViewLine(labels, figures);
     }
 
-    private void AddUpStocks(RowGroup group)
+    private IEnumerable<int> AddUpStocks(RowGroup group)
     {
         (long Open, long Overdue) stock = default;
         var filled = 0;
@@ -103,6 +109,7 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
             _flows.Clear();
             group.AddTo(period, _flows);
             stock = (stock.Open + OpenFlow(_flows), stock.Overdue + OverdueFlow(_flows));
+            yield return group.CostOf(period);
         }
 
         _stocks.AsSpan(filled).Fill(stock);

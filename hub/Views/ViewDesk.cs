@@ -18,7 +18,7 @@ public sealed record ViewPlace(NodeId Node, DivisionCode Division, DateTimeZone 
 /// Without <paramref name="finality"/> the node takes what it has received for complete from the first.
 /// </summary>
 /// <remarks>
-/// The writer waits while a view reads. That is in pieces of about 2 ms (<see cref="CellsAtOnce"/>), between which the writer goes on. If a value that the
+/// The writer waits while a view reads. That is in pieces of about half a millisecond (<see cref="CellsAtOnce"/>), between which the writer goes on. If a value that the
 /// view rests on changed meanwhile, it begins again, and at the third time (<see cref="TriesMax"/>) reads all in one piece. A view by type and time reads kept sums: about
 /// 25 ns for each type and day asked for, and 50 µs for a row with percentiles; but the first percentile of a day adds up the day's cells, once. Any
 /// other costs 0.1 µs for each cell of the days and places asked for. So every answer is of one position.
@@ -40,7 +40,7 @@ public sealed class ViewDesk(
     private readonly record struct Reading(ViewReading Figures, ViewCoverage Coverage, Lsn LastChange, Lsn Applied);
 
     /// <summary>How many cells are read while the writer waits.</summary>
-    public int CellsAtOnce { get; init; } = 16_384;
+    public int CellsAtOnce { get; init; } = 4_096;
 
     /// <summary>Called between two pieces, without the lock: where a test lets the writer go on.</summary>
     internal Action? BetweenPieces { get; set; }

@@ -19,7 +19,7 @@ public sealed class ViewReading
 
     private readonly Rows? _rows;
     private readonly int _rowCost;
-    private readonly IEnumerator<bool>? _making;
+    private readonly IEnumerator<int>? _making;
     private readonly CellWalk? _walk;
     private readonly List<(RowPlace Place, RowGroup Group)> _groups = [];
     private readonly Dictionary<RowPlace, int> _known = [];
@@ -131,14 +131,14 @@ public sealed class ViewReading
     /// <summary>Makes the rows that cost about as much as so many cells; false when there are no more.</summary>
     private bool MakeRows(int cells)
     {
-        for (var spent = 0L; spent < cells; spent += _rowCost)
+        for (var spent = 0L; spent < cells; spent += (long)_rowCost + _making.Current)
         {
             if (!_making!.MoveNext())
             {
                 return false;
             }
 
-            if (!_making.Current)
+            if (_making.Current == Rows.Full)
             {
                 _refusal = TooManyRows;
                 return false;
@@ -148,7 +148,7 @@ public sealed class ViewReading
         return true;
     }
 
-    private IEnumerable<bool> MakeRows() => _groups.SelectMany(g => _rows!.Add(g.Place, g.Group));
+    private IEnumerable<int> MakeRows() => _groups.SelectMany(g => _rows!.Add(g.Place, g.Group));
 
     private int NumberOf(RowPlace at, Func<RowGroup> begin)
     {

@@ -49,14 +49,17 @@ internal sealed class BenchViews : IDisposable
         var query = new QueryRequest { From = CellMeasures.FirstDay.ToString(), To = CellMeasures.FirstDay.Plus(CellMeasures.Days).ToString() };
         query.By.Add("type");
         query.Measures.Add(["reported", "filed", "closed", "handled_in_time"]);
-        return Figures.MeanSeconds(Figures.Questions, () =>
+        return Figures.SecondsAsync(async () =>
         {
-            var answer = _client.Query(query);
-            if (answer.Rows.Count < CellMeasures.Types)
+            for (var question = 0; question < Figures.Questions; question++)
             {
-                throw new InvalidOperationException($"The nation has {answer.Rows.Count} types: the measure is wrong.");
+                var answer = await _client.QueryAsync(query);
+                if (answer.Rows.Count < CellMeasures.Types)
+                {
+                    throw new InvalidOperationException($"The nation has {answer.Rows.Count} types: the measure is wrong.");
+                }
             }
-        });
+        }).GetAwaiter().GetResult() / Figures.Questions;
     }
 
     public void Dispose()

@@ -10,6 +10,9 @@ switch (args)
     case ["--serve-appends", var folder]:
         await ServerMeasures.ServeNothingAsync(folder);
         return 0;
+    case ["--call", var url, var token]:
+        ServerMeasures.Call(url, token);
+        return 0;
     case ["--fill", var folder, var node, var division, var rows]:
         using (var filled = new BenchNode(folder, (NodeId.Parse(node), DivisionCode.Parse(division))))
         {

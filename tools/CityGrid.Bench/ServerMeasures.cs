@@ -21,6 +21,7 @@ namespace CityGrid.Bench;
 internal sealed class BenchCity : IDisposable
 {
     private readonly NodeProcess _process;
+    private Callers? _callers;
 
     private BenchCity(TreeNode node, NodeProcess process, double readySeconds) => (Node, _process, ReadySeconds) = (node, process, readySeconds);
 
@@ -52,10 +53,11 @@ internal sealed class BenchCity : IDisposable
     }
 
     /// <summary>Durable reports a second over gRPC; 64 callers on four connections, each waiting for its answer.</summary>
-    public double ReportsPerSecond(int each) => ServerMeasures.CallsPerSecond(Node.GrpcUrl, Node.Tokens["desk"], each);
+    public double ReportsPerSecond(int each) => (_callers ??= new Callers(Node.GrpcUrl, Node.Tokens["desk"])).CallsPerSecond(each);
 
     public void Dispose()
     {
+        _callers?.Dispose();
         _process.StopAsync(TimeSpan.FromSeconds(60)).GetAwaiter().GetResult();
         _process.Dispose();
     }
@@ -65,15 +67,41 @@ internal sealed class BenchCity : IDisposable
 internal sealed class NothingServer : IDisposable
 {
     private readonly Process _process;
-    private readonly string _url;
+    private readonly Callers _callers;
 
     public NothingServer(params string[] arguments)
     {
         _process = ServerMeasures.StartSelf(arguments);
-        _url = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The server of nothing did not start.");
+        _callers = new Callers(_process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The server of nothing did not start."), "none");
     }
 
-    public double CallsPerSecond(int each) => ServerMeasures.CallsPerSecond(_url, "none", each);
+    public double CallsPerSecond(int each) => _callers.CallsPerSecond(each);
+
+    public void Dispose()
+    {
+        _callers.Dispose();
+        _process.StandardInput.Close();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+}
+
+/// <summary>
+/// 64 callers of a server, a process of their own as in life: it has the collector that a program has by default, while this one has that of a node,
+/// because nodes are measured in it.
+/// </summary>
+internal sealed class Callers : IDisposable
+{
+    private readonly Process _process;
+
+    public Callers(string url, string token) => _process = ServerMeasures.StartSelf("--call", url, token);
+
+    public double CallsPerSecond(int each)
+    {
+        _process.StandardInput.WriteLine(each.ToString(CultureInfo.InvariantCulture));
+        var rate = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("The callers ended; what they said stands above.");
+        return double.Parse(rate, CultureInfo.InvariantCulture);
+    }
 
     public void Dispose()
     {
@@ -88,7 +116,7 @@ internal static class ServerMeasures
     private const int Connections = 4;
 
     /// <summary>Calls of Report a second, of 64 callers.</summary>
-    public static double CallsPerSecond(string url, string token, int each)
+    private static double CallsPerSecond(string url, string token, int each)
     {
         var channels = Enumerable.Range(0, Connections).Select(_ => GrpcChannel.ForAddress(url)).ToArray();
         var clients = channels.Select(c => new CasesService.CasesServiceClient(c)).ToArray();
@@ -118,6 +146,15 @@ internal static class ServerMeasures
         return JournalMeasures.Callers * each / seconds;
     }
 
+    /// <summary>Calls as often as each line of the input says, and answers how many calls a second that were, until it ends.</summary>
+    public static void Call(string url, string token)
+    {
+        while (Console.ReadLine() is { } each)
+        {
+            Console.WriteLine(CallsPerSecond(url, token, int.Parse(each, CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture));
+        }
+    }
+
     /// <summary>Serves the same call, until its input ends, and does nothing, or waits for an append to a file in a folder. Prints where.</summary>
     public static async Task ServeNothingAsync(string? folder)
     {
@@ -135,7 +172,7 @@ internal static class ServerMeasures
         await Console.In.ReadToEndAsync();
     }
 
-    /// <summary>Starts this program again with other arguments.</summary>
+    /// <summary>Starts this program again with other arguments, under the collector of a node unless it only calls one.</summary>
     public static Process StartSelf(params string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardInput = true };
@@ -149,6 +186,7 @@ internal static class ServerMeasures
             start.ArgumentList.Add(argument);
         }
 
+        start.Environment["DOTNET_gcServer"] = arguments[0] == "--call" ? "0" : "1";
         return Process.Start(start)!;
     }
 

@@ -43,13 +43,24 @@ public sealed class A_view_is_of_one_position
         Assert.That(pieces, Is.EqualTo(4 * 10 - 1), "a piece for each day of each city, and none twice");
     }
 
+    /// <summary>A row may rest on the days of a year times all types: the writer waits for a piece of it, not for all rows that there are.</summary>
+    [Test]
+    public void The_writer_goes_on_between_rows_that_rest_on_many_sums()
+    {
+        using var node = Filled(out _, cellsAtOnce: 16);
+        var pieces = 0;
+        node.Desk.BetweenPieces = () => pieces++;
+        Assert.That(node.Answers(ViewWorld.Ask("week", "reported", "2024-02-05", "2024-02-26")).Rows, Has.Count.EqualTo(3));
+        Assert.That(pieces, Is.EqualTo(1), "the first two weeks have 9 days and cost two rows, which is past the piece; the third is less than one");
+    }
+
     private static QueryRequest ByCity() => ViewWorld.Ask("city", "reported", "2024-02-01", "2024-03-01");
 
     private static long Reported(QueryResponse answer, string city) => answer.Rows.Single(r => r.Dimensions["city"] == city).Measures["reported"];
 
-    private static ViewNode Filled(out Dictionary<string, int> reported)
+    private static ViewNode Filled(out Dictionary<string, int> reported, int cellsAtOnce = 1)
     {
-        var node = new ViewNode(cellsAtOnce: 1);
+        var node = new ViewNode(cellsAtOnce: cellsAtOnce);
         reported = new() { ["AC"] = 1_000, ["M"] = 1_000 };
         foreach (var city in ViewWorld.Cities.Keys)
         {
