@@ -124,9 +124,14 @@ public sealed class Sequencer : IDisposable
     /// <summary>Reads the folds while none of them changes. Keep it short: the writer waits.</summary>
     public T Read<T>(Func<T> read)
     {
-        for (var wait = default(SpinWait); _writerWaits && !_foldLock.IsHeldByCurrentThread;)
+        if (!_foldLock.IsHeldByCurrentThread)
         {
-            wait.SpinOnce();
+            // Whoever waits for this core, the writer or one that it woke, has it now and not at the system's next tick.
+            Thread.Yield();
+            for (var wait = default(SpinWait); _writerWaits;)
+            {
+                wait.SpinOnce();
+            }
         }
 
         lock (_foldLock)
