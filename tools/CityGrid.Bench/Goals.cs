@@ -7,7 +7,7 @@ internal static class Goals
         "PERF-1", "durable reports/s in process, 64 callers ÷ raw group append and fdatasync of 700 B", Bound.Least(0.6), Bound.Least(0.85), "a report takes some 40 µs of two cores (cryptography 10, deciding and folding 12, memory 6, waking writer and caller 10): on a disk that acknowledges 64 appends in 0.3 ms that is all of it, and the cryptography alone is past the gate (next line)");
 
     public static readonly Goal ReportsBound = new(
-        "PERF-1", "how far it can go: bare appends that bring a sealed box, a keyed digest and two hashes, and nothing else of a report ÷ the same raw appends", Bound.Least(0), Bound.Least(0), "the cryptography alone; below the gate of the line above means that no program that seals and chains can meet it on this disk");
+        "PERF-1", "how far it can go: bare appends that bring a sealed box, a keyed digest and two hashes, and nothing else of a report ÷ the same raw appends", Bound.Least(0), Bound.Least(0), "the cryptography alone; below the gate of the line above means that no program that seals and chains with .NET's cryptography can meet it on this disk");
 
     public static readonly Goal ReportsOnSlowDisk = new(
         "PERF-1", "the same on both sides with a sync that takes 2 ms more, as on a disk that keeps its word", Bound.Least(0.6), Bound.Least(0.85), "the callers' own work between two syncs");
