@@ -65,7 +65,7 @@ public sealed class CaseLists(CaseDesk desk, Sequencer sequencer, Projector proj
         var found = new List<CaseState>();
         var (after, looked) = (query.After, 0);
 
-        // Most of a month has ended, so a page of documents is nearly a page of the list; where it is not, more are looked at each time.
+        // Nearly all documents are of ended cases, so a page of them is one of the list; where a filter leaves few, more are looked at each time.
         for (var most = Math.Min(query.Most + 1, AtOnceMax); shelf is not null && found.Count <= query.Most && looked < LookedAtMax; most = Math.Min(most * 2, AtOnceMax))
         {
             var page = projector.Page(shelf, after, most);

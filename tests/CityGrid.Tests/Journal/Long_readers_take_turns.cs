@@ -40,17 +40,18 @@ public sealed class Long_readers_take_turns
         using var goOn = new ManualResetEventSlim();
         using var patience = new CancellationTokenSource();
         Assert.That(() => lane.ReadAsync<int>(() => throw new InvalidOperationException("Bad.")), Throws.InvalidOperationException);
-        var first = Task.Run(() => lane.ReadAsync(() => goOn.Wait(Long)));
-        var impatient = Task.Run(async () =>
+        using var isIn = new ManualResetEventSlim();
+        var first = Task.Run(() => lane.ReadAsync(() =>
         {
-            while (true)
-            {
-                // Until the first one is in, this one would find the lane free.
-                await lane.ReadAsync(() => 0, patience.Token);
-            }
-        });
+            isIn.Set();
+            return goOn.Wait(Long);
+        }));
+        Assert.That(isIn.Wait(Long), Is.True);
+        var impatient = lane.ReadAsync(() => 0, patience.Token);
+        Assert.That(impatient.IsCompleted, Is.False, "it waits for its turn");
         patience.Cancel();
         Assert.That(() => impatient, Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(lane.ReadAsync(() => 0, new CancellationToken(true)).IsCanceled, Is.True);
         goOn.Set();
         Assert.That(await first.WaitAsync(Long), Is.True);
         Assert.That(await lane.ReadAsync(() => 7).WaitAsync(Long), Is.EqualTo(7));
