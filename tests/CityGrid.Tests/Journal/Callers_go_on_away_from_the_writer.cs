@@ -18,7 +18,8 @@ public sealed class Callers_go_on_away_from_the_writer
         {
             try
             {
-                var answer = await sequencer.SubmitAsync(new Number(number, () => writer = Environment.CurrentManagedThreadId) { Actor = "a" });
+                // The context of a test would bring every caller to one thread, whoever let it go.
+                var answer = await sequencer.SubmitAsync(new Number(number, () => writer = Environment.CurrentManagedThreadId) { Actor = "a" }).ConfigureAwait(false);
                 return (Answer: answer, Thread: Environment.CurrentManagedThreadId);
             }
             catch (InvalidDataException)
