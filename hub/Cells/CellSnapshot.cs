@@ -161,7 +161,7 @@ internal static class CellSnapshot
     /// <summary>Items gather in a block, which goes out with its length before it.</summary>
     private sealed class BlockWriter(Stream target)
     {
-        private readonly ArrayBufferWriter<byte> _block = new(BlockBytes * 2);
+        private readonly ArrayBufferWriter<byte> _block = new();
 
         public void Number(ulong value) => _block.Advance(Varint.Write(_block.GetSpan(Varint.BytesMax), value));
 
@@ -236,7 +236,8 @@ internal static class CellSnapshot
                 throw new FormatException($"a block of {length} bytes.");
             }
 
-            _block = _block.Length >= length ? _block : new byte[Math.Max(length, 2 * BlockBytes)];
+            // The first block of a small snapshot is its only one.
+            _block = _block.Length >= length ? _block : new byte[_block.Length == 0 ? length : Math.Max(length, 2 * BlockBytes)];
             if (source.ReadAtLeast(_block.AsSpan(0, length), length, throwOnEndOfStream: false) < length)
             {
                 throw new FormatException("a block is cut off.");

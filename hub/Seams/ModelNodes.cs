@@ -144,7 +144,7 @@ internal sealed class ModelFile : ModelNode
 
     public int Length => _now.Length;
 
-    public ReadOnlySpan<byte> Now => _now.Bytes.AsSpan(0, _now.Length);
+    public ReadOnlySpan<byte> Now => _now.Bytes;
 
     public int PendingCount => _pending.Count;
 
@@ -186,10 +186,10 @@ internal sealed class ModelFile : ModelNode
 
     public void Flip(int at, byte mask)
     {
-        _now.Bytes[at] ^= mask;
+        _now.Flip(at, mask);
         if (at < _durable.Length)
         {
-            _durable.Bytes[at] ^= mask;
+            _durable.Flip(at, mask);
         }
     }
 
@@ -222,12 +222,13 @@ internal sealed class ModelFile : ModelNode
 /// <summary>A write at an offset, or a truncation to it; lost where a failed sync was to make it durable.</summary>
 internal sealed record FileChange(int Offset, byte[]? Bytes, bool Lost);
 
-/// <summary>Bytes that grow with zeros.</summary>
+/// <summary>Bytes that grow with zeros. Copies share their array until one of them is written: of thousands of disks after a cut most files are never touched.</summary>
 internal struct Content
 {
     private byte[]? _bytes;
+    private bool _isShared;
 
-    public readonly byte[] Bytes => _bytes ?? [];
+    public readonly ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, Length);
 
     public int Length { get; private set; }
 
@@ -248,24 +249,43 @@ internal struct Content
         if (bytes.Length > 0)
         {
             Resize(Math.Max(Length, offset + bytes.Length));
-            bytes.CopyTo(_bytes.AsSpan(offset));
+            bytes.CopyTo(Own(Length).AsSpan(offset));
         }
     }
 
     public void Resize(int length)
     {
-        if (length > Bytes.Length)
-        {
-            Array.Resize(ref _bytes, Math.Max(length, Bytes.Length * 2));
-        }
-
         if (length < Length)
         {
-            Bytes.AsSpan(length, Length - length).Clear();
+            Own(length).AsSpan(length, Length - length).Clear();
+        }
+        else if (length > Length)
+        {
+            Own(length);
         }
 
         Length = length;
     }
 
-    public readonly Content Copy() => new() { _bytes = Bytes.AsSpan(0, Length).ToArray(), Length = Length };
+    public void Flip(int at, byte mask) => Own(Length)[at] ^= mask;
+
+    public Content Copy()
+    {
+        _isShared = true;
+        return this;
+    }
+
+    /// <summary>The array, this content's alone and with room for so many bytes; those past its end are zero.</summary>
+    private byte[] Own(int length)
+    {
+        var bytes = _bytes ?? [];
+        if (_isShared || length > bytes.Length)
+        {
+            _bytes = new byte[length > bytes.Length ? Math.Max(length, bytes.Length * 2) : bytes.Length];
+            bytes.AsSpan(0, Length).CopyTo(_bytes);
+            _isShared = false;
+        }
+
+        return _bytes!;
+    }
 }

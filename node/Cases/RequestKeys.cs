@@ -65,7 +65,7 @@ public sealed class RequestKeys
         var count = checked((int)BinaryPrimitives.ReadInt64LittleEndian(head));
         _slots = new Slot[Math.Max(SlotsAtFirst, checked((int)((long)count * 100 / 65)))];
         Count = count;
-        var page = new Slot[4096];
+        var page = new Slot[Math.Min(count, 2048)];
         for (var left = count; left > 0;)
         {
             var take = page.AsSpan(0, Math.Min(left, page.Length));

@@ -5,6 +5,7 @@ using NUnit.Framework;
 namespace CityGrid.Tests.Crashes;
 
 /// <summary>INV-1, INV-2 and INV-6 through the door that callers use: a whole node is started from every state of the disk.</summary>
+[Parallelizable(ParallelScope.All)]
 public sealed class A_city_keeps_what_it_told_its_callers
 {
     [Test]

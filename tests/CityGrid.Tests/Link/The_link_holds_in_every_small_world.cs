@@ -6,6 +6,7 @@ namespace CityGrid.Tests.Link;
 /// Small-scope exhaustive search (clauses L1 to L12; INV-7, INV-8, INV-9, INV-10, INV-11, INV-16, INV-21): one parent, two children, at most three
 /// messages each, every order of delivery, with crashes, losses, duplicates, broken connections and restores.
 /// </summary>
+[Parallelizable(ParallelScope.All)]
 public sealed class The_link_holds_in_every_small_world
 {
     // A cell that rises and falls back to nothing, and an escalation between; two cells and an escalation.
