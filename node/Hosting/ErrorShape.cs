@@ -78,7 +78,8 @@ internal sealed class ErrorShape(RequestDelegate next, ILogger<ErrorShape> log)
         if (response.Headers.TryGetValue("grpc-status", out var status) && status == "2")
         {
             response.Headers["grpc-status"] = "3";
-            response.Headers["grpc-message"] = Uri.EscapeDataString("MALFORMED: The message is not one of this call's request type.");
+            var refusal = new Refusal("MALFORMED", "The message is not one of this call's request type.").SpokenTo(response.HttpContext.Request);
+            response.Headers["grpc-message"] = Uri.EscapeDataString(refusal.ToString());
         }
 
         return Task.CompletedTask;

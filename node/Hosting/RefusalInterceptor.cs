@@ -69,30 +69,34 @@ internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Inte
 
     private RpcException Answer(Exception exception, ServerCallContext context)
     {
+        var http = context.GetHttpContext();
+        RpcException Refused(StatusCode status, Refusal refusal)
+        {
+            http.Features.Set(refusal);
+            return Refusals.ToRpc(new RefusedException(status, refusal), http.Request);
+        }
+
         if (exception is RefusedException refused)
         {
-            context.GetHttpContext().Features.Set(refused.Refusal);
-            return Refusals.ToRpc(refused);
+            return Refused(refused.Status, refused.Refusal);
         }
 
         if (exception is OperationCanceledException)
         {
-            return new RpcException(context.CancellationToken.IsCancellationRequested
-                ? new Status(StatusCode.Cancelled, "CANCELLED: The caller gave the call up.")
-                : new Status(StatusCode.Unavailable, "STOPPING: The node is ending; call again when it is back."));
+            return context.CancellationToken.IsCancellationRequested
+                ? Refused(StatusCode.Cancelled, new Refusal("CANCELLED", "The caller gave the call up."))
+                : Refused(StatusCode.Unavailable, new Refusal("STOPPING", "The node is ending; call again when it is back."));
         }
 
         if (exception is DiskFailedException or JournalDamagedException)
         {
-            var storage = new Refusal("STORAGE_FAILED", "The node's storage failed; nothing of this call was kept. An operator must look at the node.");
-            context.GetHttpContext().Features.Set(storage);
-            return new RpcException(new Status(StatusCode.Unavailable, storage.ToString()));
+            return Refused(
+                StatusCode.Unavailable,
+                new Refusal("STORAGE_FAILED", "The node's storage failed; nothing of this call was kept. An operator must look at the node."));
         }
 
-        var id = context.GetHttpContext().TraceIdentifier;
+        var id = http.TraceIdentifier;
         Log.CallFailed(log, "gRPC", context.Method, id, exception);
-        var unforeseen = new Refusal("INTERNAL", $"The node could not do this; its log has more under {id}.");
-        context.GetHttpContext().Features.Set(unforeseen);
-        return new RpcException(new Status(StatusCode.Internal, unforeseen.ToString()));
+        return Refused(StatusCode.Internal, new Refusal("INTERNAL", $"The node could not do this; its log has more under {id}."));
     }
 }

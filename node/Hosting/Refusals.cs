@@ -45,7 +45,7 @@ public static class Refusals
             response.StatusCode = StatusCodes.Status200OK;
             response.ContentType = "application/grpc";
             response.Headers["grpc-status"] = ((int)GrpcStatus(httpStatus)).ToString(System.Globalization.CultureInfo.InvariantCulture);
-            response.Headers["grpc-message"] = Uri.EscapeDataString(refusal.ToString());
+            response.Headers["grpc-message"] = Uri.EscapeDataString(refusal.SpokenTo(context.Request).ToString());
             return;
         }
 
@@ -60,10 +60,10 @@ public static class Refusals
     {
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = null;
-        return JsonSerializer.SerializeAsync(response.Body, ErrorBody.Of(refusal), ErrorJson.Readable.ErrorBody, response.HttpContext.RequestAborted);
+        return JsonSerializer.SerializeAsync(response.Body, ErrorBody.Of(refusal.SpokenTo(response.HttpContext.Request)), ErrorJson.Readable.ErrorBody, response.HttpContext.RequestAborted);
     }
 
-    internal static RpcException ToRpc(RefusedException refused)
+    internal static RpcException ToRpc(RefusedException refused, HttpRequest caller)
     {
         var trailers = new Metadata { { CodeTrailer, refused.Refusal.Code } };
         if (refused.Refusal.Where is { } where && where.All(char.IsAscii))
@@ -71,7 +71,7 @@ public static class Refusals
             trailers.Add(WhereTrailer, where);
         }
 
-        return new RpcException(new Status(refused.Status, refused.Refusal.ToString()), trailers);
+        return new RpcException(new Status(refused.Status, refused.Refusal.SpokenTo(caller).ToString()), trailers);
     }
 
     private static StatusCode GrpcStatus(int httpStatus) => httpStatus switch

@@ -118,6 +118,20 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
         });
     }
 
+    [TestCase("zh", "没有这个指标，请从列出的指标中选择（", "colour")]
+    [TestCase("en", "MEASURE_UNKNOWN: ", "colour")]
+    public async Task In_the_language_of_the_tool(string language, string words, string exactly)
+    {
+        var token = Path.GetTempFileName();
+        await File.WriteAllTextAsync(token, _city.Node.Tokens["viewer"]);
+        var ended = await Programs.CityGridAsync("view", "--measures", exactly, "--node", _city.Node.GrpcUrl, "--token-file", token, "--lang", language);
+        File.Delete(token);
+
+        Assert.That(ended.Code, Is.EqualTo(1), ended.Output + ended.Error);
+        Assert.That(ended.Error, Does.Contain(words).And.Contain(exactly));
+        Assert.That(ended.Error.Contains("没有", StringComparison.Ordinal), Is.EqualTo(language == "zh"));
+    }
+
     [Test]
     public async Task By_an_import_for_another_place()
     {

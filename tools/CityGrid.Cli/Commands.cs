@@ -7,6 +7,7 @@ using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Checks;
+using CityGrid.Node.Hosting;
 using CityGrid.Node.Intake.Import;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -185,7 +186,7 @@ internal static class Commands
             var reading = ImportMapping.Read(json);
             if (reading.Mapping is not { } map)
             {
-                return Fail(string.Join(Environment.NewLine, reading.Faults), 2);
+                return Fail(string.Join(Environment.NewLine, reading.Faults.Select(fault => Texts.IsChinese ? fault.InChinese() : fault)), 2);
             }
 
             await using (var first = input.OpenRead())
@@ -214,7 +215,7 @@ internal static class Commands
 
                 var errorPath = parsed.GetValue(errors) ?? input.FullName + ".errors.csv";
                 await using var errorText = new StreamWriter(errorPath);
-                var result = await ImportProgress.RunAsync(new ImportRun(client, map, map.System ?? Path.GetFileNameWithoutExtension(name)), input.FullName, new ErrorFile(errorText), stop);
+                var result = await ImportProgress.RunAsync(new ImportRun(client, map, map.System ?? Path.GetFileNameWithoutExtension(name)), input.FullName, new ErrorFile(errorText, Texts.Refusal), stop);
                 AnsiConsole.WriteLine(Texts.Get("ImportDone", result.Rows, result.Created, result.Unchanged, result.Corrected, result.Faults, result.Dirt));
                 if (result.Faults + result.Dirt > 0)
                 {
@@ -298,7 +299,7 @@ internal static class Commands
         verify.SetAction(parsed =>
         {
             var verdict = check(parsed);
-            Console.Out.WriteLine(verdict.Text);
+            Console.Out.WriteLine(Texts.Verdict(verdict));
             return verdict.ExitCode;
         });
         return verify;
@@ -326,7 +327,7 @@ internal static class Commands
         return new Command("audit", Texts.Get("CommandAudit")) { verify };
     }
 
-    private static CheckVerdict? Existing(string folder) => Directory.Exists(folder) ? null : CheckVerdict.CannotDecide($"there is no folder {folder}.");
+    private static CheckVerdict? Existing(string folder) => Directory.Exists(folder) ? null : CheckVerdict.CannotDecide(Texts.Get("FolderMissing", folder));
 
     private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Resources;
+using CityGrid.Node.Checks;
+using CityGrid.Node.Hosting;
 
 namespace CityGrid.Cli;
 
@@ -25,6 +27,17 @@ public static class Texts
 
     public static string Get(string name, params object[] values) =>
         string.Format(CultureInfo.InvariantCulture, Resources.GetString(name, _culture) ?? throw new ArgumentException($"There is no text '{name}'.", nameof(name)), values);
+
+    /// <summary>The verdict of a check as a line.</summary>
+    public static string Verdict(CheckVerdict verdict) => verdict.ExitCode switch
+    {
+        CheckVerdict.SoundCode => Get("VerdictSound", verdict.What),
+        CheckVerdict.DamagedCode => Get("VerdictDamaged", verdict.Place!, verdict.What),
+        _ => Get("VerdictUndecided", verdict.What),
+    };
+
+    /// <summary>The message that goes with a code.</summary>
+    public static string Refusal(string code, string message) => IsChinese ? RefusalWords.InChinese(code, message) : message;
 
     private static CultureInfo Of(string? language) => (language ?? CultureInfo.CurrentUICulture.TwoLetterISOLanguageName) switch
     {

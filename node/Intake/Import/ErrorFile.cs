@@ -6,7 +6,9 @@ namespace CityGrid.Node.Intake.Import;
 /// The row-level error file of an import: CSV with <c>row,column,code,message,remedy,value,line,imported</c>, one line a fault, those of rows that were kept
 /// (<c>imported</c> = <c>yes</c>) too. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
 /// </summary>
-public sealed class ErrorFile(TextWriter writer)
+/// <param name="writer">Where the lines go.</param>
+/// <param name="words">The message of a code in the language of whoever reads the file; by default as it is.</param>
+public sealed class ErrorFile(TextWriter writer, Func<string, string, string>? words = null)
 {
     private bool _hasHeader;
 
@@ -45,7 +47,7 @@ public sealed class ErrorFile(TextWriter writer)
             fault.RowNumber.ToString(CultureInfo.InvariantCulture),
             fault.Column ?? string.Empty,
             fault.Code,
-            fault.Message,
+            words?.Invoke(fault.Code, fault.Message) ?? fault.Message,
             fault.Remedy,
             fault.Value ?? string.Empty,
             fault.LineNumber.ToString(CultureInfo.InvariantCulture),

@@ -3,11 +3,13 @@ using System.Globalization;
 using System.Resources;
 using System.Text.RegularExpressions;
 using CityGrid.Cli;
+using CityGrid.Node.Checks;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Cli;
 
 /// <summary>Every text of the tool is there in 简体中文 and in English, with the same places for values, and every one is used.</summary>
+[NonParallelizable]
 public sealed class The_tool_speaks_two_languages
 {
     private static readonly ResourceManager Resources = new("CityGrid.Cli.Texts", typeof(Texts).Assembly);
@@ -50,7 +52,6 @@ public sealed class The_tool_speaks_two_languages
 
     [TestCase("zh", true)]
     [TestCase("en", false)]
-    [NonParallelizable]
     public void Every_command_option_and_argument_is_described_in_it(string language, bool isChinese)
     {
         Texts.Choose(language);
@@ -59,6 +60,28 @@ public sealed class The_tool_speaks_two_languages
             var described = Described(Commands.Root()).ToList();
             Assert.That(described, Has.Count.GreaterThan(30));
             Assert.That(described.Where(one => Regex.IsMatch(one.Text, @"\p{IsCJKUnifiedIdeographs}") != isChinese), Is.Empty);
+        }
+        finally
+        {
+            Texts.Choose(null);
+        }
+    }
+
+    [TestCase("zh", "完好：12 records", "损坏，位置 journal/1:40：a bit", "无法判断：nothing is there", "没有这个类型代码，请核对（'x' is none）", "x")]
+    [TestCase("en", "sound: 12 records", "damaged at journal/1:40: a bit", "cannot decide: nothing is there", "'x' is none", "x")]
+    public void Verdicts_and_refusals_are_told_in_it(string language, string sound, string damaged, string undecided, string refused, string unknown)
+    {
+        Texts.Choose(language);
+        try
+        {
+            Assert.Multiple(() =>
+            {
+                Assert.That(Texts.Verdict(CheckVerdict.Sound("12 records")), Is.EqualTo(sound));
+                Assert.That(Texts.Verdict(CheckVerdict.Damaged("journal/1:40", "a bit")), Is.EqualTo(damaged));
+                Assert.That(Texts.Verdict(CheckVerdict.CannotDecide("nothing is there")), Is.EqualTo(undecided));
+                Assert.That(Texts.Refusal("TYPE_UNKNOWN", "'x' is none"), Is.EqualTo(refused));
+                Assert.That(Texts.Refusal("A_CODE_OF_TOMORROW", unknown), Is.EqualTo(unknown), "a newer node may know more codes");
+            });
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using CityGrid.Node.Hosting;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Conventions;
@@ -13,6 +14,9 @@ public sealed class Every_code_of_an_error_is_stable
 
     /// <summary>Words of other programs that look like codes: a setting of LiteDB.</summary>
     private static readonly string[] NoCodes = ["UTC_DATE"];
+
+    /// <summary>Codes of four letters or fewer, which <see cref="InTheCode"/> takes for other things, such as the names of protocols.</summary>
+    private static readonly string[] ShortWords = ["FORK", "GAP", "LOOP"];
 
     private static IReadOnlySet<string> InTheCode { get; } = new[] { "hub", "node", "protocol" }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Machine.Repository, folder), "*.cs", SearchOption.AllDirectories))
@@ -37,6 +41,13 @@ public sealed class Every_code_of_an_error_is_stable
     [Test]
     public void And_each_that_is_given_out_stands_in_the_list() =>
         Assert.That(InTheCode.Where(word => word.Contains('_')).Except(Approved).Except(NoCodes), Is.Empty, "run None_that_was_given_out_is_gone once with CITYGRID_APPROVE=1");
+
+    [Test]
+    public void And_each_has_words_in_Chinese() => Assert.That(Approved.Except(RefusalWords.Codes), Is.Empty, "node/Hosting/RefusalWords.resx");
+
+    [Test]
+    public void And_no_words_are_kept_for_a_code_that_is_not_there() =>
+        Assert.That(RefusalWords.Codes.Where(code => !InTheCode.Contains(code) && !ShortWords.Contains(code)), Is.Empty, "node/Hosting/RefusalWords.resx");
 
     [Test]
     public void And_the_list_is_not_empty() => Assert.That(Approved.Length, Is.GreaterThan(100));

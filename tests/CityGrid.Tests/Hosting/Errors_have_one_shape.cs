@@ -48,6 +48,23 @@ public sealed class Errors_have_one_shape
         });
     }
 
+    [TestCase("zh-CN,zh;q=0.9,en;q=0.8", true)]
+    [TestCase("en;q=0.5, zh-Hans;q=0.9", true)]
+    [TestCase("en-GB,en;q=0.9,zh;q=0.3", false)]
+    [TestCase("", false)]
+    [TestCase("no language at all", false)]
+    public async Task In_the_language_that_the_caller_would_rather_read(string languages, bool chinese)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/cases/refused");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", NodeFolder.AdminToken);
+        request.Headers.TryAddWithoutValidation("Accept-Language", languages);
+
+        var body = (await (await _node.Http.SendAsync(request)).Content.ReadFromJsonAsync<ErrorBody>())!;
+
+        Assert.That(body.Code, Is.EqualTo("CASE_UNKNOWN"), "the code is the same in every language");
+        Assert.That(body.Message, chinese ? Does.StartWith("没有这个案件").And.EndsWith("）") : Does.Not.Contain("案件"));
+    }
+
     [Test]
     public async Task A_fault_of_the_program_is_told_by_an_id_and_logged_under_it()
     {

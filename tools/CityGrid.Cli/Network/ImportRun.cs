@@ -32,7 +32,7 @@ public sealed class ImportRun(NodeClient client, ImportMapping mapping, string s
             foreach (var fault in response.Faults)
             {
                 var row = sent[fault.Index];
-                errors?.Write(new ImportFault(row.RowNumber, row.LineNumber, string.Empty, row.ExternalId, fault.Code, fault.Message, "Correct the row or the mapping and import again."), isImported: false);
+                errors?.Write(new ImportFault(row.RowNumber, row.LineNumber, string.Empty, row.ExternalId, fault.Code, fault.Message, Texts.Get("ImportRemedy")), isImported: false);
             }
 
             progress?.Invoke(rows, (double)file.Position / file.Length);

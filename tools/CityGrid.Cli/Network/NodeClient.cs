@@ -14,7 +14,7 @@ public sealed class NodeClient : IDisposable
     public NodeClient(string grpcUrl, string token)
     {
         _channel = GrpcChannel.ForAddress(grpcUrl, new GrpcChannelOptions { MaxReceiveMessageSize = 64 << 20, MaxSendMessageSize = 8 << 20 });
-        _headers = new Metadata { { "authorization", $"Bearer {token}" } };
+        _headers = HeadersOf(token);
         Cases = new CasesService.CasesServiceClient(_channel);
         Views = new ViewsService.ViewsServiceClient(_channel);
     }
@@ -26,7 +26,10 @@ public sealed class NodeClient : IDisposable
     public CallOptions Options => new(_headers);
 
     /// <summary>The same with another actor's token.</summary>
-    public static CallOptions OptionsFor(string token) => new(new Metadata { { "authorization", $"Bearer {token}" } });
+    public static CallOptions OptionsFor(string token) => new(HeadersOf(token));
+
+    /// <summary>Whose call it is, and the language of its refusals.</summary>
+    private static Metadata HeadersOf(string token) => new() { { "authorization", $"Bearer {token}" }, { "accept-language", Texts.IsChinese ? "zh-Hans" : "en" } };
 
     public void Dispose() => _channel.Dispose();
 }
