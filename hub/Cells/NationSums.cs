@@ -36,8 +36,7 @@ internal sealed class NationSums(CellStore store)
         page.Cells++;
         if (page.FirstCells[row] < 0)
         {
-            page.FirstCells[row] = cell;
-            page.DaysOfOneCell++;
+            page.BeginDay(row, cell);
             return;
         }
 
@@ -79,31 +78,24 @@ internal sealed class NationSums(CellStore store)
             var page = pages[i];
             var first = (int)Math.Max((long)from - page.FirstDay, 0);
             var end = (int)Math.Min((long)to - page.FirstDay, SumPage.Days);
-            var whole = first == 0 && end == SumPage.Days && page.HasTotal;
-            if (whole)
+            for (var row = first; row < end;)
             {
-                target.AddCounters(page.Total);
-                if (page.DaysOfOneCell == 0 && !target.WithHistograms)
+                var days = target.WithHistograms ? 1 : page.DaysTogether(row, end);
+                if (days > 1)
                 {
-                    continue;
+                    target.AddCounters(page.CountersOf(row, days));
                 }
-            }
-
-            for (var row = first; row < end; row++)
-            {
-                if (page.IsSummed(row))
+                else if (page.IsSummed(row))
                 {
-                    if (!whole)
-                    {
-                        target.AddCounters(page.CountersOf(row));
-                    }
-
+                    target.AddCounters(page.CountersOf(row, 1));
                     AddHistograms(target, page, row);
                 }
                 else if (page.FirstCells[row] >= 0)
                 {
                     target.Add(store.ValueOf(page.FirstCells[row]));
                 }
+
+                row += days;
             }
         }
     }
@@ -157,15 +149,16 @@ internal sealed class NationSums(CellStore store)
 
     private static void Change(SumPage page, int row, ReadOnlySpan<byte> value, int sign, bool histograms)
     {
-        Span<long> counters = page.CountersOf(row), total = page.Total;
+        Span<long> day = page.CountersOf(row, 1), few = page.CountersOf(row, SumPage.FewDays), all = page.CountersOf(row, SumPage.Days);
         var reader = new CellReader(value);
         while (reader.NextCounter(out var id, out var count))
         {
             var slot = CellSum.SlotOf(id);
             if (slot >= 0)
             {
-                counters[slot] = unchecked(counters[slot] + (count * sign));
-                total[slot] = unchecked(total[slot] + (count * sign));
+                day[slot] = unchecked(day[slot] + (count * sign));
+                few[slot] = unchecked(few[slot] + (count * sign));
+                all[slot] = unchecked(all[slot] + (count * sign));
             }
         }
 
@@ -243,14 +236,20 @@ internal sealed class SumPages
     }
 }
 
-/// <summary>A type's sums of 16 days, side by side, and behind them the sum of them all: a view of a quarter passes some 20 rows of 90.</summary>
+/// <summary>
+/// A type's sums of 16 days, side by side, behind them those of each 4 days, and last that of them all: a view of 90 days passes some 10 sums.
+/// </summary>
 internal sealed class SumPage(int firstDay)
 {
     public const int Days = 16;
+    public const int FewDays = 4;
+
+    private const int Sums = Days + (Days / FewDays) + 1;
 
     /// <summary>As many cells of at most <see cref="CellChecks.ValueMax"/> surely add up in 64 bits.</summary>
     private const int TotalCellsMax = (int)(long.MaxValue / CellChecks.ValueMax);
 
+    private uint _begun;
     private uint _summed;
     private long[] _counters = [];
     private SparseCounts?[] _histograms = [];
@@ -268,28 +267,42 @@ internal sealed class SumPage(int firstDay)
 
     public bool IsSummed(int row) => (_summed & (1u << row)) != 0;
 
+    /// <summary>The first cell of a day.</summary>
+    public void BeginDay(int row, int cell)
+    {
+        _begun |= 1u << row;
+        FirstCells[row] = cell;
+    }
+
+    /// <summary>A day's second cell is about to be added to the first.</summary>
     public void BeginSum(int row)
     {
         _summed |= 1u << row;
-        DaysOfOneCell--;
         if (_counters.Length == 0)
         {
-            _counters = new long[(Days + 1) * CellSum.Counters];
+            _counters = new long[Sums * CellSum.Counters];
         }
     }
 
     /// <summary>Cells that count on these days.</summary>
     public int Cells { get; set; }
 
-    /// <summary>Days that have a cell and are not summed.</summary>
-    public int DaysOfOneCell { get; set; }
+    /// <summary>
+    /// From a day on and before <paramref name="end"/>, how many days stand together in one sum: all, a few, or the one. A day of a single cell stands in
+    /// none, and sums that may have wrapped are not used.
+    /// </summary>
+    public int DaysTogether(int row, int end) =>
+        _counters.Length == 0 || Cells > TotalCellsMax ? 1
+        : row == 0 && end == Days && _begun == _summed ? Days
+        : row % FewDays == 0 && row + FewDays <= end && ((_begun ^ _summed) >> row & ((1u << FewDays) - 1)) == 0 ? FewDays
+        : 1;
 
-    /// <summary>True where <see cref="Total"/> is the sum of all days that are summed, and cannot have wrapped.</summary>
-    public bool HasTotal => _counters.Length > 0 && Cells <= TotalCellsMax;
-
-    public Span<long> Total => CountersOf(Days);
-
-    public Span<long> CountersOf(int row) => _counters.AsSpan(row * CellSum.Counters, CellSum.Counters);
+    /// <summary>The counters of a day, or of the <see cref="FewDays"/> or all <see cref="Days"/> days that it stands among.</summary>
+    public Span<long> CountersOf(int row, int days)
+    {
+        var sum = days == 1 ? row : days == Days ? Sums - 1 : Days + (row / FewDays);
+        return _counters.AsSpan(sum * CellSum.Counters, CellSum.Counters);
+    }
 
     public SparseCounts? HistogramOf(int row, int index) => _histograms.Length == 0 ? null : _histograms[(row * Histogram.All.Count) + index];
 

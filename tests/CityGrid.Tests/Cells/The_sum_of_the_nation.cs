@@ -24,6 +24,27 @@ public sealed class The_sum_of_the_nation
             });
         }, iter: 500);
 
+    /// <summary>Sums of several days stand together where every day that has a cell has two: so days with none, one and more of them are mixed here.</summary>
+    [Test]
+    public void Without_histograms_is_what_adding_up_the_counters_gives() =>
+        Gen.Select(Gen.Select(Gen.Int[0, 47], Gen.Int[0, 2], Gen.Int[1, 9]).List[0, 150], Gen.Int[-3, 50], Gen.Int[0, 50], Gen.Bool).Sample((changes, from, days, twice) =>
+        {
+            var (fold, at) = (new CellFold(), 0L);
+            foreach (var (day, origin, count) in twice ? changes.Concat(changes) : changes)
+            {
+                var draft = new CellDraft();
+                draft.Add(Counter.Reported.Id, count);
+                draft.Add(Counter.Closed.Id, count + ++at);
+                fold.Merge(CellWorld.Key($"o{origin}", day: 16_384 + day), new(1, at), draft.ToBytes(), new(at));
+            }
+
+            StatDay first = new(16_384 + from), end = new(16_384 + from + days);
+            CellSum kept = new(withHistograms: false), counted = new(withHistograms: false);
+            fold.SumNation(CellWorld.Key().Type, first, end, kept);
+            fold.Visit(new CellFilter(Grain.National, first, end), (in CellKey _, Lsn _, ReadOnlySpan<byte> value) => counted.Add(value));
+            return Counter.All.All(c => kept[c] == counted[c]);
+        }, iter: 2_000);
+
     [TestCase(Fewest)]
     [TestCase(Most)]
     public void A_sum_past_64_bits_is_refused_and_never_wrong(long first)
