@@ -44,6 +44,9 @@ internal sealed class BenchCity : IDisposable
     public static TreeNode Write(string folder) =>
         TreeWriter.Write(folder, TreePlans.Generated(new TreeShape(1, 1), 5), TimeProvider.System.GetUtcNow(), new SystemEntropy()).Cities.Single();
 
+    /// <summary>The runtime's settings of a node that has its machine to itself, and not those of a dozen nodes that share one.</summary>
+    private static readonly Dictionary<string, string> AsDeployed = new() { ["DOTNET_gcServer"] = "1", ["DOTNET_TieredPGO"] = "1" };
+
     public static BenchCity Start(TreeNode node)
     {
         var start = TimeProvider.System.GetTimestamp();
