@@ -1,4 +1,5 @@
 using CityGrid.Hub.Seams;
+using CsCheck;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Seams;
@@ -192,6 +193,53 @@ public sealed class A_model_disk : A_disk
         _disk.Cut(new SeededEntropy(0));
         Assert.That(_disk.Files, Is.Empty.Or.EqualTo(new[] { "f" }));
     }
+
+    [Test]
+    public void Shares_nothing_with_its_copies_and_with_the_disks_that_a_cut_leaves() =>
+        Gen.Select(Gen.Int[0, 5], Gen.Int[0, 9], Gen.Int[0, 40], Gen.Int[1, 20]).List[1, 60].Sample(steps =>
+        {
+            var disks = new List<(ModelDisk Disk, List<byte> Content)> { (new ModelDisk(), []) };
+            using (disks[0].Disk.Open("f", DiskAccess.CreateNew))
+            {
+                disks[0].Disk.SyncFolder(string.Empty);
+            }
+
+            foreach (var (kind, which, at, length) in steps)
+            {
+                var (disk, content) = disks[which % disks.Count];
+                using var file = disk.Open("f", DiskAccess.ReadWrite);
+                switch (kind)
+                {
+                    case 0:
+                        var bytes = Enumerable.Range(at, length).Select(b => (byte)(b + disks.Count)).ToArray();
+                        file.Write(at, bytes);
+                        content.AddRange(new byte[Math.Max(0, at + length - content.Count)]);
+                        bytes.CopyTo(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(content)[at..]);
+                        break;
+                    case 1 when at <= content.Count:
+                        file.Truncate(at);
+                        content.RemoveRange(at, content.Count - at);
+                        break;
+                    case 2 when at < content.Count:
+                        file.Sync();
+                        disk.FlipBit("f", (at * 8) + (length % 8));
+                        content[at] ^= (byte)(1 << (length % 8));
+                        break;
+                    case 3:
+                        disks.Add((disk.Copy(), [.. content]));
+                        break;
+                    case 4:
+                        file.Sync();
+                        disks.Add((disk.AfterCut(new SeededEntropy(1)), [.. content]));
+                        break;
+                    default:
+                        file.Sync();
+                        break;
+                }
+            }
+
+            return disks.All(one => one.Disk.Bytes("f").SequenceEqual(one.Content));
+        });
 
     private ModelDisk Least() => _disk.CrashStates(new SeededEntropy(0), 0).First();
 }
