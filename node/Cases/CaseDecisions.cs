@@ -56,7 +56,7 @@ public static class CaseDecisions
         {
             return kept.Content == request.Content
                 ? new CaseOutcome.Repeated(kept.Version, kept.Lsn)
-                : draft.Refuse(CaseRefusals.RequestKeyReused, "This request key was used for other content: a new request needs a new key.");
+                : draft.Refuse(CaseRefusals.RequestKeyReused, "This request key was used for other content: a new request needs a new key.", "request_key");
         }
 
         if (command.ExpectedVersion is { } expected && expected != state.Version)

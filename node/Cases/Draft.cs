@@ -51,6 +51,6 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
         return new CaseOutcome.Decided(_events, State);
     }
 
-    public CaseOutcome Refuse(string code, string message) =>
-        new CaseOutcome.Refused(new Refusal(code, message, _before is null ? null : $"case {Command.Case}"));
+    public CaseOutcome Refuse(string code, string message, string? where = null) =>
+        new CaseOutcome.Refused(new Refusal(code, message, where ?? (_before is null ? null : $"case {Command.Case}")));
 }

@@ -54,7 +54,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
 
         if (use.Content != request.Content)
         {
-            return Refused(new Refusal(CaseRefusals.RequestKeyReused, "This request key was used for other content: a new request needs a new key."));
+            return Refused(new Refusal(CaseRefusals.RequestKeyReused, "This request key was used for other content: a new request needs a new key.", "request_key"));
         }
 
         var state = desk.StateOf(use.Case);

@@ -72,7 +72,7 @@ internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Inte
         var http = context.GetHttpContext();
         RpcException Refused(StatusCode status, Refusal refusal)
         {
-            http.Features.Set(refusal);
+            http.Features.Set(Refusals.IsGrpc(http) ? refusal : refusal.InJson());
             return Refusals.ToRpc(new RefusedException(status, refusal), http.Request);
         }
 

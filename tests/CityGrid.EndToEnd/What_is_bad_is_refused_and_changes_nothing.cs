@@ -118,6 +118,17 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
         });
     }
 
+    [TestCase("{ \"type\": \"01001\", \"source\": \"web\" }", "REQUEST_KEY_BAD", "requestKey", "requestKey has")]
+    [TestCase("{ \"requestKey\": \"good-1\", \"type\": \"01002\", \"source\": \"web\" }", "REQUEST_KEY_REUSED", "requestKey", "This request key")]
+    [TestCase("{ \"requestKey\": \"k-9\", \"type\": \"01001\", \"source\": \"web\", \"occurredAt\": \"noon\" }", "TIME_BAD", "occurredAt", "occurredAt is")]
+    public async Task By_the_names_that_json_has(string json, string code, string where, string message)
+    {
+        var error = (await (await SendAsync("POST", "/v1/cases", json, "desk")).Content.ReadFromJsonAsync<ErrorBody>())!;
+
+        Assert.That((error.Code, error.Where), Is.EqualTo((code, where)), error.Message);
+        Assert.That(error.Message, Does.StartWith(message).And.Not.Contain("_"));
+    }
+
     [TestCase("zh", "没有这个指标，请从列出的指标中选择（", "colour")]
     [TestCase("en", "MEASURE_UNKNOWN: ", "colour")]
     public async Task In_the_language_of_the_tool(string language, string words, string exactly)
