@@ -2,25 +2,20 @@ using CityGrid.Hub.Journal;
 
 namespace CityGrid.Node.Checks;
 
-/// <summary>What a check of a data directory found: exit code 0 sound, 2 damaged, 3 cannot decide; and one line that says so, with the place.</summary>
+/// <summary>What a check of a data directory found: exit code 0 sound, 2 damaged, 3 cannot decide; what was found, and of damage the place.</summary>
 public sealed record CheckVerdict(int ExitCode, string What, string? Place = null)
 {
     public const int SoundCode = 0;
     public const int DamagedCode = 2;
-
-    /// <summary>The line in English.</summary>
-    public string Text => ExitCode switch
-    {
-        SoundCode => $"sound: {What}",
-        DamagedCode => $"damaged at {Place}: {What}",
-        _ => $"cannot decide: {What}",
-    };
 
     public static CheckVerdict Sound(string what) => new(SoundCode, what);
 
     public static CheckVerdict Damaged(string place, string what) => new(DamagedCode, what, place);
 
     public static CheckVerdict CannotDecide(string reason) => new(3, reason);
+
+    /// <summary>Where and what, for a sentence that says the rest.</summary>
+    public override string ToString() => Place is null ? What : $"{Place}: {What}";
 
     public static CheckVerdict Of(JournalVerdict verdict) => verdict switch
     {

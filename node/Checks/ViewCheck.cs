@@ -25,7 +25,7 @@ public static class ViewCheck
             var judged = JournalVerifier.Verify(PosixDisk.At(dataFolder));
             return judged is JournalVerdict.Sound sound
                 ? Verify(dataFolder, sound.Node)
-                : CheckVerdict.CannotDecide($"the journal is not sound, and views are judged by it ({CheckVerdict.Of(judged).Text}).");
+                : CheckVerdict.CannotDecide($"the journal is not sound, and views are judged by it ({CheckVerdict.Of(judged)}).");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or DiskFailedException)
         {

@@ -143,6 +143,19 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
         Assert.That(ended.Error.Contains("没有", StringComparison.Ordinal), Is.EqualTo(language == "zh"));
     }
 
+    /// <summary>The door refuses before the call gets to its handler, so it speaks for itself.</summary>
+    [Test]
+    public async Task In_the_language_of_the_tool_at_the_door_too()
+    {
+        var token = Path.GetTempFileName();
+        await File.WriteAllTextAsync(token, new string('x', 40));
+        var ended = await Programs.CityGridAsync("status", "--node", _city.Node.GrpcUrl, "--token-file", token, "--lang", "zh");
+        File.Delete(token);
+
+        Assert.That(ended.Code, Is.EqualTo(1), ended.Error);
+        Assert.That(ended.Error, Does.StartWith("UNAUTHENTICATED: 没有有效的令牌"));
+    }
+
     [Test]
     public async Task By_an_import_for_another_place()
     {

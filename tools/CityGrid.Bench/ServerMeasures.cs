@@ -20,6 +20,9 @@ namespace CityGrid.Bench;
 /// <summary>A city as a process of its own, called over gRPC on loopback as its users call it.</summary>
 internal sealed class BenchCity : IDisposable
 {
+    /// <summary>The runtime's settings of a node that has its machine to itself, and not those of a dozen nodes that share one.</summary>
+    private static readonly Dictionary<string, string> AsDeployed = new() { ["DOTNET_gcServer"] = "1", ["DOTNET_TieredPGO"] = "1" };
+
     private readonly NodeProcess _process;
     private Callers? _callers;
 
@@ -43,9 +46,6 @@ internal sealed class BenchCity : IDisposable
     /// <summary>Writes a tree of one city and returns the city; nothing runs yet.</summary>
     public static TreeNode Write(string folder) =>
         TreeWriter.Write(folder, TreePlans.Generated(new TreeShape(1, 1), 5), TimeProvider.System.GetUtcNow(), new SystemEntropy()).Cities.Single();
-
-    /// <summary>The runtime's settings of a node that has its machine to itself, and not those of a dozen nodes that share one.</summary>
-    private static readonly Dictionary<string, string> AsDeployed = new() { ["DOTNET_gcServer"] = "1", ["DOTNET_TieredPGO"] = "1" };
 
     public static BenchCity Start(TreeNode node)
     {

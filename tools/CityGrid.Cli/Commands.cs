@@ -7,7 +7,6 @@ using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Checks;
-using CityGrid.Node.Hosting;
 using CityGrid.Node.Intake.Import;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -186,7 +185,7 @@ internal static class Commands
             var reading = ImportMapping.Read(json);
             if (reading.Mapping is not { } map)
             {
-                return Fail(string.Join(Environment.NewLine, reading.Faults.Select(fault => Texts.IsChinese ? fault.InChinese() : fault)), 2);
+                return Fail(string.Join(Environment.NewLine, reading.Faults.Select(fault => fault with { Message = Texts.Refusal(fault.Code, fault.Message) })), 2);
             }
 
             await using (var first = input.OpenRead())
