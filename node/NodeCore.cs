@@ -25,6 +25,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
 
     public EscalationRules EscalationRules { get; init; } = EscalationRules.BuiltIn;
 
+    /// <summary>The newest protocol that the node speaks with its parent and its children.</summary>
+    public int ProtocolNewest { get; init; } = ReceiverSettings.ProtocolMax;
+
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
 }
@@ -77,9 +80,9 @@ public sealed class NodeCore : IDisposable
         var place = new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay);
         Views = new ViewDesk(place, Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock, finality);
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
-        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register);
+        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { ProtocolNewest = settings.ProtocolNewest };
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch);
-        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy);
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence);
         Reach = ReachOf(settings);
         Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach);
         Uplink = seams.Wire is null ? null : NewPump(seams.Wire);
@@ -120,6 +123,9 @@ public sealed class NodeCore : IDisposable
     public ReaderLane Readers { get; } = ReaderLane.BesideTheWriter();
 
     public LinkDoor Door { get; }
+
+    /// <summary>Which children are connected now.</summary>
+    public LinkPresence Presence { get; } = new();
 
     public ReceptionDesk ReceptionDesk { get; }
 
@@ -205,7 +211,7 @@ public sealed class NodeCore : IDisposable
 
     private UplinkPump NewPump(IWire wire)
     {
-        var start = SenderState.Start(new SenderSettings(_settings.Node, _settings.Division), _seams.Journal.Incarnation, UplinkFold);
+        var start = SenderState.Start(new SenderSettings(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest }, _seams.Journal.Incarnation, UplinkFold);
         var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, _seams.Journal, KeepsCases ? OwnWatermark : null);
         return new UplinkPump(start, ground, wire, _seams.Clock, _seams.Entropy);
     }
@@ -244,8 +250,9 @@ public sealed class NodeCore : IDisposable
     private void AfterApply(IReadOnlyList<JournalEvent> events)
     {
         Desk.EraseKeys();
-        if (Uplink is not null && events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived))
+        if (Uplink is not null && events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived or EventKinds.ParkedSettled))
         {
+            Uplink.Nudge(Lane.Alarms);
             Uplink.Nudge(Lane.Escalations);
         }
     }

@@ -109,16 +109,15 @@ public static class NodeServer
     private static WebApplication Build(NodeConfiguration configuration, NodeCore core, NodeCredentials credentials, TimeProvider clock)
     {
         var builder = NodeHost.CreateBuilder(configuration, clock, credentials.SecureLink);
-        var presence = new LinkPresence();
         builder.Services.AddSingleton(core);
         builder.Services.AddSingleton(core.Desk);
         builder.Services.AddSingleton(core.Lists);
         builder.Services.AddSingleton(core.Readers);
         builder.Services.AddSingleton(core.Door);
-        builder.Services.AddSingleton(presence);
+        builder.Services.AddSingleton(core.Presence);
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
         builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock));
-        builder.Services.AddSingleton(new NodeStatus(core, configuration, presence));
+        builder.Services.AddSingleton(new NodeStatus(core, configuration));
         builder.Services.AddNodeSchedule(configuration);
         var app = builder.Build();
         NodeHost.Map(app, app.Services.GetRequiredService<NodeStatus>().Reports());

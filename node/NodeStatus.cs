@@ -1,3 +1,4 @@
+using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Reception;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Hosting;
@@ -9,7 +10,7 @@ using NodaTime.Text;
 namespace CityGrid.Node;
 
 /// <summary>What a node tells of itself: health, digests, what waits, and how its links stand. Read from the folds, kept nowhere.</summary>
-public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, LinkPresence presence)
+public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration)
 {
     /// <summary>Less than this free on the data disk and the node says so before it fails: a day of the largest city is about 100 MB.</summary>
     public const long FreeBytesMin = 256L << 20;
@@ -54,6 +55,9 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, L
                 Connected = standing.State.Phase == Uplink.SenderPhase.Open,
                 CellsLsn = standing.State.Cells.Acked.Lsn.Value,
                 EscalationsLsn = standing.State.Escalations.Acked.Lsn.Value,
+                AlarmsLsn = standing.State.Alarms.Acked.Lsn.Value,
+                ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
+                WindowBytes = Math.Min(standing.State.Pace.Window, standing.State.Credit),
                 PendingCells = PendingCells(),
                 PendingEscalations = PendingEscalations(),
                 LastSuccess = Iso(standing.LastSuccess),
@@ -73,7 +77,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, L
         Epoch = row.Epoch.Number,
         CellsLsn = row.Cells.Mark.Lsn.Value,
         EscalationsLsn = row.Escalations.Mark.Lsn.Value,
-        Connected = presence.IsConnected(row.Node),
+        Connected = core.Presence.IsConnected(row.Node),
         Quarantine = row.Quarantine?.Reason ?? string.Empty,
         Parked = core.Reception.Aside.Count(a => a.Child == row.Node),
     };
@@ -119,7 +123,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, L
             OldestPendingSeconds = outbox.OldestSeconds,
             Parked = outbox.DeadLetter,
             Children = core.Reception.Children.Count,
-            ChildrenConnected = presence.Count,
+            ChildrenConnected = core.Presence.Count,
             ParentConnected = core.Uplink?.Standing.State.Phase == Uplink.SenderPhase.Open,
             DiskFreeBytes = core.FreeBytes,
         });
@@ -129,7 +133,16 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, L
         core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, (origin, grain) => origin == configuration.Node || grain == Grain.National));
 
     private long PendingEscalations() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
-        core.Escalations.ChangedSince(uplink.Standing.State.Escalations.From.Lsn, core.Sequencer.Applied).LongCount(core.Reach.GoesUp));
+        Waiting(uplink.Standing.State));
+
+    /// <summary>Escalations that have not been sent, each on the lane that it goes by. Under the sequencer's lock.</summary>
+    private long Waiting(Uplink.SenderState state)
+    {
+        var apart = state.Carries(state.Alarms);
+        var (alarms, others) = (state.Alarms.From.Lsn, state.Escalations.From.Lsn);
+        return core.Escalations.ChangedSince(alarms < others && apart ? alarms : others, core.Sequencer.Applied)
+            .LongCount(record => core.Reach.GoesUp(record) && record.Local > (apart && EscalationReach.IsAlarm(record) ? alarms : others));
+    }
 
     private static string Iso(Instant? at) => at is { } some ? InstantPattern.ExtendedIso.Format(some) : string.Empty;
 }

@@ -24,6 +24,9 @@ public sealed record EscalationReach(GradeTier Parent, Func<string, bool> RuleGo
         _ => GradeTier.Ministry,
     };
 
+    /// <summary>Whether it goes on the lane that overtakes the others: the grades that the law wants a superior to know at once.</summary>
+    public static bool IsAlarm(EscalationRecord record) => Demanded(record.Content.Grade) > GradeTier.City;
+
     public bool GoesUp(EscalationRecord record) =>
         Demanded(record.Content.Grade) >= Parent || (record.Via is null && RuleGoesToParent(record.Content.Rule));
 }

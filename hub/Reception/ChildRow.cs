@@ -47,13 +47,20 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
 
     public LaneRow Escalations { get; init; } = LaneRow.Start;
 
+    public LaneRow Alarms { get; init; } = LaneRow.Start;
+
     public Instant? LastHeard { get; init; }
 
     public Quarantine? Quarantine { get; init; }
 
     public ImmutableArray<Incarnation> Retired { get; init; } = [];
 
-    public LaneRow Lane(Lane lane) => lane == Protocol.V1.Lane.Escalations ? Escalations : Cells;
+    public LaneRow Lane(Lane lane) => lane switch
+    {
+        Protocol.V1.Lane.Escalations => Escalations,
+        Protocol.V1.Lane.Alarms => Alarms,
+        _ => Cells,
+    };
 
     /// <summary>The row as a part of this stream finds it: the stream in office, or the one on offer come into office; null for any other.</summary>
     public ChildRow? Seat(Incarnation incarnation, Epoch epoch) =>
@@ -70,13 +77,16 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
             LastHeard = recordedAt,
         },
         CellsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Cells = Taken(seat.Cells, taken.Part), LastHeard = recordedAt } : row,
-        EscalationsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Escalations = Taken(seat.Escalations, taken.Part), LastHeard = recordedAt } : row,
+        EscalationsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat.After(taken.Part) with { LastHeard = recordedAt } : row,
         QuarantineChange { Released: true } => row is null ? null : row with { Quarantine = null },
         QuarantineChange set => row is null ? null : row with { Quarantine = new Quarantine(set.Code, set.Reason, recordedAt) },
         _ => row,
     };
 
-    /// <summary>A new epoch is a new stream: both lanes start again at 0 (L7).</summary>
+    private ChildRow After(EscalationsPart part) =>
+        part.LaneOf() == Protocol.V1.Lane.Alarms ? this with { Alarms = Taken(Alarms, part) } : this with { Escalations = Taken(Escalations, part) };
+
+    /// <summary>A new epoch is a new stream: all lanes start again at 0 (L7).</summary>
     private ChildRow InOffice(EpochOffer offer) => this with
     {
         Division = offer.Division,
@@ -85,6 +95,7 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
         Offer = null,
         Cells = LaneRow.Start,
         Escalations = LaneRow.Start,
+        Alarms = LaneRow.Start,
         Retired = Incarnation.IsNone || Incarnation == offer.Incarnation ? Retired : [.. Retired.Add(Incarnation).TakeLast(RetiredMax)],
     };
 

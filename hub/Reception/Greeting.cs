@@ -15,12 +15,12 @@ internal static class Greeting
             return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault);
         }
 
-        if (hello.ProtocolMin > ReceiverSettings.ProtocolMax || hello.ProtocolMax < ReceiverSettings.ProtocolMin)
+        if (hello.ProtocolMin > settings.ProtocolNewest || hello.ProtocolMax < ReceiverSettings.ProtocolMin)
         {
             return Answers.Refuse(
                 request.Number,
                 LinkRefusalCode.Version,
-                $"{who.Node} speaks protocol {hello.ProtocolMin} to {hello.ProtocolMax}, {settings.Node} speaks {ReceiverSettings.ProtocolMin} to {ReceiverSettings.ProtocolMax}. Upgrade the older of the two.");
+                $"{who.Node} speaks protocol {hello.ProtocolMin} to {hello.ProtocolMax}, {settings.Node} speaks {ReceiverSettings.ProtocolMin} to {settings.ProtocolNewest}. Upgrade the older of the two.");
         }
 
         if (Denied(settings, peer, who) is { } denial)
@@ -152,7 +152,7 @@ internal static class Greeting
     /// <summary>Null where the child's journal still holds everything that was applied from it (INV-21).</summary>
     private static LinkDecision? Regressed(ChildRow row, Hello hello, long number)
     {
-        foreach (var lane in new[] { Lane.Escalations, Lane.Cells })
+        foreach (var lane in LinkWords.Lanes)
         {
             var (mark, heard) = (row.Lane(lane).Mark, row.Lane(lane).Heard);
             if (hello.HeadLsn < heard.Lsn.Value)
@@ -194,13 +194,13 @@ internal static class Greeting
         var welcome = new Welcome
         {
             Node = settings.Node.ToString(),
-            Protocol = Math.Min(ReceiverSettings.ProtocolMax, request.Hello.ProtocolMax),
+            Protocol = Math.Min(settings.ProtocolNewest, request.Hello.ProtocolMax),
             ParentEpoch = parentEpoch.Number,
             ParentEpochNonce = parentEpoch.Nonce,
             ChildEpoch = row.Epoch.Number,
             ChildEpochNonce = row.Epoch.Nonce,
         };
-        foreach (var lane in new[] { Lane.Escalations, Lane.Cells })
+        foreach (var lane in LinkWords.Lanes)
         {
             welcome.Positions.Add(row.Lane(lane).Mark.ToPosition(lane, row.Incarnation, row.Epoch));
         }

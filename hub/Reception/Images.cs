@@ -19,8 +19,13 @@ internal static class Images
 
     public static Instant InstantOf(long ticks) => Instant.FromUnixTimeTicks(ticks);
 
-    public static UplinkImage WithTimes(this UplinkImage image, Instant? escalations, Instant? cells)
+    public static UplinkImage WithTimes(this UplinkImage image, Instant? escalations, Instant? cells, Instant? alarms)
     {
+        if (alarms is { } alarm)
+        {
+            image.AlarmsKeptAt = Of(alarm);
+        }
+
         if (escalations is { } first)
         {
             image.EscalationsKeptAt = Of(first);
@@ -45,6 +50,7 @@ internal static class Images
             EpochNonce = row.Epoch.Nonce,
             Cells = Of(row.Cells),
             Escalations = Of(row.Escalations),
+            Alarms = Of(row.Alarms),
             Retired = { row.Retired.Select(i => ByteString.CopyFrom(i.ToBytes())) },
         };
         if (row.Offer is { } offer)
@@ -78,6 +84,7 @@ internal static class Images
             : new EpochOffer(Incarnation.FromBytes(image.OfferIncarnation.Span), new Epoch(image.OfferEpoch, image.OfferNonce), DivisionCode.Parse(image.OfferDivision)),
         Cells = LaneOf(image.Cells),
         Escalations = LaneOf(image.Escalations),
+        Alarms = image.Alarms is null ? LaneRow.Start : LaneOf(image.Alarms),
         LastHeard = image.HasLastHeard ? InstantOf(image.LastHeard) : null,
         Retired = [.. image.Retired.Select(bytes => Incarnation.FromBytes(bytes.Span))],
         Quarantine = image.HasQuarantinedSince ? new Quarantine(image.QuarantineCode, image.QuarantineReason, InstantOf(image.QuarantinedSince)) : null,

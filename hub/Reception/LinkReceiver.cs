@@ -91,12 +91,13 @@ public static class LinkReceiver
     private static LinkDecision TakeEscalations(ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge)
     {
         var part = request.Escalations;
+        var lane = part.LaneOf();
         if (PartShape.Fault(part) is { } fault)
         {
-            return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault, Lane.Escalations, Stand(row, Lane.Escalations));
+            return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault, lane, Stand(row, lane));
         }
 
-        if (Placed(row, session, request.Number, Lane.Escalations, part.From, part.FromChainHash, part.Escalations.Count) is { } early)
+        if (Placed(row, session, request.Number, lane, part.From, part.FromChainHash, part.Escalations.Count) is { } early)
         {
             return early;
         }
@@ -105,7 +106,7 @@ public static class LinkReceiver
         var judgement = judge.Judge(session, row, peer, part);
         return new LinkDecision(
             new EscalationsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named),
-            Answers.Receipt(request.Number, to.ToPosition(Lane.Escalations, session.Incarnation, session.Epoch), judgement),
+            Answers.Receipt(request.Number, to.ToPosition(lane, session.Incarnation, session.Epoch), judgement),
             session);
     }
 

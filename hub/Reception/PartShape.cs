@@ -52,6 +52,11 @@ internal static class PartShape
             return "An empty part has one chain hash, this one has two.";
         }
 
+        if (part.Lane is not (Lane.Unspecified or Lane.Escalations or Lane.Alarms))
+        {
+            return $"Lane {(int)part.Lane} carries no escalations.";
+        }
+
         if (part.Escalations.Count > ReceiverSettings.EscalationsMax)
         {
             return $"The part has {part.Escalations.Count} escalations; at most {ReceiverSettings.EscalationsMax} are allowed.";

@@ -19,7 +19,7 @@ public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, Divisi
     /// <summary>The oldest and newest protocol that this program speaks.</summary>
     public const int ProtocolMin = 1;
 
-    public const int ProtocolMax = 1;
+    public const int ProtocolMax = 2;
 
     /// <summary>A cell is about 100 B on the wire, so 10,000 are 1 MB, the largest message worth sending.</summary>
     public const int CellsMax = 10_000;
@@ -37,6 +37,9 @@ public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, Divisi
 
     /// <summary>A child that claims an epoch further ahead of its row than this is lying or mad: a restored parent is some dozens behind.</summary>
     public const long EpochLeapMax = 1_000_000;
+
+    /// <summary>The newest protocol that is spoken; a network that is being upgraded may hold back.</summary>
+    public int ProtocolNewest { get; init; } = ProtocolMax;
 
     public EpochPolicy Policy { get; init; } = EpochPolicy.AutoGrant;
 

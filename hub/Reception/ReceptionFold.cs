@@ -82,7 +82,7 @@ public sealed class ReceptionFold : IFold
         }
         else if (change is EscalationsTaken escalations)
         {
-            Note(escalations.Child, Lane.Escalations, escalations.Verdicts, journalEvent.Lsn);
+            Note(escalations.Child, escalations.Part.LaneOf(), escalations.Verdicts, journalEvent.Lsn);
         }
 
         if (ChildRow.After(row, change, journalEvent.RecordedAt) is { } after)

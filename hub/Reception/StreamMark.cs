@@ -63,6 +63,12 @@ public readonly record struct StreamMark(Lsn Lsn, Hash256 ChainHash)
 /// <summary>Reading what a peer sent, without believing it.</summary>
 public static class LinkWords
 {
+    /// <summary>The lanes of a stream in the order in which they go first.</summary>
+    public static readonly IReadOnlyList<Lane> Lanes = [Lane.Alarms, Lane.Escalations, Lane.Cells];
+
+    /// <summary>The lane of a part of records.</summary>
+    public static Lane LaneOf(this EscalationsPart part) => part.Lane == Lane.Alarms ? Lane.Alarms : Lane.Escalations;
+
     /// <summary>True where the position speaks of exactly this stream.</summary>
     public static bool IsOf([NotNullWhen(true)] this StreamPosition? position, Incarnation incarnation, Epoch epoch) =>
         position is not null

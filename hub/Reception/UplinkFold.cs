@@ -27,6 +27,7 @@ public sealed class UplinkFold : IFold
     private Epoch _epoch;
     private LaneReceipt _escalations = LaneReceipt.None;
     private LaneReceipt _cells = LaneReceipt.None;
+    private LaneReceipt _alarms = LaneReceipt.None;
 
     /// <param name="epochTaken">Called when this node takes an epoch, with the event's position: its own cells are stamped anew (L7).</param>
     public UplinkFold(Action<Epoch, Lsn>? epochTaken = null) => _epochTaken = epochTaken;
@@ -46,7 +47,13 @@ public sealed class UplinkFold : IFold
     public Epoch EpochOf(Incarnation incarnation) => incarnation == _incarnation ? _epoch : Epoch.NotGranted;
 
     public LaneReceipt ReceiptOf(Lane lane, Incarnation incarnation) =>
-        incarnation != _incarnation ? LaneReceipt.None : lane == Lane.Escalations ? _escalations : _cells;
+        incarnation != _incarnation ? LaneReceipt.None
+        : lane switch
+        {
+            Lane.Escalations => _escalations,
+            Lane.Alarms => _alarms,
+            _ => _cells,
+        };
 
     public static EventDraft EpochTakenEvent(Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) => ReceptionEvents.Draft(EventKinds.EpochTaken, new EpochTaken
     {
@@ -96,7 +103,9 @@ public sealed class UplinkFold : IFold
         Cells = Images.Of(_cells.Mark),
         EscalationVerdicts = { _escalations.Problems.Select(ReceptionEvents.ToVerdict) },
         CellVerdicts = { _cells.Problems.Select(ReceptionEvents.ToVerdict) },
-    }.WithTimes(_escalations.KeptAt, _cells.KeptAt).WriteTo(target);
+        Alarms = Images.Of(_alarms.Mark),
+        AlarmVerdicts = { _alarms.Problems.Select(ReceptionEvents.ToVerdict) },
+    }.WithTimes(_escalations.KeptAt, _cells.KeptAt, _alarms.KeptAt).WriteTo(target);
 
     public void Load(Stream source)
     {
@@ -107,6 +116,7 @@ public sealed class UplinkFold : IFold
         ParentEpoch = new Epoch(image.ParentEpoch, image.ParentEpochNonce);
         _escalations = new LaneReceipt(Images.MarkOf(image.Escalations), image.HasEscalationsKeptAt ? Images.InstantOf(image.EscalationsKeptAt) : null, ReceptionEvents.ToReceipts(image.EscalationVerdicts));
         _cells = new LaneReceipt(Images.MarkOf(image.Cells), image.HasCellsKeptAt ? Images.InstantOf(image.CellsKeptAt) : null, ReceptionEvents.ToReceipts(image.CellVerdicts));
+        _alarms = new LaneReceipt(Images.MarkOf(image.Alarms), image.HasAlarmsKeptAt ? Images.InstantOf(image.AlarmsKeptAt) : null, ReceptionEvents.ToReceipts(image.AlarmVerdicts));
     }
 
     private void Take(EpochTaken taken, Lsn lsn)
@@ -124,6 +134,7 @@ public sealed class UplinkFold : IFold
         ParentEpoch = new Epoch(taken.ParentEpoch, taken.ParentEpochNonce);
         _escalations = LaneReceipt.None;
         _cells = LaneReceipt.None;
+        _alarms = LaneReceipt.None;
         _epochTaken?.Invoke(epoch, lsn);
     }
 
@@ -135,13 +146,17 @@ public sealed class UplinkFold : IFold
             return;
         }
 
-        if ((Lane)kept.Lane == Lane.Escalations)
+        switch ((Lane)kept.Lane)
         {
-            _escalations = After(_escalations);
-        }
-        else
-        {
-            _cells = After(_cells);
+            case Lane.Escalations:
+                _escalations = After(_escalations);
+                break;
+            case Lane.Alarms:
+                _alarms = After(_alarms);
+                break;
+            default:
+                _cells = After(_cells);
+                break;
         }
 
         LaneReceipt After(LaneReceipt before) =>

@@ -14,11 +14,14 @@ namespace CityGrid.Node.Uplink;
 /// </summary>
 public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach)
 {
-    /// <summary>About 100 kB a part.</summary>
+    /// <summary>About 100 kB a part, where the line is fast enough for parts of that size.</summary>
     public const int CellsAPart = 1000;
 
-    /// <summary>A value may have 32 kB, so that 1,000 cells alone do not bound a message.</summary>
-    public const long BytesAPart = 1 << 20;
+    /// <summary>A cell's names, day and revision on the wire, beside its value.</summary>
+    private const int BytesBesideValue = 32;
+
+    /// <summary>An escalation is about 500 B with its hops.</summary>
+    private const int BytesAnEscalation = 512;
 
     /// <summary>A cut is held in memory while it is sent; what is left goes with the next. A month's backlog is a thousand cuts, not one of a gigabyte.</summary>
     public const int PartsACut = 8;
@@ -29,7 +32,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
     /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
     /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own.
     /// </summary>
-    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, Func<OriginWatermark>? own)
+    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own)
     {
         var read = cells.Cut(from.Lsn, head.Lsn, CellsAPart * PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || grain != Grain.Detail));
         var reachesHead = read.To == head.Lsn;
@@ -40,7 +43,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
         }
 
         var to = reachesHead ? head : markAt(read.To);
-        var shares = Shares(read.Cells);
+        var shares = Shares(read.Cells, partBytes);
         var parts = new List<CutPart>(shares.Count);
         for (var i = 0; i < shares.Count; i++)
         {
@@ -68,24 +71,28 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
         return new Cut(Lane.Cells, from, to, reachesHead, parts);
     }
 
-    /// <summary>The escalations lane after <paramref name="from"/>: every version that must go further up, with the hops it took.</summary>
-    public Cut Escalations(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, bool evenIfEmpty)
+    /// <summary>
+    /// A lane of records after <paramref name="from"/>: every version that must go further up, with the hops it took. Where alarms are apart, those have
+    /// their lane and all others the other.
+    /// </summary>
+    public Cut Escalations(Lane lane, bool alarmsApart, StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, bool evenIfEmpty, int partBytes)
     {
+        var most = Math.Clamp(partBytes / BytesAnEscalation, 1, EscalationsAPart);
         var parts = new List<CutPart>();
         var open = new List<EscalationRecord>();
         var at = from;
-        foreach (var record in escalations.ChangedSince(from.Lsn, head.Lsn).Where(reach.GoesUp))
+        foreach (var record in escalations.ChangedSince(from.Lsn, head.Lsn).Where(r => reach.GoesUp(r) && (!alarmsApart || EscalationReach.IsAlarm(r) == (lane == Lane.Alarms))))
         {
-            if (open.Count >= EscalationsAPart && open[^1].Local != record.Local)
+            if (open.Count >= most && open[^1].Local != record.Local)
             {
                 if (parts.Count == PartsACut - 1)
                 {
                     var end = markAt(open[^1].Local);
-                    parts.Add(PartOf(at, end, open));
-                    return new Cut(Lane.Escalations, from, end, false, parts);
+                    parts.Add(PartOf(lane, at, end, open));
+                    return new Cut(lane, from, end, false, parts);
                 }
 
-                parts.Add(PartOf(at, markAt(open[^1].Local), open));
+                parts.Add(PartOf(lane, at, markAt(open[^1].Local), open));
                 at = parts[^1].After;
                 open.Clear();
             }
@@ -95,27 +102,27 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
         if (open.Count > 0 || evenIfEmpty)
         {
-            parts.Add(PartOf(at, head, open));
+            parts.Add(PartOf(lane, at, head, open));
         }
 
-        return new Cut(Lane.Escalations, from, head, true, parts);
+        return new Cut(lane, from, head, true, parts);
     }
 
     /// <summary>The cells in shares of a part each: bounded by number, and by bytes where values are long. No cells are one empty share.</summary>
-    private static List<ArraySegment<CellRow>> Shares(IReadOnlyList<CellRow> cells)
+    private static List<ArraySegment<CellRow>> Shares(IReadOnlyList<CellRow> cells, int partBytes)
     {
         var all = cells as CellRow[] ?? [.. cells];
         var shares = new List<ArraySegment<CellRow>>();
         var (start, bytes) = (0, 0L);
         for (var i = 0; i < all.Length; i++)
         {
-            if (i - start == CellsAPart || bytes > BytesAPart)
+            if (i - start == CellsAPart || (bytes > 0 && bytes + all[i].Value.Length + BytesBesideValue > partBytes))
             {
                 shares.Add(new ArraySegment<CellRow>(all, start, i - start));
                 (start, bytes) = (i, 0);
             }
 
-            bytes += all[i].Value.Length;
+            bytes += all[i].Value.Length + BytesBesideValue;
         }
 
         shares.Add(new ArraySegment<CellRow>(all, start, all.Length - start));
@@ -135,9 +142,14 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
         }
     }
 
-    private static CutPart PartOf(StreamMark from, StreamMark to, List<EscalationRecord> records)
+    private static CutPart PartOf(Lane lane, StreamMark from, StreamMark to, List<EscalationRecord> records)
     {
         var part = new EscalationsPart { From = from.Lsn.Value, FromChainHash = from.HashBytes(), To = to.Lsn.Value, ChainHash = to.HashBytes() };
+        if (lane == Lane.Alarms)
+        {
+            part.Lane = lane;
+        }
+
         foreach (var record in records)
         {
             part.Escalations.Add(new EscalationEnvelope

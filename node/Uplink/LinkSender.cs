@@ -86,8 +86,11 @@ public static class LinkSender
 
             if (State.Phase == SenderPhase.Open)
             {
-                ReadCuts(State.Escalations);
-                ReadCuts(State.Cells);
+                foreach (var lane in State.Lanes)
+                {
+                    ReadCuts(lane);
+                }
+
                 SendParts();
             }
 
@@ -104,7 +107,7 @@ public static class LinkSender
                 return;
             }
 
-            State = State with { Phase = SenderPhase.Greeting, Number = 0, Head = head.Lsn, AnswerBy = now + State.Settings.AnswerWait };
+            State = State with { Phase = SenderPhase.Greeting, Number = 0, Head = head.Lsn, HelloAt = now, AnswerBy = now + State.Settings.AnswerWait };
             var hello = new Hello
             {
                 Node = State.Settings.Node.ToString(),
@@ -115,12 +118,11 @@ public static class LinkSender
                 HeadLsn = head.Lsn.Value,
                 HeadChainHash = head.HashBytes(),
                 ProtocolMin = SenderSettings.ProtocolMin,
-                ProtocolMax = SenderSettings.ProtocolMax,
+                ProtocolMax = State.Settings.ProtocolNewest,
                 SentAt = now.ToUnixTimeMilliseconds(),
                 LastEpoch = State.LastEpoch,
             };
-            hello.Positions.Add(State.Escalations.Acked.ToPosition(Lane.Escalations, State.Incarnation, State.Epoch));
-            hello.Positions.Add(State.Cells.Acked.ToPosition(Lane.Cells, State.Incarnation, State.Epoch));
+            hello.Positions.AddRange(State.Lanes.Select(lane => lane.Acked.ToPosition(lane.Lane, State.Incarnation, State.Epoch)));
             Effects.Add(new SenderEffect.Send(new ConnectRequest { Number = NextNumber(), Hello = hello }));
         }
 
@@ -136,10 +138,11 @@ public static class LinkSender
                 Pause = Duration.Zero,
                 AnswerBy = null,
                 UnderWay = [],
+                Pace = State.Pace.Reconnected(),
             };
-            foreach (var lane in new[] { State.Escalations, State.Cells })
+            foreach (var lane in State.Lanes)
             {
-                Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Gaps = 0, Due = lane.Due || lane.Phase != LanePhase.Idle });
+                Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Gaps = 0, Pass = 0, Due = lane.Due || lane.Phase != LanePhase.Idle });
             }
         }
 
@@ -165,16 +168,14 @@ public static class LinkSender
         private void HearWelcome(Welcome welcome)
         {
             var granted = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
-            var escalations = StreamMark.Start;
-            var cells = StreamMark.Start;
+            var stands = new Dictionary<Lane, StreamMark>();
             var fault =
                 !NodeId.TryParse(welcome.Node, out var parent) ? "it does not name itself"
-                : welcome.Protocol is < SenderSettings.ProtocolMin or > SenderSettings.ProtocolMax ? $"it chose protocol {welcome.Protocol}"
+                : welcome.Protocol < SenderSettings.ProtocolMin || welcome.Protocol > State.Settings.ProtocolNewest ? $"it chose protocol {welcome.Protocol}"
                 : granted != State.Epoch && granted.Number <= State.LastEpoch ? $"it grants epoch {granted}, this node knows of {State.LastEpoch} and holds {State.Epoch}"
                 : !granted.IsGranted ? "it grants no epoch"
-                : !StreamMark.TryFind(welcome.Positions, Lane.Escalations, State.Incarnation, granted, out escalations)
-                    || !StreamMark.TryFind(welcome.Positions, Lane.Cells, State.Incarnation, granted, out cells) ? "it names a position of another stream"
-                : escalations.Lsn > State.Head || cells.Lsn > State.Head ? $"it has applied more than this journal's {State.Head}"
+                : !LinkWords.Lanes.All(lane => Stands(welcome, lane, granted, stands)) ? "it names a position of another stream"
+                : stands.Values.Any(mark => mark.Lsn > State.Head) ? $"it has applied more than this journal's {State.Head}"
                 : null;
             if (fault is not null)
             {
@@ -182,12 +183,19 @@ public static class LinkSender
                 return;
             }
 
-            Set(State.Escalations with { From = escalations, Due = true });
-            Set(State.Cells with { From = cells, Due = true, EvenIfEmpty = State.Cells.EvenIfEmpty || cells.IsStart });
+            foreach (var lane in State.Lanes)
+            {
+                var from = stands[lane.Lane];
+                Set(lane with { From = from, Due = true, EvenIfEmpty = lane.EvenIfEmpty || (lane.Lane == Lane.Cells && from.IsStart) });
+            }
+
             State = State with
             {
                 Phase = granted == State.Epoch ? SenderPhase.Open : SenderPhase.TakingEpoch,
                 AnswerBy = null,
+                Speaks = welcome.Protocol,
+                Credit = CreditOf(welcome.WindowBytes),
+                Skew = SkewOf(welcome.ReceivedAt),
                 Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Select(g => new Grain((byte)g))],
             };
             if (State.Phase == SenderPhase.TakingEpoch)
@@ -195,6 +203,18 @@ public static class LinkSender
                 Effects.Add(new SenderEffect.TakeEpoch(granted, parent, new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce)));
             }
         }
+
+        private bool Stands(Welcome welcome, Lane lane, Epoch granted, Dictionary<Lane, StreamMark> stands)
+        {
+            var found = StreamMark.TryFind(welcome.Positions, lane, State.Incarnation, granted, out var mark);
+            stands[lane] = mark;
+            return found;
+        }
+
+        /// <summary>The parent took the hello somewhere between its sending and now; in the middle is the best guess, and it is off by at most half of that.</summary>
+        private Duration? SkewOf(long receivedAt) => receivedAt is > 0 and < 253_402_300_800_000
+            ? Instant.FromUnixTimeMilliseconds(receivedAt) - (State.HelloAt + ((now - State.HelloAt) / 2))
+            : null;
 
         private void EpochIsDurable(Epoch epoch)
         {
@@ -204,7 +224,7 @@ public static class LinkSender
             }
 
             State = State with { Epoch = epoch, LastEpoch = epoch.Number, Phase = State.Phase == SenderPhase.TakingEpoch ? SenderPhase.Open : State.Phase };
-            foreach (var lane in new[] { State.Escalations, State.Cells })
+            foreach (var lane in State.Lanes)
             {
                 // A new epoch is a new stream: both lanes start again at 0 (L7). The first cells cut is a complete set and goes even if it is
                 // empty, for what an earlier life had sent must become zero (L12).
@@ -214,9 +234,9 @@ public static class LinkSender
 
         private void ReadCuts(LaneState lane)
         {
-            if (lane is { Due: true, Phase: LanePhase.Idle })
+            if (lane is { Due: true, Phase: LanePhase.Idle } && State.Carries(lane))
             {
-                Effects.Add(new SenderEffect.ReadCut(lane.Lane, lane.From.Lsn, State.Grains, lane.EvenIfEmpty));
+                Effects.Add(new SenderEffect.ReadCut(lane.Lane, lane.From.Lsn, State.Grains, lane.EvenIfEmpty, State.Pace.PartBytes) { AlarmsApart = State.Carries(State.Alarms) });
                 Set(lane with { Phase = LanePhase.Reading, Due = false });
             }
         }
@@ -232,21 +252,23 @@ public static class LinkSender
 
             Set(cut.Parts.Count == 0
                 ? lane with { Phase = LanePhase.Idle, Due = lane.Due || !cut.ReachesHead }
-                : lane with { Phase = LanePhase.Sending, Cut = cut, Sent = 0, EvenIfEmpty = false });
+                : lane with { Phase = LanePhase.Sending, Cut = cut, Sent = 0, EvenIfEmpty = false, Pass = Joined(lane) });
         }
 
-        /// <summary>Escalations before cells, part by part; the number of parts under way is bounded over both lanes together.</summary>
+        /// <summary>A lane that was quiet has saved nothing up, and owes nothing: it joins where the others are.</summary>
+        private long Joined(LaneState lane) => State.Lanes.Where(HasUnsent).Select(other => other.Pass).DefaultIfEmpty(lane.Pass).Min();
+
+        /// <summary>Part by part, of the lane whose turn it is; number and bytes of the parts under way are bounded over all lanes together (L14).</summary>
         private void SendParts()
         {
-            while (State.UnderWay.Count < State.Settings.PartsUnderWayMax)
+            while (State.UnderWay.Count < State.Settings.PartsUnderWayMax && NextLane() is { } lane)
             {
-                var lane = HasUnsent(State.Escalations) ? State.Escalations : HasUnsent(State.Cells) ? State.Cells : null;
-                if (lane is null)
+                var part = lane.Cut!.Parts[lane.Sent];
+                if (!State.Pace.Allows(State.UnderWay.Sum(o => (long)o.Bytes), part.Bytes, State.Credit))
                 {
                     return;
                 }
 
-                var part = lane.Cut!.Parts[lane.Sent];
                 var request = new ConnectRequest { Number = NextNumber() };
                 if (part.Cells is not null)
                 {
@@ -260,12 +282,18 @@ public static class LinkSender
                 Effects.Add(new SenderEffect.Send(request));
                 State = State with
                 {
-                    UnderWay = State.UnderWay.Add(new Outstanding(request.Number, lane.Lane, lane.Sent)),
+                    UnderWay = State.UnderWay.Add(new Outstanding(request.Number, lane.Lane, lane.Sent, part.Bytes, now)),
                     AnswerBy = State.AnswerBy ?? (now + State.Settings.AnswerWait),
                 };
-                Set(lane with { Sent = lane.Sent + 1 });
+                Set(lane with { Sent = lane.Sent + 1, Pass = lane.Pass + (part.Bytes / lane.Weight) });
             }
         }
+
+        /// <summary>The lane that has had the least of the line for its weight; of two that had the same, the one that goes first.</summary>
+        private LaneState? NextLane() => State.Lanes.Where(HasUnsent).MinBy(lane => lane.Pass);
+
+        /// <summary>A parent that names no credit speaks protocol 1 and sets none.</summary>
+        private static long CreditOf(long named) => named <= 0 ? Pace.Most : named;
 
         private static bool HasUnsent(LaneState lane) => lane is { Phase: LanePhase.Sending, Cut: { } cut } && lane.Sent < cut.Parts.Count;
 
@@ -286,8 +314,17 @@ public static class LinkSender
             }
 
             // A receiver applies the parts of a lane in order, so a receipt speaks for those before it too.
+            var wasFull = State.Lanes.Any(HasUnsent);
             var left = State.UnderWay.RemoveAll(o => o.Lane == asked.Lane && o.Number <= number);
-            State = State with { UnderWay = left, AnswerBy = left.IsEmpty ? null : now + State.Settings.AnswerWait, Failures = 0 };
+            var answered = State.UnderWay.Sum(o => (long)o.Bytes) - left.Sum(o => (long)o.Bytes);
+            State = State with
+            {
+                UnderWay = left,
+                AnswerBy = left.IsEmpty ? null : now + State.Settings.AnswerWait,
+                Failures = 0,
+                Pace = State.Pace.After(asked.SentAt, now, answered, wasFull),
+                Credit = CreditOf(receipt.WindowBytes),
+            };
             if (receipt.Records.Count > 0)
             {
                 Effects.Add(new SenderEffect.ReportRecords(asked.Lane, applied, [.. receipt.Records]));
@@ -382,8 +419,7 @@ public static class LinkSender
             return State.Number;
         }
 
-        private void Set(LaneState lane) =>
-            State = lane.Lane == Lane.Escalations ? State with { Escalations = lane } : State with { Cells = lane };
+        private void Set(LaneState lane) => State = State.With(lane);
 
         private static string NameOf(LinkRefusalCode code) => code switch
         {

@@ -15,10 +15,14 @@ public abstract record SenderEffect
     public sealed record Send(ConnectRequest Request) : SenderEffect;
 
     /// <summary>
-    /// Read what the lane has after <paramref name="From"/>, in the grains asked for; comes back as CutReady. Where nothing has changed it has
-    /// no parts, or one empty part if <paramref name="EvenIfEmpty"/>.
+    /// Read what the lane has after <paramref name="From"/>, in the grains asked for and in parts of about <paramref name="PartBytes"/>; comes back as
+    /// CutReady. Where nothing has changed it has no parts, or one empty part if <paramref name="EvenIfEmpty"/>.
     /// </summary>
-    public sealed record ReadCut(Lane Lane, Lsn From, ImmutableArray<Grain> Grains, bool EvenIfEmpty) : SenderEffect;
+    public sealed record ReadCut(Lane Lane, Lsn From, ImmutableArray<Grain> Grains, bool EvenIfEmpty, int PartBytes) : SenderEffect
+    {
+        /// <summary>Alarms have a lane of their own; without it they go with the other escalations.</summary>
+        public bool AlarmsApart { get; init; }
+    }
 
     /// <summary>Journal ReceiptKept; comes back as ReceiptStored.</summary>
     public sealed record StoreReceipt(Lane Lane, StreamMark Mark) : SenderEffect

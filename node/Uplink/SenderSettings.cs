@@ -8,9 +8,12 @@ public sealed record SenderSettings(NodeId Node, DivisionCode Division)
 {
     public const int ProtocolMin = 1;
 
-    public const int ProtocolMax = 1;
+    public const int ProtocolMax = 2;
 
-    /// <summary>Parts under way at once, both lanes together: 8 parts of 100 kB fill a line of 100 Mbit/s with 60 ms of delay.</summary>
+    /// <summary>The newest protocol that is spoken; a network that is being upgraded may hold back.</summary>
+    public int ProtocolNewest { get; init; } = ProtocolMax;
+
+    /// <summary>Parts under way at once, all lanes together; their bytes are bounded by <see cref="Pace"/>.</summary>
     public int PartsUnderWayMax { get; init; } = 8;
 
     /// <summary>The back-off is drawn evenly from zero to this, doubled with every failure (full jitter).</summary>

@@ -35,7 +35,11 @@ public enum LanePhase
 }
 
 /// <summary>One frame of a cut and where the parent stands once it has applied it.</summary>
-public sealed record CutPart(StreamMark After, CellsPart? Cells, EscalationsPart? Escalations);
+public sealed record CutPart(StreamMark After, CellsPart? Cells, EscalationsPart? Escalations)
+{
+    /// <summary>What it takes on the line, about.</summary>
+    public int Bytes { get; } = Cells?.CalculateSize() ?? Escalations?.CalculateSize() ?? 0;
+}
 
 /// <summary>
 /// What a lane has between two positions of this node's journal, in parts. No parts means that there is nothing to say.
@@ -44,7 +48,7 @@ public sealed record CutPart(StreamMark After, CellsPart? Cells, EscalationsPart
 public sealed record Cut(Lane Lane, StreamMark From, StreamMark To, bool ReachesHead, IReadOnlyList<CutPart> Parts);
 
 /// <summary>A frame that waits for its answer.</summary>
-public sealed record Outstanding(long Number, Lane Lane, int Part);
+public sealed record Outstanding(long Number, Lane Lane, int Part, int Bytes, Instant SentAt);
 
 /// <summary>One lane of the sender.</summary>
 public sealed record LaneState(Lane Lane)
@@ -71,6 +75,23 @@ public sealed record LaneState(Lane Lane)
     /// <summary>Gaps in a row without progress.</summary>
     public int Gaps { get; init; }
 
+    /// <summary>
+    /// The bytes that the lane has had of the line, divided by its weight (stride scheduling, Waldspurger and Weihl 1995): of the lanes that have
+    /// something to send, the one with the least is next.
+    /// </summary>
+    public long Pass { get; init; }
+
+    /// <summary>
+    /// The share of the line that a lane is sure of while all have something to send. A lane that was quiet goes first, so that an escalation never
+    /// waits for cells; one that floods cannot keep the others off the line.
+    /// </summary>
+    public int Weight => Lane switch
+    {
+        Lane.Alarms => 12,
+        Lane.Escalations => 3,
+        _ => 1,
+    };
+
     /// <summary>What the parent kept aside or refused of the parts answered since the last stored receipt.</summary>
     public ImmutableList<RecordReceipt> Problems { get; init; } = [];
 }
@@ -80,12 +101,32 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
 {
     public SenderPhase Phase { get; init; }
 
-    public LaneState Escalations { get; init; } = new(Protocol.V1.Lane.Escalations);
+    /// <summary>In the order in which they go first.</summary>
+    public ImmutableArray<LaneState> Lanes { get; init; } = [.. LinkWords.Lanes.Select(lane => new LaneState(lane))];
 
-    public LaneState Cells { get; init; } = new(Protocol.V1.Lane.Cells);
+    public LaneState Alarms => Lane(Protocol.V1.Lane.Alarms);
+
+    public LaneState Escalations => Lane(Protocol.V1.Lane.Escalations);
+
+    public LaneState Cells => Lane(Protocol.V1.Lane.Cells);
 
     /// <summary>Frames sent and not answered, oldest first.</summary>
     public ImmutableList<Outstanding> UnderWay { get; init; } = [];
+
+    /// <summary>How many bytes may be under way.</summary>
+    public Pace Pace { get; init; } = Pace.Start;
+
+    /// <summary>How many bytes the parent lets be under way: what its memory allows each of its children.</summary>
+    public long Credit { get; init; } = Pace.Most;
+
+    /// <summary>The protocol of this connection, as the welcome chose it.</summary>
+    public int Speaks { get; init; }
+
+    /// <summary>How far the parent's clock is ahead of this one, as far as the welcome told; null before the first. For showing only (RULE-11).</summary>
+    public Duration? Skew { get; init; }
+
+    /// <summary>When the hello was sent.</summary>
+    public Instant HelloAt { get; init; }
 
     /// <summary>The number of the last frame of this connection.</summary>
     public long Number { get; init; }
@@ -114,21 +155,27 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>The wake-up that the shell was asked for and has not given yet.</summary>
     public Instant? Alarm { get; init; }
 
-    public LaneState Lane(Lane lane) => lane == Protocol.V1.Lane.Escalations ? Escalations : Cells;
+    public LaneState Lane(Lane lane) => Lanes[PlaceOf(lane)];
+
+    public SenderState With(LaneState lane) => this with { Lanes = Lanes.SetItem(PlaceOf(lane.Lane), lane) };
+
+    /// <summary>Whether the lane is spoken on this connection: alarms only from protocol 2 on.</summary>
+    public bool Carries(LaneState lane) => lane.Lane != Protocol.V1.Lane.Alarms || Speaks >= 2;
+
+    private static int PlaceOf(Lane lane) => lane switch
+    {
+        Protocol.V1.Lane.Alarms => 0,
+        Protocol.V1.Lane.Escalations => 1,
+        _ => 2,
+    };
 
     /// <summary>The state of a node that starts: its own epoch and what it durably noted of the parent's receipts.</summary>
-    public static SenderState Start(SenderSettings settings, Incarnation incarnation, UplinkFold uplink)
-    {
-        var epoch = uplink.EpochOf(incarnation);
-        var marks = (Escalations: uplink.ReceiptOf(Protocol.V1.Lane.Escalations, incarnation).Mark, Cells: uplink.ReceiptOf(Protocol.V1.Lane.Cells, incarnation).Mark);
-        return Start(settings, incarnation, epoch, uplink.RevisionEpoch, marks.Escalations, marks.Cells);
-    }
+    public static SenderState Start(SenderSettings settings, Incarnation incarnation, UplinkFold uplink) => Start(
+        settings, incarnation, uplink.EpochOf(incarnation), uplink.RevisionEpoch, lane => uplink.ReceiptOf(lane, incarnation).Mark);
 
-    public static SenderState Start(
-        SenderSettings settings, Incarnation incarnation, Epoch epoch, long lastEpoch, StreamMark escalations, StreamMark cells) => new(settings, incarnation, epoch)
-        {
-            LastEpoch = Math.Max(lastEpoch, epoch.Number),
-            Escalations = new LaneState(Protocol.V1.Lane.Escalations) { Acked = escalations, From = escalations, Due = true },
-            Cells = new LaneState(Protocol.V1.Lane.Cells) { Acked = cells, From = cells, Due = true },
-        };
+    public static SenderState Start(SenderSettings settings, Incarnation incarnation, Epoch epoch, long lastEpoch, Func<Lane, StreamMark> acked) => new(settings, incarnation, epoch)
+    {
+        LastEpoch = Math.Max(lastEpoch, epoch.Number),
+        Lanes = [.. LinkWords.Lanes.Select(lane => new LaneState(lane) { Acked = acked(lane), From = acked(lane), Due = true })],
+    };
 }

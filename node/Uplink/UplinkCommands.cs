@@ -20,7 +20,7 @@ public sealed class KeepReceipt(UplinkFold uplink, Incarnation incarnation, Epoc
 /// <summary>Makes a granted epoch durable (the effect TakeEpoch); this node's own cells carry it from that event on.</summary>
 public sealed class TakeEpoch(UplinkFold uplink, Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) : Command<Epoch>
 {
-    public override IReadOnlyCollection<Touched> Touches => [Touched.By("uplink", nameof(Lane.Cells)), Touched.By("uplink", nameof(Lane.Escalations))];
+    public override IReadOnlyCollection<Touched> Touches => [.. LinkWords.Lanes.Select(lane => Touched.By("uplink", lane.ToString()))];
 
     public override Decision<Epoch> Decide(Instant now) =>
         uplink.EpochOf(incarnation) == epoch

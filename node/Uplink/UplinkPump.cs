@@ -185,8 +185,8 @@ public sealed record UplinkGround(Sequencer Sequencer, UplinkFold Uplink, CutRea
 
     /// <summary>The cut that the sender asked for. Under the sequencer's lock.</summary>
     public Cut Read(SenderEffect.ReadCut wanted) => wanted.Lane == Lane.Cells
-        ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, OwnStatement)
-        : Cuts.Escalations(MarkAt(wanted.From), Head(), MarkAt, wanted.EvenIfEmpty);
+        ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, wanted.PartBytes, OwnStatement)
+        : Cuts.Escalations(wanted.Lane, wanted.AlarmsApart, MarkAt(wanted.From), Head(), MarkAt, wanted.EvenIfEmpty, wanted.PartBytes);
 
     private StreamMark MarkAt(Lsn lsn) =>
         lsn == Lsn.Zero ? StreamMark.Start

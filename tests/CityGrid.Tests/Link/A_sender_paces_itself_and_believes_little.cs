@@ -16,19 +16,19 @@ public sealed class A_sender_paces_itself_and_believes_little
     private static readonly Incarnation Directory = new(5);
 
     [Test]
-    public void It_dials_says_hello_takes_its_epoch_and_reads_both_lanes_escalations_first()
+    public void It_dials_says_hello_takes_its_epoch_and_reads_its_lanes_alarms_first()
     {
         var story = new Sender();
         story.Step(new SenderInput.Woken());
         Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
         story.Step(new SenderInput.Connected(Mark(10)));
         var hello = story.Last.OfType<SenderEffect.Send>().Single().Request.Hello;
-        Assert.That((hello.Epoch, hello.HeadLsn, hello.Positions.Count), Is.EqualTo((0L, 10L, 2)));
+        Assert.That((hello.Epoch, hello.HeadLsn, hello.Positions.Count), Is.EqualTo((0L, 10L, 3)));
         story.Step(new SenderInput.Responded(Welcomed()));
         Assert.That(story.Last.OfType<SenderEffect.TakeEpoch>().Single().Epoch, Is.EqualTo(Granted));
         Assert.That(story.Last.OfType<SenderEffect.ReadCut>(), Is.Empty, "The own cells do not carry the epoch yet.");
         story.Step(new SenderInput.EpochStored(Granted));
-        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => (r.Lane, r.From.Value, r.EvenIfEmpty)), Is.EqualTo(new[] { (Lane.Escalations, 0L, false), (Lane.Cells, 0L, true) }));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => (r.Lane, r.From.Value, r.EvenIfEmpty)), Is.EqualTo(new[] { (Lane.Alarms, 0L, false), (Lane.Escalations, 0L, false), (Lane.Cells, 0L, true) }));
     }
 
     [Test]
@@ -41,6 +41,89 @@ public sealed class A_sender_paces_itself_and_believes_little
         Assert.That(story.Last.OfType<SenderEffect.Send>(), Is.Empty);
         story.Answer(story.Sent[0], Lane.Cells, 0);
         Assert.That(story.Sent[^1].FrameCase, Is.EqualTo(ConnectRequest.FrameOneofCase.Escalations), "It goes before the cells that wait.");
+    }
+
+    [Test]
+    public void A_lane_that_floods_leaves_the_others_their_share()
+    {
+        // 12 : 3 : 1, in bytes: while all three have something, a sixteenth of the line is the cells' own.
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Heavy(Lane.Cells)));
+        story.Step(new SenderInput.CutReady(Heavy(Lane.Escalations)));
+        story.Step(new SenderInput.CutReady(Heavy(Lane.Alarms)));
+        story.Sent.Clear();
+        for (var i = 0; i < 160; i++)
+        {
+            story.Answer(story.Outstanding);
+        }
+
+        var sent = story.Sent.CountBy(LaneOf).ToDictionary();
+        Assert.That(sent[Lane.Alarms] / (double)sent[Lane.Cells], Is.EqualTo(12).Within(2));
+        Assert.That(sent[Lane.Escalations] / (double)sent[Lane.Cells], Is.EqualTo(3).Within(1));
+    }
+
+    [Test]
+    public void An_alarm_goes_before_whatever_waits()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Heavy(Lane.Cells)));
+        story.Step(new SenderInput.CutReady(Heavy(Lane.Escalations)));
+        for (var i = 0; i < 40; i++)
+        {
+            story.Answer(story.Outstanding);
+        }
+
+        story.Step(new SenderInput.CutReady(Raised(0, 1, Lane.Alarms)));
+        story.Answer(story.Outstanding);
+        Assert.That(LaneOf(story.Sent[^1]), Is.EqualTo(Lane.Alarms));
+    }
+
+    [Test]
+    public void Bytes_under_way_stay_within_the_parents_credit()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Heavy(Lane.Cells)));
+        var part = Heavy(Lane.Cells).Parts[0].Bytes;
+        story.Answer(story.Outstanding, credit: part * 3);
+        Assert.That(story.State.UnderWay, Has.Count.EqualTo(7), "What is under way cannot be called back.");
+        while (story.State.UnderWay.Count > 3)
+        {
+            story.Answer(story.Outstanding, credit: part * 3);
+        }
+
+        for (var i = 0; i < 10; i++)
+        {
+            story.Answer(story.Outstanding, credit: part * 3);
+            Assert.That(story.State.UnderWay, Has.Count.EqualTo(3));
+        }
+
+        story.Answer(story.Outstanding, credit: 1);
+        story.Answer(story.Outstanding, credit: 1);
+        story.Answer(story.Outstanding, credit: 1);
+        Assert.That(story.State.UnderWay, Has.Count.EqualTo(1), "One part may always be under way.");
+    }
+
+    [Test]
+    public void Towards_a_parent_of_protocol_1_alarms_go_with_the_other_escalations()
+    {
+        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => w.Protocol = 1)));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => (r.Lane, r.AlarmsApart)), Is.EqualTo(new[] { (Lane.Escalations, false), (Lane.Cells, false) }));
+        story.Step(new SenderInput.Nudged(Lane.Alarms));
+        Assert.That(story.Last, Is.Empty);
+    }
+
+    [Test]
+    public void The_skew_of_the_parents_clock_is_measured_from_the_middle_of_the_greeting()
+    {
+        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Now += Duration.FromSeconds(2);
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => w.ReceivedAt = (Start + Duration.FromSeconds(91)).ToUnixTimeMilliseconds())));
+        Assert.That(story.State.Skew, Is.EqualTo(Duration.FromSeconds(90)));
     }
 
     [Test]
@@ -83,11 +166,11 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void A_welcome_further_back_is_believed_and_filled_from_there()
     {
         // INV-22: the parent was restored from a copy.
-        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, Mark(8), Mark(9)));
+        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, lane => lane == Lane.Cells ? Mark(9) : Mark(8)));
         story.Step(new SenderInput.Woken());
         story.Step(new SenderInput.Connected(Mark(10)));
-        story.Step(new SenderInput.Responded(Welcomed(cells: 4, escalations: 2)));
-        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => r.From.Value), Is.EqualTo(new[] { 2L, 4L }));
+        story.Step(new SenderInput.Responded(Welcomed(cells: 4, escalations: 2, alarms: 3)));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => r.From.Value), Is.EqualTo(new[] { 3L, 2L, 4L }));
     }
 
     [Test]
@@ -97,10 +180,10 @@ public sealed class A_sender_paces_itself_and_believes_little
         {
             Welcomed(cells: 11),
             Welcomed(epoch: new Epoch(0, 0)),
-            Welcomed(twist: w => w.Protocol = 2),
+            Welcomed(twist: w => w.Protocol = 3),
             Welcomed(twist: w => w.Node = string.Empty),
             Welcomed(twist: w => w.Positions[0].Incarnation = Google.Protobuf.ByteString.CopyFrom(new byte[16])),
-            Welcomed(cells: 4, twist: w => w.Positions[1].ChainHash = Google.Protobuf.ByteString.Empty),
+            Welcomed(cells: 4, twist: w => w.Positions[2].ChainHash = Google.Protobuf.ByteString.Empty),
         })
         {
             var story = new Sender();
@@ -117,7 +200,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     [TestCase(2, 7)]
     public void Only_the_highest_epoch_ever_held_is_obeyed(long number, long nonce)
     {
-        var story = new Sender(SenderState.Start(Settings, Directory, new Epoch(2, 6), 2, default, default));
+        var story = new Sender(SenderState.Start(Settings, Directory, new Epoch(2, 6), 2, _ => default));
         story.Step(new SenderInput.Woken());
         story.Step(new SenderInput.Connected(Mark(10)));
         story.Step(new SenderInput.Responded(Welcomed(epoch: new Epoch(number, (ulong)nonce))));
@@ -252,7 +335,7 @@ public sealed class A_sender_paces_itself_and_believes_little
 
     private static Sender Opened()
     {
-        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, default, default));
+        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
         story.Step(new SenderInput.Woken());
         story.Step(new SenderInput.Connected(Mark(20)));
         story.Step(new SenderInput.Responded(Welcomed()));
@@ -260,10 +343,11 @@ public sealed class A_sender_paces_itself_and_believes_little
         return story;
     }
 
-    private static ConnectResponse Welcomed(long cells = 0, long escalations = 0, Epoch? epoch = null, Action<Welcome>? twist = null)
+    private static ConnectResponse Welcomed(long cells = 0, long escalations = 0, long alarms = 0, Epoch? epoch = null, Action<Welcome>? twist = null)
     {
         var granted = epoch ?? Granted;
-        var welcome = new Welcome { Node = "p", Protocol = 1, ChildEpoch = granted.Number, ChildEpochNonce = granted.Nonce, Grains = { 1, 2 } };
+        var welcome = new Welcome { Node = "p", Protocol = 2, ChildEpoch = granted.Number, ChildEpochNonce = granted.Nonce, Grains = { 1, 2 } };
+        welcome.Positions.Add(Mark(alarms).ToPosition(Lane.Alarms, Directory, granted));
         welcome.Positions.Add(Mark(escalations).ToPosition(Lane.Escalations, Directory, granted));
         welcome.Positions.Add(Mark(cells).ToPosition(Lane.Cells, Directory, granted));
         twist?.Invoke(welcome);
@@ -276,12 +360,23 @@ public sealed class A_sender_paces_itself_and_believes_little
     private static Cut Cells(long from, long to, int parts) => new(
         Lane.Cells, Mark(from), Mark(to), true, [.. Enumerable.Range(1, parts).Select(i => new CutPart(i == parts ? Mark(to) : Mark(from), new CellsPart { Part = i, Parts = parts }, null))]);
 
-    private static Cut Raised(long from, long to) => new(Lane.Escalations, Mark(from), Mark(to), true, [new CutPart(Mark(to), null, new EscalationsPart { From = from, To = to })]);
+    private static Cut Raised(long from, long to, Lane lane = Lane.Escalations) => new(lane, Mark(from), Mark(to), true, [new CutPart(Mark(to), null, new EscalationsPart { From = from, To = to, Lane = lane })]);
+
+    /// <summary>A cut of 400 parts of two kilobytes.</summary>
+    private static Cut Heavy(Lane lane)
+    {
+        var filling = new string('x', 2000);
+        return new Cut(lane, Mark(0), Mark(400), true, [.. Enumerable.Range(1, 400).Select(i => lane == Lane.Cells
+            ? new CutPart(i == 400 ? Mark(400) : Mark(0), new CellsPart { Part = i, Parts = 400, Symbols = { filling } }, null)
+            : new CutPart(Mark(i), null, new EscalationsPart { Lane = lane, From = i - 1, To = i, Escalations = { new EscalationEnvelope { Hops = { new Hop { Node = filling } } } } }))]);
+    }
+
+    private static Lane LaneOf(ConnectRequest request) => request.Escalations?.LaneOf() ?? Lane.Cells;
 
     /// <summary>A sender, stepped by hand.</summary>
     private sealed class Sender(SenderState? start = null)
     {
-        public SenderState State { get; private set; } = start ?? SenderState.Start(Settings, Directory, Epoch.NotGranted, 0, default, default);
+        public SenderState State { get; private set; } = start ?? SenderState.Start(Settings, Directory, Epoch.NotGranted, 0, _ => default);
 
         public Instant Now { get; set; } = Start;
 
@@ -293,6 +388,17 @@ public sealed class A_sender_paces_itself_and_believes_little
         {
             (State, Last) = LinkSender.Step(State, input, Now);
             Sent.AddRange(Last.OfType<SenderEffect.Send>().Select(s => s.Request));
+        }
+
+        /// <summary>What has waited longest for its answer.</summary>
+        public Outstanding Outstanding => State.UnderWay[0];
+
+        /// <summary>Answers a part as it was due.</summary>
+        public void Answer(Outstanding part, long credit = 0)
+        {
+            var response = Receipt(part.Number, part.Lane, State.Lane(part.Lane).Cut!.Parts[part.Part].After.Lsn.Value);
+            response.Receipt.WindowBytes = credit;
+            Step(new SenderInput.Responded(response));
         }
 
         public void Answer(ConnectRequest request, Lane lane, long lsn) => Step(new SenderInput.Responded(Receipt(request.Number, lane, lsn)));

@@ -54,6 +54,14 @@ internal sealed record ChildSide(int Index, ImmutableArray<Entry> Journal, Incar
 
     public StreamMark AckedCells { get; init; }
 
+    /// <summary>No alarm is ever raised in a small world: their lane is the escalations' lane under another name.</summary>
+    public StreamMark AckedOf(Lane lane) => lane switch
+    {
+        Lane.Cells => AckedCells,
+        Lane.Escalations => AckedEscalations,
+        _ => StreamMark.Start,
+    };
+
     public required SenderState Sender { get; init; }
 
     /// <summary>The number of the connection at hand; 0 for none.</summary>

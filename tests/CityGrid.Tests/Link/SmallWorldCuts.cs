@@ -12,7 +12,12 @@ internal static class SmallWorldCuts
     public static Cut Read(ChildSide child, SenderEffect.ReadCut read, Planted planted)
     {
         var from = child.MarkAt(Math.Min(read.From.Value, child.Journal.Length));
-        var parts = read.Lane == Lane.Cells ? CellParts(child, from, read.EvenIfEmpty, planted) : EscalationParts(child, from);
+        var parts = read.Lane switch
+        {
+            Lane.Cells => CellParts(child, from, read.EvenIfEmpty, planted),
+            Lane.Escalations => EscalationParts(child, from),
+            _ => [],
+        };
         return new Cut(read.Lane, from, child.Head, true, parts);
     }
 

@@ -213,7 +213,7 @@ internal sealed class SmallWorldRules : IRecordJudge
     private SmallWorld Crash(SmallWorld world, int c)
     {
         var child = world.Children[c];
-        var fresh = SenderState.Start(child.Sender.Settings, child.Incarnation, child.Epoch, child.LastEpoch, child.AckedEscalations, child.AckedCells);
+        var fresh = SenderState.Start(child.Sender.Settings, child.Incarnation, child.Epoch, child.LastEpoch, child.AckedOf);
         world = world with
         {
             Children = world.Children.SetItem(c, child with { Sender = fresh, Session = 0 }),
@@ -279,7 +279,7 @@ internal sealed class SmallWorldRules : IRecordJudge
         return new ChildSide(c, journal, identity, Epoch.NotGranted, lastEpoch)
         {
             Happened = happened,
-            Sender = SenderState.Start(settings, identity, Epoch.NotGranted, lastEpoch, StreamMark.Start, StreamMark.Start),
+            Sender = SenderState.Start(settings, identity, Epoch.NotGranted, lastEpoch, _ => StreamMark.Start),
         };
     }
 

@@ -64,9 +64,10 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
                 https.ClientCertificateValidation = (certificate, _, _) => Judge(certificate, out _) is not null;
             });
         }));
+        var presence = new LinkPresence();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 1 << 20);
-        builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy));
-        builder.Services.AddSingleton(new LinkPresence());
+        builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy, presence));
+        builder.Services.AddSingleton(presence);
         builder.Services.AddSingleton<PeerJudge>(Judge);
         _app = builder.Build();
         _app.MapGrpcService<LinkGrpcService>();

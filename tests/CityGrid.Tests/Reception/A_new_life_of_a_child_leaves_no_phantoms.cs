@@ -130,7 +130,7 @@ public sealed class A_new_life_of_a_child_leaves_no_phantoms
     private void Relay()
     {
         var reader = new CutReader(_hubei.Settings.Node, _hubei.Cells, _hubei.Reception, _hubei.Escalations, new EscalationReach(GradeTier.Ministry, _ => false));
-        var cut = reader.Cells(Parent.MarkAt(new Lsn(_sent)), Parent.MarkAt(_hubei.Head), Parent.MarkAt, [Grain.Detail, Grain.National], true, null);
+        var cut = reader.Cells(Parent.MarkAt(new Lsn(_sent)), Parent.MarkAt(_hubei.Head), Parent.MarkAt, [Grain.Detail, Grain.National], true, 100_000, null);
         foreach (var part in cut.Parts)
         {
             var receipt = _ministry.Take(_province.Peer, new ConnectRequest { Number = 1, Cells = part.Cells }).Receipt;
@@ -182,7 +182,7 @@ public sealed class A_new_life_of_a_child_leaves_no_phantoms
             Cells.Restamp(Child.Node, new Revision(Child.Epoch.Number, _lsn), new Lsn(_lsn));
         }
 
-        public Cut Read(StreamMark from) => _reader.Cells(from, Child.MarkAt(_lsn), l => Child.MarkAt(l.Value), [Grain.Detail, Grain.National], true, () => Child.Statement(_lsn) with
+        public Cut Read(StreamMark from) => _reader.Cells(from, Child.MarkAt(_lsn), l => Child.MarkAt(l.Value), [Grain.Detail, Grain.National], true, 100_000, () => Child.Statement(_lsn) with
         {
             Digest = Cells.DigestOf(Child.Node, Grain.National),
         });

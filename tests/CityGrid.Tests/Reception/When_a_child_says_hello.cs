@@ -21,7 +21,7 @@ public sealed class When_a_child_says_hello
         {
             Assert.That(welcome.ChildEpoch, Is.EqualTo(1));
             Assert.That(welcome.ChildEpochNonce, Is.Not.Zero);
-            Assert.That(welcome.Positions.Select(p => p.Lsn), Is.EqualTo(new long[] { 0, 0 }));
+            Assert.That(welcome.Positions.Select(p => p.Lsn), Is.EqualTo(new long[] { 0, 0, 0 }));
             Assert.That(parent.Reception.Child(NodeId.Parse("wuhan"))!.Incarnation.IsNone, "A grant takes office when it speaks.");
         });
     }
@@ -97,9 +97,9 @@ public sealed class When_a_child_says_hello
     [Test]
     public void Without_a_common_protocol_both_ranges_are_named()
     {
-        var refusal = Hubei().Take(Wuhan().Peer, Wuhan().Hello(h => (h.ProtocolMin, h.ProtocolMax) = (2, 7))).Refusal;
+        var refusal = Hubei().Take(Wuhan().Peer, Wuhan().Hello(h => (h.ProtocolMin, h.ProtocolMax) = (3, 7))).Refusal;
         Assert.That(refusal.Code, Is.EqualTo(LinkRefusalCode.Version));
-        Assert.That(refusal.Message, Does.Contain("2 to 7").And.Contain("1 to 1"));
+        Assert.That(refusal.Message, Does.Contain("3 to 7").And.Contain("1 to 2"));
     }
 
     [Test]

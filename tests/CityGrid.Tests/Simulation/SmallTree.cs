@@ -18,8 +18,15 @@ internal sealed class SmallTree
     private readonly SimulatedTree _tree = new(seed: 41, provinces: 1, citiesEach: 2);
     private int _requests;
 
-    public SmallTree()
+    public SmallTree((int Ministry, int Province, int City)? newest = null)
     {
+        if (newest is { } protocols)
+        {
+            Ministry.ProtocolNewest = protocols.Ministry;
+            Province.ProtocolNewest = protocols.Province;
+            City.ProtocolNewest = Neighbour.ProtocolNewest = protocols.City;
+        }
+
         foreach (var node in _tree.Nodes.Values)
         {
             node.Start();

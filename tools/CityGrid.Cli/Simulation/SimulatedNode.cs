@@ -42,6 +42,9 @@ public sealed class SimulatedNode
 
     public ModelDisk Disk { get; private set; }
 
+    /// <summary>The newest protocol that it speaks from its next start on.</summary>
+    public int ProtocolNewest { get; set; } = ReceiverSettings.ProtocolMax;
+
     /// <summary>Null while the node is down.</summary>
     public NodeCore? Core { get; private set; }
 
@@ -56,7 +59,7 @@ public sealed class SimulatedNode
         var rules = new CaseRules { Place = Place.Division, Divisions = _tree.Register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is null ? null : new SimulatedWire(_tree, this);
         Core = new NodeCore(
-            new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division },
+            new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest },
             new NodeSeams(Disk, journal, new MemoryViewStore(), new StandInSeal(), wire, Clock, _entropy));
         Core.FoldFailed = (fold, e, failure) => throw new InvalidOperationException($"{Place.Node}: fold {fold.Name} failed at {e.Lsn}.", failure);
         Core.Uplink?.Start();
@@ -176,6 +179,9 @@ public sealed class SimulatedTree
 /// <summary>What the network does to messages: in a thousand so many are lost, so many come twice, and the delay is drawn up to a bound.</summary>
 public sealed record SimulatedWeather(int LostOf1000, int TwiceOf1000, TimeSpan DelayMax, int CutOf1000)
 {
+    /// <summary>What a line carries each way; 0 for no bound. Messages then queue in front of it and keep their order.</summary>
+    public int BytesPerSecond { get; init; }
+
     public static readonly SimulatedWeather Fair = new(0, 0, TimeSpan.FromMilliseconds(50), 0);
     public static readonly SimulatedWeather Storm = new(150, 200, TimeSpan.FromSeconds(20), 20);
 }

@@ -36,6 +36,9 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
 
     private TimeSpan Delay() => tree.Random.Jitter(tree.Weather.DelayMax);
 
+    /// <summary>What TLS, HTTP/2 and TCP add to a message, about.</summary>
+    private const int FrameBytes = 100;
+
     private sealed class Line(SimulatedWire wire, SimulatedNode parent, IWireEvents events) : IWireLine
     {
         private readonly SimulatedTree _tree = wire.Tree;
@@ -44,11 +47,13 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
         private readonly int _parentLife = parent.Life;
         private readonly LinkConnection _connection = parent.Admit(wire.Child);
         private bool _over;
+        private long _upFreeAt;
+        private long _downFreeAt;
 
         public void Send(ConnectRequest request)
         {
             var bytes = request.ToByteArray();
-            Carry(() => Deliver(bytes));
+            Carry(bytes, ref _upFreeAt, () => Deliver(bytes));
         }
 
         public void HangUp() => End("Hung up.");
@@ -64,7 +69,7 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
             core.Door.Take(_connection, ConnectRequest.Parser.ParseFrom(bytes), response =>
             {
                 var answer = response.ToByteArray();
-                Carry(() => Answer(answer));
+                Carry(answer, ref _downFreeAt, () => Answer(answer));
             });
             parent.Pump();
         }
@@ -78,10 +83,23 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
             }
         }
 
-        /// <summary>Loses, repeats, delays, or cuts.</summary>
-        private void Carry(Action arrival)
+        /// <summary>Loses, repeats, delays, or cuts; <paramref name="freeAt"/> is when a slow line has carried what was given to it.</summary>
+        private void Carry(byte[] bytes, ref long freeAt, Action arrival)
         {
             var weather = _tree.Weather;
+            if (weather.BytesPerSecond > 0)
+            {
+                freeAt = Math.Max(freeAt, _tree.Time.UtcTicks) + ((bytes.Length + FrameBytes) * TimeSpan.TicksPerSecond / weather.BytesPerSecond);
+                _tree.Time.After(TimeSpan.FromTicks(freeAt - _tree.Time.UtcTicks) + weather.DelayMax, () =>
+                {
+                    if (!_over)
+                    {
+                        arrival();
+                    }
+                });
+                return;
+            }
+
             if (_tree.Random.Chance(weather.CutOf1000))
             {
                 End("The line was cut.");
