@@ -2,6 +2,7 @@ using CityGrid.Hub.Cells;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
 using CityGrid.Hub.Seams;
@@ -56,8 +57,9 @@ public sealed class NodeCore : IDisposable
         Reception = new ReceptionFold(Cells);
         var finality = new FinalityFold(Reception);
         Escalations = new EscalationFold(settings.Node);
+        Orders = new OrderFold(settings.Node);
         Book = new CaseBook(Cells, settings.Node, settings.Division, () => UplinkFold.RevisionEpoch, seams.Journal.ReadAt);
-        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, finality, Escalations, Book], seams.Clock);
+        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, finality, Escalations, Orders, Book], seams.Clock);
         Sequencer.FoldFailed = (fold, journalEvent, failure) =>
         {
             FoldFailures++;
@@ -82,9 +84,11 @@ public sealed class NodeCore : IDisposable
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
         var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { ProtocolNewest = settings.ProtocolNewest };
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch);
-        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence);
+        OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register), Orders, seams.Journal);
+        OrderList = new OrderList(Orders, Sequencer, seams.Clock);
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, new OrderReader(Orders, settings.Register, seams.Journal, () => OwnEpoch, seams.Wire is null), seams.Clock);
         Reach = ReachOf(settings);
-        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach);
+        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders);
         Uplink = seams.Wire is null ? null : NewPump(seams.Wire);
         Book.Changed = state => _changed[state.Id] = state;
         Sequencer.Folded = Offer;
@@ -106,6 +110,12 @@ public sealed class NodeCore : IDisposable
     public ReceptionFold Reception { get; }
 
     public EscalationFold Escalations { get; }
+
+    public OrderFold Orders { get; }
+
+    public OrderDesk OrderDesk { get; }
+
+    public OrderList OrderList { get; }
 
     public CaseBook Book { get; }
 
@@ -212,7 +222,7 @@ public sealed class NodeCore : IDisposable
     private UplinkPump NewPump(IWire wire)
     {
         var start = SenderState.Start(new SenderSettings(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest }, _seams.Journal.Incarnation, UplinkFold);
-        var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, _seams.Journal, KeepsCases ? OwnWatermark : null);
+        var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null);
         return new UplinkPump(start, ground, wire, _seams.Clock, _seams.Entropy);
     }
 
@@ -246,11 +256,16 @@ public sealed class NodeCore : IDisposable
         _changed.Clear();
     }
 
-    /// <summary>On the writer, once a batch is durable and visible: keys are erased, the parent hears.</summary>
+    /// <summary>On the writer, once a batch is durable and visible: keys are erased, the parent and the children hear.</summary>
     private void AfterApply(IReadOnlyList<JournalEvent> events)
     {
         Desk.EraseKeys();
-        if (Uplink is not null && events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived or EventKinds.ParkedSettled))
+        if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived))
+        {
+            Door.SendOrders();
+        }
+
+        if (Uplink is not null && events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived or EventKinds.ParkedSettled or EventKinds.OrderReceipted))
         {
             Uplink.Nudge(Lane.Alarms);
             Uplink.Nudge(Lane.Escalations);

@@ -123,6 +123,7 @@ public static class NodeServer
         NodeHost.Map(app, app.Services.GetRequiredService<NodeStatus>().Reports());
         app.MapGrpcService<CasesGrpcService>();
         app.MapGrpcService<NodeViewsService>();
+        app.MapGrpcService<NodeOrdersService>();
         app.MapGrpcService<LinkGrpcService>().WithMetadata(new OnDoor(Door.Link)).AllowAnonymous();
         return app;
     }

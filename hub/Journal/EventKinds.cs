@@ -32,6 +32,15 @@ public static class EventKinds
     /// <summary>This node raised an escalation, or a new version of one: the payload is the protocol's Escalation, made once and never changed.</summary>
     public const ushort EscalationRaised = 30;
 
+    /// <summary>An order was issued here: the payload is the protocol's Order, made once and never changed.</summary>
+    public const ushort OrderIssued = 60;
+
+    /// <summary>Orders were received from the parent, with the new cursor.</summary>
+    public const ushort OrdersReceived = 61;
+
+    /// <summary>What became of an order was decided here: the payload is the protocol's OrderReceipt, made once and never changed.</summary>
+    public const ushort OrderReceipted = 62;
+
     /// <summary>The first kind of the node's own events.</summary>
     public const ushort NodeFirst = 1000;
 }

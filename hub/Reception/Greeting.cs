@@ -206,7 +206,7 @@ internal static class Greeting
         }
 
         welcome.Grains.AddRange(settings.Grains.Select(g => (int)g.Number));
-        return new LinkDecision(null, new ConnectResponse { Number = request.Number, Welcome = welcome }, new LinkSession(row.Node, row.Incarnation, row.Epoch));
+        return new LinkDecision(null, new ConnectResponse { Number = request.Number, Welcome = welcome }, new LinkSession(row.Node, row.Incarnation, row.Epoch) { Protocol = welcome.Protocol, Division = row.Division });
     }
 
     private readonly record struct Caller(NodeId Node, DivisionCode Division, Incarnation Incarnation, Epoch Epoch, long LastEpoch);

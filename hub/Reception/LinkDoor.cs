@@ -1,12 +1,23 @@
+using System.Collections.Concurrent;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.V1;
+using NodaTime;
 
 namespace CityGrid.Hub.Reception;
 
-/// <summary>One connection of a child, as the parent has it: who it is, and the stream it speaks for once its hello was welcomed.</summary>
-public sealed class LinkConnection(IPeerIdentity peer)
+/// <summary>
+/// One connection of a child, as the parent has it: who it is, the stream it speaks for once its hello was welcomed, and the orders that go down on it.
+/// </summary>
+/// <param name="peer">Who the certificate says is there.</param>
+/// <param name="push">Sends a frame that answers none, after whatever was sent before.</param>
+public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> push)
 {
+    private readonly ConcurrentQueue<OrderFeedInput> _inputs = new();
+    private OrderFeedState? _orders;
+    private int _taking;
+
     public IPeerIdentity Peer { get; } = peer;
 
     /// <summary>That of the last answer.</summary>
@@ -14,13 +25,57 @@ public sealed class LinkConnection(IPeerIdentity peer)
 
     /// <summary>True once an answer ended the conversation.</summary>
     public bool IsOver { get; internal set; }
+
+    /// <summary>What the child said that it has of the orders, until they begin.</summary>
+    internal StreamMark? OrdersFrom { get; set; }
+
+    internal void BeginOrders(StreamMark cursor) => _orders = OrderFeed.Start(cursor);
+
+    /// <summary>Inputs are taken one at a time, in order, by whoever brought one while nobody else was at it.</summary>
+    internal void Feed(OrderFeedInput input, Func<LinkSession, OrderFeedState, OrdersPart?> read, Instant now)
+    {
+        if (_orders is null)
+        {
+            return;
+        }
+
+        _inputs.Enqueue(input);
+        while (!_inputs.IsEmpty && Interlocked.CompareExchange(ref _taking, 1, 0) == 0)
+        {
+            try
+            {
+                while (_inputs.TryDequeue(out var next))
+                {
+                    Take(next, read, now);
+                }
+            }
+            finally
+            {
+                Volatile.Write(ref _taking, 0);
+            }
+        }
+    }
+
+    private void Take(OrderFeedInput input, Func<LinkSession, OrderFeedState, OrdersPart?> read, Instant now)
+    {
+        (_orders, var send, var wanted) = OrderFeed.Step(_orders!, input, now);
+        if (send is not null)
+        {
+            push(new ConnectResponse { Orders = send });
+        }
+
+        if (wanted && Session is { } session)
+        {
+            _inputs.Enqueue(new OrderFeedInput.PartReady(read(session, _orders)));
+        }
+    }
 }
 
 /// <summary>
 /// Where children's frames come in, one after the other on each connection: the effect and the new cursor are one record, and the answer leaves only
-/// when that is durable.
+/// when that is durable. Orders go out by it.
 /// </summary>
-public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy entropy, LinkPresence presence)
+public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy entropy, LinkPresence presence, OrderReader orders, TimeProvider clock)
 {
     /// <summary>What all children together may have under way: of that many bytes of parts this node's memory is sure to have room.</summary>
     public const long UnderWayInAll = 64 << 20;
@@ -28,20 +83,55 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>What a child may always have under way, and all that it may while this node is busy: a few small parts, so that what cannot wait still comes.</summary>
     public const long CreditLeast = 16 << 10;
 
+    /// <summary>The first protocol that has orders.</summary>
+    private const int ProtocolOfOrders = 2;
+
+    private readonly ConcurrentDictionary<LinkConnection, bool> _open = [];
+
     /// <summary>How many bytes of parts a child may have under way now (L14).</summary>
     public long Credit => CreditOf(presence.Count, sequencer.Waiting);
 
     internal static long CreditOf(int connected, int waiting) =>
         waiting > Sequencer.QueueMax / 2 ? CreditLeast : Math.Max(UnderWayInAll / Math.Max(connected, 1), CreditLeast);
 
-    public async Task<ConnectResponse> TakeAsync(LinkConnection connection, ConnectRequest request) =>
-        Turn(connection, await sequencer.SubmitAsync(CommandOf(connection, request)));
+    /// <summary>Takes a frame; null where it has no answer.</summary>
+    public async Task<ConnectResponse?> TakeAsync(LinkConnection connection, ConnectRequest request) =>
+        TakeReceipt(connection, request) ? null : Turn(connection, request, await sequencer.SubmitAsync(CommandOf(connection, request)));
 
     /// <summary>The same for a caller that pumps the sequencer by hand.</summary>
-    public void Take(LinkConnection connection, ConnectRequest request, Action<ConnectResponse> answered) =>
-        sequencer.Submit(CommandOf(connection, request), decision => answered(Turn(connection, decision)));
+    public void Take(LinkConnection connection, ConnectRequest request, Action<ConnectResponse> answered)
+    {
+        if (!TakeReceipt(connection, request))
+        {
+            sequencer.Submit(CommandOf(connection, request), decision => answered(Turn(connection, request, decision)));
+        }
+    }
 
-    private ConnectResponse Turn(LinkConnection connection, LinkDecision decision)
+    /// <summary>There are new orders: each connection sends what is its own. On any thread.</summary>
+    public void SendOrders()
+    {
+        foreach (var connection in _open.Keys)
+        {
+            Feed(connection, new OrderFeedInput.Nudged());
+        }
+    }
+
+    /// <summary>The connection has ended.</summary>
+    public void Close(LinkConnection connection) => _open.TryRemove(connection, out _);
+
+    private bool TakeReceipt(LinkConnection connection, ConnectRequest request)
+    {
+        if (request.FrameCase != ConnectRequest.FrameOneofCase.OrdersReceipt || connection.Session is null)
+        {
+            Feed(connection, new OrderFeedInput.Heard());
+            return false;
+        }
+
+        Feed(connection, new OrderFeedInput.Answered(request.OrdersReceipt));
+        return true;
+    }
+
+    private ConnectResponse Turn(LinkConnection connection, ConnectRequest request, LinkDecision decision)
     {
         if (decision.Response.Receipt is { } receipt)
         {
@@ -54,8 +144,31 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
         connection.Session = decision.Session;
         connection.IsOver = decision.HangUp;
+        if (request.Hello is { } hello)
+        {
+            connection.OrdersFrom = orders.CursorOf(hello);
+        }
+
         return decision.Response;
     }
+
+    /// <summary>
+    /// The answer is on its way: orders may follow it. They begin once the stream of this connection is in office, for then nothing that an earlier life of
+    /// the child decided can come in any more (clause O3).
+    /// </summary>
+    public void Answered(LinkConnection connection)
+    {
+        if (connection is { OrdersFrom: { } from, Session: { Protocol: >= ProtocolOfOrders } session } && sequencer.Read(() => desk.IsInOffice(session)))
+        {
+            connection.OrdersFrom = null;
+            connection.BeginOrders(from);
+            _open[connection] = true;
+            Feed(connection, new OrderFeedInput.Nudged());
+        }
+    }
+
+    private void Feed(LinkConnection connection, OrderFeedInput input) =>
+        connection.Feed(input, (session, state) => sequencer.Read(() => orders.Read(session.Division, state.Cursor, sequencer.Applied, state.KnowsHead)), clock.Now());
 
     private Command<LinkDecision> CommandOf(LinkConnection connection, ConnectRequest request) =>
         desk.Receive(connection.Peer, connection.Session, request, entropy.NextUInt64());

@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -20,6 +21,9 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
     /// <summary>A full queue is half a second of work; with the child's own jitter 36 children come back over several seconds.</summary>
     private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(5);
 
+    /// <summary>Frames that wait to be written: a child has at most eight parts under way, and one part of orders.</summary>
+    private const int OutgoingMax = 16;
+
     public override async Task Connect(IAsyncStreamReader<ConnectRequest> requestStream, IServerStreamWriter<ConnectResponse> responseStream, ServerCallContext context)
     {
         var certificate = await context.GetHttpContext().Connection.GetClientCertificateAsync(context.CancellationToken);
@@ -34,7 +38,7 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping, seat.Superseded);
         try
         {
-            await ConverseAsync(new LinkConnection(peer), requestStream, responseStream, stop.Token);
+            await ConverseAsync(peer, requestStream, responseStream, stop.Token);
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
@@ -58,23 +62,50 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
         }
     }
 
-    /// <summary>Frame by frame: the next is read when the answer to the one before is on its way, which is all the flow control there is to it.</summary>
-    private async Task ConverseAsync(LinkConnection connection, IAsyncStreamReader<ConnectRequest> requests, IServerStreamWriter<ConnectResponse> responses, CancellationToken stop)
+    /// <summary>
+    /// Frame by frame: the next is read when the answer to the one before is on its way, which is all the flow control there is to it. Orders wait for
+    /// their turn among the answers, for a stream is written by one at a time; one that finds no room is sent again (clause O3).
+    /// </summary>
+    private async Task ConverseAsync(IPeerIdentity peer, IAsyncStreamReader<ConnectRequest> requests, IServerStreamWriter<ConnectResponse> responses, CancellationToken stop)
     {
-        while (!connection.IsOver && await requests.MoveNext(stop))
+        var outgoing = Channel.CreateBounded<ConnectResponse>(new BoundedChannelOptions(OutgoingMax) { SingleReader = true });
+        var connection = new LinkConnection(peer, frame => outgoing.Writer.TryWrite(frame));
+        var orders = WriteAsync(outgoing.Reader, responses, stop);
+        try
         {
-            ConnectResponse response;
-            try
+            while (!connection.IsOver && await requests.MoveNext(stop))
             {
-                response = await door.TakeAsync(connection, requests.Current);
-            }
-            catch (NodeBusyException busy)
-            {
-                await responses.WriteAsync(Answers.Busy(requests.Current.Number, busy.Message, BusyPause), stop);
-                return;
-            }
+                ConnectResponse? response;
+                try
+                {
+                    response = await door.TakeAsync(connection, requests.Current);
+                }
+                catch (NodeBusyException busy)
+                {
+                    await outgoing.Writer.WriteAsync(Answers.Busy(requests.Current.Number, busy.Message, BusyPause), stop);
+                    return;
+                }
 
-            await responses.WriteAsync(response, stop);
+                if (response is not null)
+                {
+                    await outgoing.Writer.WriteAsync(response, stop);
+                    door.Answered(connection);
+                }
+            }
+        }
+        finally
+        {
+            door.Close(connection);
+            outgoing.Writer.Complete();
+            await orders;
+        }
+    }
+
+    private static async Task WriteAsync(ChannelReader<ConnectResponse> outgoing, IServerStreamWriter<ConnectResponse> responses, CancellationToken stop)
+    {
+        await foreach (var frame in outgoing.ReadAllAsync(stop))
+        {
+            await responses.WriteAsync(frame, stop);
         }
     }
 }

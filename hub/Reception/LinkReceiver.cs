@@ -97,7 +97,7 @@ public static class LinkReceiver
             return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault, lane, Stand(row, lane));
         }
 
-        if (Placed(row, session, request.Number, lane, part.From, part.FromChainHash, part.Escalations.Count) is { } early)
+        if (Placed(row, session, request.Number, lane, part.From, part.FromChainHash, part.Escalations.Count + part.Receipts.Count) is { } early)
         {
             return early;
         }

@@ -60,7 +60,7 @@ internal static class ParkedRecords
 
     private static void SettleEscalations(ChildRow row, EscalationsTaken taken, IEnumerable<SetAside> aside, IRecordJudge judge, ParkedSettled result, EscalationsPart into)
     {
-        foreach (var parked in aside)
+        foreach (var parked in aside.Where(a => a.Verdict.Index < taken.Part.Escalations.Count))
         {
             var alone = new EscalationsPart();
             alone.Escalations.Add(taken.Part.Escalations[parked.Verdict.Index]);

@@ -57,21 +57,31 @@ internal static class PartShape
             return $"Lane {(int)part.Lane} carries no escalations.";
         }
 
-        if (part.Escalations.Count > ReceiverSettings.EscalationsMax)
+        if (part.Escalations.Count + part.Receipts.Count > ReceiverSettings.EscalationsMax)
         {
-            return $"The part has {part.Escalations.Count} escalations; at most {ReceiverSettings.EscalationsMax} are allowed.";
+            return $"The part has {part.Escalations.Count + part.Receipts.Count} records; at most {ReceiverSettings.EscalationsMax} are allowed.";
         }
 
-        // A relay received several in one event, so positions may repeat.
-        var last = part.From + 1;
-        foreach (var envelope in part.Escalations)
+        if (part.Receipts.Count > 0 && part.Lane != Lane.Alarms)
         {
-            if (envelope.Lsn < last || envelope.Lsn > part.To)
+            return "Only the lane of alarms carries what became of orders.";
+        }
+
+        return Misplaced(part, part.Escalations.Select(envelope => envelope.Lsn)) ?? Misplaced(part, part.Receipts.Select(envelope => envelope.Lsn));
+    }
+
+    /// <summary>A relay received several in one event, so positions may repeat.</summary>
+    private static string? Misplaced(EscalationsPart part, IEnumerable<long> positions)
+    {
+        var last = part.From + 1;
+        foreach (var lsn in positions)
+        {
+            if (lsn < last || lsn > part.To)
             {
-                return $"The escalation at {envelope.Lsn} is outside the part ({part.From}, {part.To}] or out of order.";
+                return $"The record at {lsn} is outside the part ({part.From}, {part.To}] or out of order.";
             }
 
-            last = envelope.Lsn;
+            last = lsn;
         }
 
         return null;

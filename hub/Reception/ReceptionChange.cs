@@ -31,7 +31,14 @@ public sealed record Judgement(int Accepted, int Unchanged, IReadOnlyList<Record
 }
 
 /// <summary>The stream that a connection speaks for, once its hello was welcomed. Kept with the connection, in memory.</summary>
-public sealed record LinkSession(NodeId Child, Incarnation Incarnation, Epoch Epoch);
+public sealed record LinkSession(NodeId Child, Incarnation Incarnation, Epoch Epoch)
+{
+    /// <summary>The protocol that the welcome chose.</summary>
+    public int Protocol { get; init; } = ReceiverSettings.ProtocolMin;
+
+    /// <summary>Where the child's division is, by which orders find their way.</summary>
+    public DivisionCode Division { get; init; }
+}
 
 /// <summary>What a receiver decided: what to make durable first (null for nothing), the answer to send once it is, and the session from here on.</summary>
 public sealed record LinkDecision(ReceptionChange? Change, ConnectResponse Response, LinkSession? Session)

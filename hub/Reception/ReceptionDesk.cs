@@ -33,6 +33,9 @@ public sealed class ReceptionDesk(
     /// </summary>
     public Command<int> Redrive(NodeId child, Func<Lsn, JournalRecord?> readAt, string actor) => new RedriveParked(this, child, readAt) { Actor = actor };
 
+    /// <summary>Whether the stream of this connection is the one in office. Under the sequencer's lock.</summary>
+    public bool IsInOffice(LinkSession session) => reception.Child(session.Child) is { } row && row.Incarnation == session.Incarnation && row.Epoch == session.Epoch;
+
     private static readonly Touched AllEscalations = Touched.By("escalations", string.Empty);
 
     private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) : Command<LinkDecision>

@@ -1,5 +1,6 @@
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -114,6 +115,26 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             }
         }
 
+        for (var i = 0; i < part.Receipts.Count; i++)
+        {
+            var index = part.Escalations.Count + i;
+            if (OrderJudge.Fault(part.Receipts[i]) is { } fault)
+            {
+                named.Add(Named(index, RecordOutcome.Refused, Malformed, $"The order receipt's {fault} is none."));
+                continue;
+            }
+
+            var receipt = OrderReceipt.Parser.ParseFrom(part.Receipts[i].Receipt);
+            if (authority.Over(NodeId.Parse(receipt.Node), DivisionCode.Parse(receipt.Division), index) is { } verdict)
+            {
+                named.Add(verdict);
+            }
+            else
+            {
+                accepted++;
+            }
+        }
+
         return new Judgement(accepted, unchanged, named);
     }
 
@@ -192,7 +213,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             : null;
     }
 
-    private static bool IsTime(long unixMilliseconds) =>
+    internal static bool IsTime(long unixMilliseconds) =>
         unixMilliseconds >= Instant.MinValue.ToUnixTimeMilliseconds() && unixMilliseconds <= Instant.MaxValue.ToUnixTimeMilliseconds();
 
     private static List<RecordReceipt> Sorted(List<RecordReceipt> named)

@@ -1,5 +1,6 @@
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -12,7 +13,7 @@ namespace CityGrid.Node.Uplink;
 /// Reads from the folds what a lane has after a position: the feed of architecture 2.4, of which nothing is stored. Call it while the folds hold
 /// still (<c>Sequencer.Read</c>), so that a cut that reaches the head is exactly the state there (INV-11).
 /// </summary>
-public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach)
+public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach, OrderFold orders)
 {
     /// <summary>About 100 kB a part, where the line is fast enough for parts of that size.</summary>
     public const int CellsAPart = 1000;
@@ -73,15 +74,15 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
     /// <summary>
     /// A lane of records after <paramref name="from"/>: every version that must go further up, with the hops it took. Where alarms are apart, those have
-    /// their lane and all others the other.
+    /// their lane, with what became of orders, and all others the other.
     /// </summary>
     public Cut Escalations(Lane lane, bool alarmsApart, StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, bool evenIfEmpty, int partBytes)
     {
         var most = Math.Clamp(partBytes / BytesAnEscalation, 1, EscalationsAPart);
         var parts = new List<CutPart>();
-        var open = new List<EscalationRecord>();
+        var open = new List<Waiting>();
         var at = from;
-        foreach (var record in escalations.ChangedSince(from.Lsn, head.Lsn).Where(r => reach.GoesUp(r) && (!alarmsApart || EscalationReach.IsAlarm(r) == (lane == Lane.Alarms))))
+        foreach (var record in WaitingOn(lane, alarmsApart, from.Lsn, head.Lsn))
         {
             if (open.Count >= most && open[^1].Local != record.Local)
             {
@@ -107,6 +108,19 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
         return new Cut(lane, from, head, true, parts);
     }
+
+    /// <summary>What a lane of records has in (from, to], in order.</summary>
+    private IEnumerable<Waiting> WaitingOn(Lane lane, bool alarmsApart, Lsn from, Lsn to)
+    {
+        var raised = escalations.ChangedSince(from, to)
+            .Where(r => reach.GoesUp(r) && (!alarmsApart || EscalationReach.IsAlarm(r) == (lane == Lane.Alarms)))
+            .Select(r => new Waiting(r.Local, r, null));
+        return lane != Lane.Alarms ? raised : raised
+            .Concat(orders.ReceiptsSince(from, to).Where(r => r.Content.Issuer != node.ToString()).Select(r => new Waiting(r.Local, null, r)))
+            .OrderBy(waiting => waiting.Local);
+    }
+
+    private readonly record struct Waiting(Lsn Local, EscalationRecord? Escalation, OrderReceiptRecord? Receipt);
 
     /// <summary>The cells in shares of a part each: bounded by number, and by bytes where values are long. No cells are one empty share.</summary>
     private static List<ArraySegment<CellRow>> Shares(IReadOnlyList<CellRow> cells, int partBytes)
@@ -142,7 +156,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
         }
     }
 
-    private static CutPart PartOf(Lane lane, StreamMark from, StreamMark to, List<EscalationRecord> records)
+    private CutPart PartOf(Lane lane, StreamMark from, StreamMark to, List<Waiting> records)
     {
         var part = new EscalationsPart { From = from.Lsn.Value, FromChainHash = from.HashBytes(), To = to.Lsn.Value, ChainHash = to.HashBytes() };
         if (lane == Lane.Alarms)
@@ -152,12 +166,26 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
         foreach (var record in records)
         {
-            part.Escalations.Add(new EscalationEnvelope
+            if (record.Escalation is { } escalation)
             {
-                Lsn = record.Local.Value,
-                Escalation = UnsafeByteOperations.UnsafeWrap(record.Bytes),
-                Hops = { record.Hops.Select(h => new Hop { Node = h.Node.ToString(), ReceivedAt = h.ReceivedAt.ToUnixTimeMilliseconds() }) },
-            });
+                part.Escalations.Add(new EscalationEnvelope
+                {
+                    Lsn = record.Local.Value,
+                    Escalation = UnsafeByteOperations.UnsafeWrap(escalation.Bytes),
+                    Hops = { escalation.Hops.Select(h => new Hop { Node = h.Node.ToString(), ReceivedAt = h.ReceivedAt.ToUnixTimeMilliseconds() }) },
+                });
+            }
+            else if (record.Receipt is { } receipt)
+            {
+                var order = orders.Find(receipt.Order)?.Order;
+                part.Receipts.Add(new OrderReceiptEnvelope
+                {
+                    Lsn = record.Local.Value,
+                    Receipt = UnsafeByteOperations.UnsafeWrap(receipt.Bytes),
+                    Hops = { receipt.Hops.Select(h => h.ToHop()) },
+                    Order = order is null ? ByteString.Empty : UnsafeByteOperations.UnsafeWrap(order.Bytes),
+                });
+            }
         }
 
         return new CutPart(to, null, part);

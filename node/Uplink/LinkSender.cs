@@ -40,7 +40,7 @@ public static class LinkSender
                     Set(State.Lane(nudged.Lane) with { Due = true });
                     break;
                 case SenderInput.Connected connected:
-                    SayHello(connected.Head);
+                    SayHello(connected);
                     break;
                 case SenderInput.Disconnected disconnected:
                     Rest(disconnected);
@@ -53,6 +53,9 @@ public static class LinkSender
                     break;
                 case SenderInput.ReceiptStored stored:
                     Set(State.Lane(stored.Lane) with { Acked = stored.Mark });
+                    break;
+                case SenderInput.OrdersTaken taken:
+                    TellOfOrders(taken);
                     break;
                 case SenderInput.EpochStored stored:
                     EpochIsDurable(stored.Epoch);
@@ -100,13 +103,14 @@ public static class LinkSender
             }
         }
 
-        private void SayHello(StreamMark head)
+        private void SayHello(SenderInput.Connected connected)
         {
             if (State.Phase != SenderPhase.Dialling)
             {
                 return;
             }
 
+            var head = connected.Head;
             State = State with { Phase = SenderPhase.Greeting, Number = 0, Head = head.Lsn, HelloAt = now, AnswerBy = now + State.Settings.AnswerWait };
             var hello = new Hello
             {
@@ -123,6 +127,11 @@ public static class LinkSender
                 LastEpoch = State.LastEpoch,
             };
             hello.Positions.AddRange(State.Lanes.Select(lane => lane.Acked.ToPosition(lane.Lane, State.Incarnation, State.Epoch)));
+            if (connected.Orders is { Lsn: > 0 } orders)
+            {
+                hello.Positions.Add(orders);
+            }
+
             Effects.Add(new SenderEffect.Send(new ConnectRequest { Number = NextNumber(), Hello = hello }));
         }
 
@@ -155,6 +164,9 @@ public static class LinkSender
                     break;
                 case ConnectResponse.FrameOneofCase.Receipt when State.Phase == SenderPhase.Open:
                     HearReceipt(response.Number, response.Receipt);
+                    break;
+                case ConnectResponse.FrameOneofCase.Orders when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2 }:
+                    Effects.Add(new SenderEffect.TakeOrders(response.Orders, State.Parent!.Value));
                     break;
                 case ConnectResponse.FrameOneofCase.Refusal when State.Phase is SenderPhase.Greeting or SenderPhase.Open:
                     HearRefusal(response.Number, response.Refusal);
@@ -194,6 +206,7 @@ public static class LinkSender
                 Phase = granted == State.Epoch ? SenderPhase.Open : SenderPhase.TakingEpoch,
                 AnswerBy = null,
                 Speaks = welcome.Protocol,
+                Parent = parent,
                 Credit = CreditOf(welcome.WindowBytes),
                 Skew = SkewOf(welcome.ReceivedAt),
                 Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Select(g => new Grain((byte)g))],
@@ -341,6 +354,23 @@ public static class LinkSender
             Set(done
                 ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut!.ReachesHead }
                 : lane with { From = applied, Gaps = 0 });
+        }
+
+        /// <summary>To a connection that has ended meanwhile nothing is told: the next hello says where this node stands.</summary>
+        private void TellOfOrders(SenderInput.OrdersTaken taken)
+        {
+            if (taken.Answer.Refusal == LinkRefusalCode.Fork)
+            {
+                Effects.Add(new SenderEffect.Report("FORK", $"The parent's orders were not taken: {taken.Answer.Message} It may have been restored without --restored."));
+            }
+
+            if (State.Phase is SenderPhase.Open or SenderPhase.TakingEpoch)
+            {
+                Effects.Add(new SenderEffect.Send(new ConnectRequest
+                {
+                    OrdersReceipt = new OrdersReceipt { Number = taken.Number, Position = taken.Answer.Position, Refusal = taken.Answer.Refusal, Message = taken.Answer.Message },
+                }));
+            }
         }
 
         private void HearRefusal(long number, LinkRefusal refusal)

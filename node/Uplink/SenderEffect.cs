@@ -34,6 +34,9 @@ public abstract record SenderEffect
     /// <summary>Journal EpochTaken; comes back as EpochStored.</summary>
     public sealed record TakeEpoch(Epoch Epoch, NodeId Parent, Epoch ParentEpoch) : SenderEffect;
 
+    /// <summary>Journal what the parent orders; comes back as OrdersTaken.</summary>
+    public sealed record TakeOrders(OrdersPart Part, NodeId Parent) : SenderEffect;
+
     /// <summary>Close the connection; comes back as Disconnected.</summary>
     public sealed record HangUp(string Reason) : SenderEffect;
 

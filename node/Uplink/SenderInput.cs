@@ -16,8 +16,8 @@ public abstract record SenderInput
     /// <summary>Something of this lane has changed: send it soon.</summary>
     public sealed record Nudged(Lane Lane) : SenderInput;
 
-    /// <summary>The dialled connection stands; <paramref name="Head"/> is the end of this node's journal.</summary>
-    public sealed record Connected(StreamMark Head) : SenderInput;
+    /// <summary>The dialled connection stands; <paramref name="Head"/> is the end of this node's journal, <paramref name="Orders"/> what it has applied of the parent's orders.</summary>
+    public sealed record Connected(StreamMark Head, StreamPosition? Orders = null) : SenderInput;
 
     /// <summary>The connection ended, or could not be made. <paramref name="Draw"/> is a random number for the pause.</summary>
     public sealed record Disconnected(string Reason, ulong Draw) : SenderInput;
@@ -29,6 +29,9 @@ public abstract record SenderInput
 
     /// <summary>The parent's receipt is durable here.</summary>
     public sealed record ReceiptStored(Lane Lane, StreamMark Mark) : SenderInput;
+
+    /// <summary>The orders of part <paramref name="Number"/> are durable here, or were not taken; the parent is told so.</summary>
+    public sealed record OrdersTaken(long Number, Hub.Orders.OrdersTaken Answer) : SenderInput;
 
     /// <summary>The granted epoch is durable here, and this node's own cells carry it.</summary>
     public sealed record EpochStored(Epoch Epoch) : SenderInput;

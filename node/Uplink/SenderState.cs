@@ -122,6 +122,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>The protocol of this connection, as the welcome chose it.</summary>
     public int Speaks { get; init; }
 
+    /// <summary>Who the parent says it is; null before the first welcome.</summary>
+    public NodeId? Parent { get; init; }
+
     /// <summary>How far the parent's clock is ahead of this one, as far as the welcome told; null before the first. For showing only (RULE-11).</summary>
     public Duration? Skew { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -62,7 +63,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
             return;
         }
 
-        Feed(new SenderInput.Connected(_ground.Sequencer.Read(_ground.Head)));
+        Feed(_ground.Sequencer.Read(() => new SenderInput.Connected(_ground.Head(), _ground.Orders.Stands())));
     }
 
     public void Received(ConnectResponse response) => Feed(new SenderInput.Responded(response));
@@ -156,6 +157,10 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                     new TakeEpoch(_ground.Uplink, _state.Incarnation, take.Epoch, take.Parent, take.ParentEpoch) { Actor = "uplink" },
                     epoch => Feed(new SenderInput.EpochStored(epoch)));
                 break;
+            case SenderEffect.TakeOrders take:
+                _ground.Sequencer.Submit(
+                    _ground.Orders.Receive(take.Part, take.Parent), answer => Feed(new SenderInput.OrdersTaken(take.Part.Number, answer)));
+                break;
             case SenderEffect.WakeAt wake:
                 var wait = wake.At - _clock.Now();
                 _alarm.Change(wait > Duration.Zero ? wait.ToTimeSpan() : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
@@ -177,8 +182,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
 /// <param name="Uplink">What was noted of the parent.</param>
 /// <param name="Cuts">Reads what goes up.</param>
 /// <param name="Journal">Knows the chain at every position.</param>
+/// <param name="Orders">Takes the parent's orders.</param>
 /// <param name="OwnStatement">This node's statement about itself; null for one that keeps no cells of its own.</param>
-public sealed record UplinkGround(Sequencer Sequencer, UplinkFold Uplink, CutReader Cuts, IJournal Journal, Func<OriginWatermark>? OwnStatement)
+public sealed record UplinkGround(Sequencer Sequencer, UplinkFold Uplink, CutReader Cuts, IJournal Journal, OrderDesk Orders, Func<OriginWatermark>? OwnStatement)
 {
     /// <summary>Where the folds stand. Under the sequencer's lock.</summary>
     public StreamMark Head() => MarkAt(Sequencer.Applied);

@@ -121,16 +121,16 @@ internal static class JournalMeasures
     /// <summary>Cells of a child that a parent takes durably a second: parts of 1,000, eight under way as on the link, one fdatasync a batch.</summary>
     public static double CellsPerSecond(BenchNode parent, BenchChild child, int parts)
     {
-        var connection = new LinkConnection(child);
+        var connection = new LinkConnection(child, _ => { });
         var answer = parent.Core.Door.TakeAsync(connection, child.Hello(parts)).GetAwaiter().GetResult();
-        var welcome = answer.Welcome ?? throw new InvalidOperationException($"The child was not let in: {answer}");
+        var welcome = answer?.Welcome ?? throw new InvalidOperationException($"The child was not let in: {answer}");
         var frames = child.Cuts(parts, welcome.ChildEpoch).ToArray();
         return frames.Length * 1000 / Figures.SecondsAsync(() => SendAsync(parent, connection, frames)).GetAwaiter().GetResult();
     }
 
     private static async Task SendAsync(BenchNode parent, LinkConnection connection, IReadOnlyList<ConnectRequest> frames)
     {
-        var underWay = new Queue<Task<ConnectResponse>>();
+        var underWay = new Queue<Task<ConnectResponse?>>();
         foreach (var frame in frames)
         {
             underWay.Enqueue(parent.Core.Door.TakeAsync(connection, frame));
@@ -146,11 +146,11 @@ internal static class JournalMeasures
         }
     }
 
-    private static void Check(ConnectResponse response)
+    private static void Check(ConnectResponse? response)
     {
-        if (response.FrameCase != ConnectResponse.FrameOneofCase.Receipt || response.Receipt.Accepted != 1000)
+        if (response?.FrameCase != ConnectResponse.FrameOneofCase.Receipt || response.Receipt.Accepted != 1000)
         {
-            throw new InvalidOperationException($"A part of cells was not taken whole: {response.Refusal?.Message ?? response.Receipt?.Records.FirstOrDefault()?.Message}");
+            throw new InvalidOperationException($"A part of cells was not taken whole: {response?.Refusal?.Message ?? response?.Receipt?.Records.FirstOrDefault()?.Message}");
         }
     }
 }

@@ -53,6 +53,11 @@ internal static class Commands
         root.Subcommands.Add(ImportCommand());
         root.Subcommands.Add(ViewCommand());
         root.Subcommands.Add(StatusCommand());
+        root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), (parsed, node, token, call) => Guarded(async () =>
+        {
+            using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
+            return await call(client);
+        })));
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
         root.Subcommands.Add(SimulateCommand.Create());

@@ -19,7 +19,11 @@ public sealed class The_calls_are_described
     [OneTimeSetUp]
     public async Task ReadAsync()
     {
-        _node = await TestNode.StartAsync(map: app => app.MapGrpcService<NoViews>());
+        _node = await TestNode.StartAsync(map: app =>
+        {
+            app.MapGrpcService<NoViews>();
+            app.MapGrpcService<NoOrders>();
+        });
         var answer = await _node.GetAsync("/openapi/v1.json", NodeFolder.ViewerToken);
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         _document = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!.AsObject();
@@ -35,7 +39,7 @@ public sealed class The_calls_are_described
     [Test]
     public void Every_route_of_the_contract_stands_in_it()
     {
-        var routes = new[] { Node.V1.CasesReflection.Descriptor, ViewsReflection.Descriptor }
+        var routes = new[] { Node.V1.CasesReflection.Descriptor, ViewsReflection.Descriptor, OrdersReflection.Descriptor }
             .SelectMany(file => file.Services).SelectMany(service => service.Methods)
             .Select(method => method.GetOptions().GetExtension(Google.Api.AnnotationsExtensions.Http))
             .Select(rule => rule.PatternCase == Google.Api.HttpRule.PatternOneofCase.Get ? ("get", rule.Get) : ("post", rule.Post));
@@ -124,4 +128,7 @@ public sealed class The_calls_are_described
 
     [Authorize(Access.View)]
     private sealed class NoViews : ViewsService.ViewsServiceBase;
+
+    [Authorize(Policy = Access.View)]
+    private sealed class NoOrders : OrdersService.OrdersServiceBase;
 }

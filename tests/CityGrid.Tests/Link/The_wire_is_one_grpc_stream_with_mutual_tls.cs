@@ -5,6 +5,7 @@ using CityGrid.Hub.Cells;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Uplink;
@@ -33,6 +34,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
     private WebApplication _app = null!;
     private Sequencer _sequencer = null!;
     private MemoryJournal _journal = null!;
+    private readonly OrderFold _orders = new(NodeId.Parse("hubei"));
     private Uri _address = null!;
 
     [OneTimeSetUp]
@@ -44,7 +46,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         var cells = new CellFold();
         var reception = new ReceptionFold(cells);
         var escalations = new EscalationFold(NodeId.Parse("hubei"));
-        _sequencer = new Sequencer(_journal, [cells, reception, escalations], TimeProvider.System);
+        _sequencer = new Sequencer(_journal, [cells, reception, escalations, _orders], TimeProvider.System);
         _sequencer.Recover();
         _sequencer.Start();
         var settings = new ReceiverSettings(NodeId.Parse("hubei"), DivisionCode.Parse("42"), Registers.Tempting);
@@ -66,7 +68,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         }));
         var presence = new LinkPresence();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 1 << 20);
-        builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy, presence));
+        builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy, presence, new OrderReader(_orders, settings.Register, _journal, () => Epoch.NotGranted, true), TimeProvider.System));
         builder.Services.AddSingleton(presence);
         builder.Services.AddSingleton<PeerJudge>(Judge);
         _app = builder.Build();

@@ -17,11 +17,14 @@ public sealed class NodeClient : IDisposable
         _headers = HeadersOf(token);
         Cases = new CasesService.CasesServiceClient(_channel);
         Views = new ViewsService.ViewsServiceClient(_channel);
+        Orders = new OrdersService.OrdersServiceClient(_channel);
     }
 
     public CasesService.CasesServiceClient Cases { get; }
 
     public ViewsService.ViewsServiceClient Views { get; }
+
+    public OrdersService.OrdersServiceClient Orders { get; }
 
     public CallOptions Options => new(_headers);
 

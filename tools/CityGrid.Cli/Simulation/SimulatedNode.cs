@@ -103,7 +103,7 @@ public sealed class SimulatedNode
         }
     }
 
-    public LinkConnection Admit(SimulatedNode child) => new(new Peer(child.Place.Node, [child.Place.Division]));
+    public static IPeerIdentity IdentityOf(SimulatedNode child) => new Peer(child.Place.Node, [child.Place.Division]);
 
     private sealed record Peer(NodeId Node, IReadOnlyList<DivisionCode> Divisions) : IPeerIdentity;
 }

@@ -39,16 +39,25 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
     /// <summary>What TLS, HTTP/2 and TCP add to a message, about.</summary>
     private const int FrameBytes = 100;
 
-    private sealed class Line(SimulatedWire wire, SimulatedNode parent, IWireEvents events) : IWireLine
+    private sealed class Line : IWireLine
     {
-        private readonly SimulatedTree _tree = wire.Tree;
-        private readonly SimulatedNode _child = wire.Child;
-        private readonly int _childLife = wire.Child.Life;
-        private readonly int _parentLife = parent.Life;
-        private readonly LinkConnection _connection = parent.Admit(wire.Child);
+        private readonly SimulatedTree _tree;
+        private readonly SimulatedNode _child;
+        private readonly SimulatedNode _parent;
+        private readonly IWireEvents _events;
+        private readonly int _childLife;
+        private readonly int _parentLife;
+        private readonly LinkConnection _connection;
         private bool _over;
         private long _upFreeAt;
         private long _downFreeAt;
+
+        public Line(SimulatedWire wire, SimulatedNode parent, IWireEvents events)
+        {
+            (_tree, _child, _parent, _events) = (wire.Tree, wire.Child, parent, events);
+            (_childLife, _parentLife) = (_child.Life, parent.Life);
+            _connection = new LinkConnection(SimulatedNode.IdentityOf(_child), Push);
+        }
 
         public void Send(ConnectRequest request)
         {
@@ -60,7 +69,7 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
 
         private void Deliver(byte[] bytes)
         {
-            if (parent.Core is not { } core || parent.Life != _parentLife)
+            if (_parent.Core is not { } core || _parent.Life != _parentLife)
             {
                 End("The parent is gone.");
                 return;
@@ -68,17 +77,23 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
 
             core.Door.Take(_connection, ConnectRequest.Parser.ParseFrom(bytes), response =>
             {
-                var answer = response.ToByteArray();
-                Carry(answer, ref _downFreeAt, () => Answer(answer));
+                Push(response);
+                core.Door.Answered(_connection);
             });
-            parent.Pump();
+            _parent.Pump();
+        }
+
+        private void Push(ConnectResponse response)
+        {
+            var bytes = response.ToByteArray();
+            Carry(bytes, ref _downFreeAt, () => Answer(bytes));
         }
 
         private void Answer(byte[] bytes)
         {
             if (!_over && _child.Life == _childLife)
             {
-                events.Received(ConnectResponse.Parser.ParseFrom(bytes));
+                _events.Received(ConnectResponse.Parser.ParseFrom(bytes));
                 _child.Pump();
             }
         }
@@ -127,11 +142,12 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
             }
 
             _over = true;
+            _parent.Core?.Door.Close(_connection);
             _tree.Time.After(TimeSpan.Zero, () =>
             {
                 if (_child.Life == _childLife)
                 {
-                    events.Ended(reason);
+                    _events.Ended(reason);
                     _child.Pump();
                 }
             });

@@ -1,0 +1,176 @@
+using System.Security.Cryptography;
+using System.Text;
+using CityGrid.Hub.Journal;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NodaTime;
+
+namespace CityGrid.Hub.Orders;
+
+/// <summary>What a person wants ordered.</summary>
+public sealed record OrderWish(string RequestKey, DivisionCode Target, OrderKind Kind, UInt128 Subject, string Text, Instant? AnswerBy, Instant? ExpiresAt);
+
+/// <summary>An order as it stands after a command, or why there is none. <paramref name="Repeated"/>: it was so before.</summary>
+public sealed record OrderAnswer(UInt128 Id, bool Repeated, Refusal? Refusal)
+{
+    public static OrderAnswer No(string code, string message, string where) => new(UInt128.Zero, false, new Refusal(code, message, where));
+}
+
+/// <summary>What the child answers to a part of orders: where it stands now, and why it took nothing.</summary>
+public sealed record OrdersTaken(StreamPosition Position, LinkRefusalCode Refusal, string Message);
+
+/// <summary>The door of orders: issuing, stepping and receiving as commands for the sequencer (clauses O1 to O6).</summary>
+public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journal)
+{
+    public const string TargetUnknown = "ORDER_TARGET_UNKNOWN";
+    public const string TargetNotBelow = "ORDER_TARGET_NOT_BELOW";
+    public const string OrderUnknown = "ORDER_UNKNOWN";
+    public const string NotForHere = "ORDER_NOT_FOR_HERE";
+    public const string Ended = "ORDER_ENDED";
+
+    /// <summary>This directory was restored and has not heard yet what its earlier life had decided.</summary>
+    public const string Uncertain = "ORDER_UNCERTAIN";
+
+    public Command<OrderAnswer> Issue(OrderWish wish, string actor) => new IssueOrder(this, wish) { Actor = actor };
+
+    /// <summary>A person at the place that the order is for signs for it, answers it, or rejects it.</summary>
+    public Command<OrderAnswer> Step(UInt128 id, OrderState state, string text, string actor) => new StepOrder(this, id, state, text) { Actor = actor };
+
+    /// <summary>A part of orders from the parent: the effect, the receipts that this node owes, and the new cursor are one record.</summary>
+    public Command<OrdersTaken> Receive(OrdersPart part, NodeId parent) => new ReceiveOrders(this, part, parent) { Actor = $"node/{parent}" };
+
+    /// <summary>The position up to which this data directory has applied its parent's orders: what the hello says.</summary>
+    public StreamPosition Stands()
+    {
+        var (applied, mark) = orders.AppliedBy(journal.Incarnation);
+        return mark.ToPosition(Lane.Orders, applied, Epoch.NotGranted);
+    }
+
+    /// <summary>One key is one order, for ever: the id is made of the key.</summary>
+    private UInt128 IdOf(string requestKey) =>
+        OrderId.Of(Google.Protobuf.ByteString.CopyFrom(SHA256.HashData(Encoding.UTF8.GetBytes($"citygrid/order/1\n{place.Node}\n{requestKey}")).AsSpan(0, 16)));
+
+    private sealed class IssueOrder(OrderDesk desk, OrderWish wish) : Command<OrderAnswer>
+    {
+        private readonly UInt128 _id = desk.IdOf(wish.RequestKey);
+
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("order", _id)];
+
+        public override Decision<OrderAnswer> Decide(Instant now)
+        {
+            var (place, orders) = (desk.Place, desk.Orders);
+            if (!place.Register.Contains(wish.Target))
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(TargetUnknown, $"'{wish.Target}' does not stand in the register of {place.Node}.", "target_division"));
+            }
+
+            if (wish.Target == place.Division || !place.Register.IsAtOrBelow(wish.Target, place.Division))
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(TargetNotBelow, $"'{wish.Target}' does not lie below {place.Division}; an order goes down.", "target_division"));
+            }
+
+            var order = OrderOf(now);
+            if (orders.Find(_id)?.Order is { } known)
+            {
+                order.IssuedAt = known.Content.IssuedAt;
+                return Decision<OrderAnswer>.Nothing(known.Content.Equals(order)
+                    ? new OrderAnswer(_id, true, null)
+                    : OrderAnswer.No("REQUEST_KEY_REUSED", "Another order was issued with this request key. Use a fresh key for each order.", "request_key"));
+            }
+
+            if (wish.Kind == OrderKind.Cancel && (orders.Find(wish.Subject)?.Order is not { IsIssuedHere: true } subject || subject.Target != wish.Target))
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(OrderUnknown, "A cancellation names in subject an order that was issued here, and its target.", "subject"));
+            }
+
+            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, [OrderFold.IssuedEvent(order)]), _ => new OrderAnswer(_id, false, null));
+        }
+
+        private Order OrderOf(Instant now) => new()
+        {
+            Id = OrderId.ToBytes(_id),
+            Issuer = desk.Place.Node.ToString(),
+            IssuerDivision = desk.Place.Division.ToString(),
+            TargetDivision = wish.Target.ToString(),
+            Kind = wish.Kind,
+            Subject = wish.Subject == UInt128.Zero ? Google.Protobuf.ByteString.Empty : OrderId.ToBytes(wish.Subject),
+            Text = wish.Text,
+            IssuedAt = now.ToUnixTimeSeconds(),
+            AnswerBy = wish.AnswerBy?.ToUnixTimeSeconds() ?? 0,
+            ExpiresAt = wish.ExpiresAt?.ToUnixTimeSeconds() ?? 0,
+        };
+    }
+
+    private sealed class StepOrder(OrderDesk desk, UInt128 id, OrderState state, string text) : Command<OrderAnswer>
+    {
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("order", id)];
+
+        public override Decision<OrderAnswer> Decide(Instant now)
+        {
+            if (desk.Orders.Find(id) is not { Order: { } order } standing)
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(OrderUnknown, "There is no order with this id here.", "order_id"));
+            }
+
+            if (order.Target != desk.Place.Division || order.IsIssuedHere)
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(NotForHere, $"The order is for {order.Target}; it is signed for and answered there.", "order_id"));
+            }
+
+            if (!desk.Orders.IsCaughtUp(desk.Own))
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(Uncertain, "This directory was restored, and the parent has not told yet what became of its orders. Try again once the link stands.", "order_id"));
+            }
+
+            if (standing.Receipts.FirstOrDefault(receipt => receipt.Content.State == state) is { } done && done.Content.Text == text)
+            {
+                return Decision<OrderAnswer>.Nothing(new OrderAnswer(id, true, null));
+            }
+
+            if (standing.Receipts.Count == 0 || standing.HasEnded || (state == OrderState.Signed && standing.State != OrderState.Delivered))
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(Ended, $"The order is {standing.State} already.", "state"));
+            }
+
+            var receipt = OrderJudge.Of(desk.Place, order.Content, standing.Receipts[^1].Content.Step + 1, state, now, text: text);
+            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, [OrderFold.ReceiptedEvent(receipt)]), _ => new OrderAnswer(id, false, null));
+        }
+    }
+
+    private sealed class ReceiveOrders(OrderDesk desk, OrdersPart part, NodeId parent) : Command<OrdersTaken>
+    {
+        /// <summary>The stream, and each order that it brings or cancels.</summary>
+        public override IReadOnlyCollection<Touched> Touches =>
+        [
+            Touched.By("orders", string.Empty),
+            .. part.Orders.Select(envelope => OrderRead.Order(envelope.Order)).OfType<Order>().SelectMany(order => new[] { OrderId.Of(order.Id), OrderId.Of(order.Subject) })
+                .Distinct().Select(id => Touched.By("order", id)),
+        ];
+
+        public override Decision<OrdersTaken> Decide(Instant now)
+        {
+            var refusal = OrderJudge.Placed(desk.Orders, desk.Own, part, out var held);
+            if (refusal is not null || OrderJudge.Mark(part.From) is { } from && from.Lsn < held.Lsn)
+            {
+                return Decision<OrdersTaken>.Nothing(new OrdersTaken(
+                    held.ToPosition(Lane.Orders, OrderJudge.JournalOf(part.From ?? new StreamPosition()), Epoch.NotGranted), refusal?.Code ?? LinkRefusalCode.Unspecified, refusal?.Message ?? string.Empty));
+            }
+
+            if (part.Orders.Count == 0 && desk.Orders.IsCaughtUp(desk.Own))
+            {
+                return Decision<OrdersTaken>.Nothing(new OrdersTaken(part.From, LinkRefusalCode.Unspecified, string.Empty));
+            }
+
+            var receipts = OrderJudge.Receipts(desk.Place, desk.Orders, part, now);
+            return Decision<OrdersTaken>.Of(
+                new RecordDraft(Actor, [OrderFold.ReceivedEvent(part, parent, desk.Place.Node, desk.Own), .. receipts.Select(OrderFold.ReceiptedEvent)]),
+                _ => new OrdersTaken(part.To, LinkRefusalCode.Unspecified, string.Empty));
+        }
+    }
+
+    private OrderPlace Place => place;
+
+    private OrderFold Orders => orders;
+
+    private Incarnation Own => journal.Incarnation;
+}

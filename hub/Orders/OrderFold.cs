@@ -1,0 +1,218 @@
+using System.Collections.Immutable;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Reception.V1;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Hub.Orders;
+
+/// <summary>
+/// Every order known here (issued, passing through, or for this place) and every receipt, in the order in which they came; and how far this node has
+/// applied its parent's orders. An order and a receipt count once, whichever paths they took (RULE-6).
+/// </summary>
+public sealed class OrderFold(NodeId node) : IFold
+{
+    private readonly Dictionary<UInt128, OrderStanding> _standings = [];
+    private readonly List<OrderRecord> _orders = [];
+    private readonly List<OrderReceiptRecord> _receipts = [];
+
+    public string Name => "orders";
+
+    public int Version => 1;
+
+    /// <summary>Orders known, in the order in which they came.</summary>
+    public IReadOnlyList<OrderRecord> Orders => _orders;
+
+    private Incarnation _parent;
+    private Incarnation _own;
+    private StreamMark _applied;
+    private bool _caughtUp;
+
+    /// <summary>
+    /// What the data directory <paramref name="own"/> has applied of the parent's orders, and of which of the parent's journals that is. A restored one
+    /// begins anew: what it decided after the copy was made comes back with the orders.
+    /// </summary>
+    public (Incarnation Journal, StreamMark Mark) AppliedBy(Incarnation own) => own == _own ? (_parent, _applied) : (Incarnation.None, StreamMark.Start);
+
+    public OrderStanding? Find(UInt128 id) => _standings.GetValueOrDefault(id);
+
+    /// <summary>The orders that came at positions in (<paramref name="from"/>, <paramref name="to"/>], in order.</summary>
+    public IEnumerable<OrderRecord> OrdersSince(Lsn from, Lsn to) => Since(_orders, from, to, order => order.Local);
+
+    /// <summary>The receipts that came at positions in (<paramref name="from"/>, <paramref name="to"/>], in order.</summary>
+    public IEnumerable<OrderReceiptRecord> ReceiptsSince(Lsn from, Lsn to) => Since(_receipts, from, to, receipt => receipt.Local);
+
+    /// <summary>
+    /// The data directory <paramref name="own"/> has heard all that its parent had to order, and with it what an earlier life had decided. Until then a
+    /// restored one must not decide on orders that it received before: it may have, and the end is known above.
+    /// </summary>
+    public bool IsCaughtUp(Incarnation own) => own == _own && _caughtUp;
+
+    public static EventDraft IssuedEvent(Order order) => new(EventKinds.OrderIssued, ReceptionEvents.Schema, order.ToByteArray());
+
+    public static EventDraft ReceiptedEvent(OrderReceipt receipt) => new(EventKinds.OrderReceipted, ReceptionEvents.Schema, receipt.ToByteArray());
+
+    public static EventDraft ReceivedEvent(OrdersPart part, NodeId parent, NodeId node, Incarnation own) => ReceptionEvents.Draft(EventKinds.OrdersReceived, new OrdersReceived
+    {
+        Part = part.ToByteString(),
+        Parent = parent.ToString(),
+        Node = node.ToString(),
+        Incarnation = ByteString.CopyFrom(own.ToBytes()),
+    });
+
+    public void Apply(in JournalEvent journalEvent)
+    {
+        switch (journalEvent.Kind)
+        {
+            case EventKinds.OrderIssued:
+                Put(journalEvent.Lsn, true, journalEvent.Payload, []);
+                break;
+            case EventKinds.OrdersReceived:
+                Receive(OrdersReceived.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent);
+                break;
+            case EventKinds.OrderReceipted:
+                Note(journalEvent.Lsn, null, journalEvent.Payload, []);
+                break;
+            case EventKinds.EscalationsReceived when ReceptionEvents.Read(journalEvent) is EscalationsTaken { Part.Receipts.Count: > 0 } taken:
+                Hear(taken, journalEvent);
+                break;
+            default:
+                break;
+        }
+    }
+
+    public void Save(Stream target)
+    {
+        var image = new OrdersImage { Incarnation = ByteString.CopyFrom(_parent.ToBytes()), OwnIncarnation = ByteString.CopyFrom(_own.ToBytes()), CaughtUp = _caughtUp, Mark = Images.Of(_applied) };
+        image.Orders.AddRange(_orders.Select(o => new OrderImage
+        {
+            Lsn = o.Local.Value,
+            IssuedHere = o.IsIssuedHere,
+            Order = UnsafeByteOperations.UnsafeWrap(o.Bytes),
+            Hops = { o.Hops.Select(ImageOf) },
+        }));
+        image.Receipts.AddRange(_receipts.Select(r => new OrderReceiptImage
+        {
+            Lsn = r.Local.Value,
+            Via = r.Via?.ToString() ?? string.Empty,
+            Receipt = UnsafeByteOperations.UnsafeWrap(r.Bytes),
+            Hops = { r.Hops.Select(ImageOf) },
+        }));
+        image.WriteTo(target);
+    }
+
+    public void Load(Stream source)
+    {
+        _standings.Clear();
+        _orders.Clear();
+        _receipts.Clear();
+        var image = OrdersImage.Parser.ParseFrom(source);
+        _parent = Incarnation.FromBytes(image.Incarnation.Span);
+        _own = Incarnation.FromBytes(image.OwnIncarnation.Span);
+        _caughtUp = image.CaughtUp;
+        _applied = Images.MarkOf(image.Mark);
+        foreach (var order in image.Orders)
+        {
+            Put(new Lsn(order.Lsn), order.IssuedHere, order.Order.Memory, [.. order.Hops.Select(HopOf)]);
+        }
+
+        foreach (var receipt in image.Receipts)
+        {
+            Note(new Lsn(receipt.Lsn), receipt.Via.Length == 0 ? null : NodeId.Parse(receipt.Via), receipt.Receipt.Memory, [.. receipt.Hops.Select(HopOf)]);
+        }
+    }
+
+    private void Receive(OrdersReceived received, in JournalEvent journalEvent)
+    {
+        var part = OrdersPart.Parser.ParseFrom(received.Part);
+        var here = new OrderHop(NodeId.Parse(received.Node), journalEvent.RecordedAt);
+        foreach (var envelope in part.Orders)
+        {
+            if (OrderJudge.Fault(envelope) is null)
+            {
+                Put(journalEvent.Lsn, false, envelope.Order.Memory, [.. envelope.Hops.Select(OrderHop.Of), here]);
+                foreach (var receipt in envelope.Receipts)
+                {
+                    Note(journalEvent.Lsn, NodeId.Parse(received.Parent), receipt.Memory, []);
+                }
+            }
+        }
+
+        var own = Incarnation.FromBytes(received.Incarnation.Span);
+        _caughtUp = part.ReachesHead || (_caughtUp && own == _own);
+        _own = own;
+        _parent = OrderJudge.JournalOf(part.To);
+        _applied = StreamMark.TryRead(part.To.Lsn, part.To.ChainHash, out var mark) ? mark : throw new FormatException("A part of orders without a valid end passed the checks.");
+    }
+
+    private void Hear(EscalationsTaken taken, in JournalEvent journalEvent)
+    {
+        var leftOut = taken.Verdicts.Select(v => v.Index).ToHashSet();
+        var here = new OrderHop(node, journalEvent.RecordedAt);
+        for (var i = 0; i < taken.Part.Receipts.Count; i++)
+        {
+            if (!leftOut.Contains(taken.Part.Escalations.Count + i))
+            {
+                var envelope = taken.Part.Receipts[i];
+                if (!envelope.Order.IsEmpty)
+                {
+                    Put(journalEvent.Lsn, OrderRead.Order(envelope.Order)!.Issuer == node.ToString(), envelope.Order.Memory, []);
+                }
+
+                Note(journalEvent.Lsn, taken.Child, envelope.Receipt.Memory, [.. envelope.Hops.Select(OrderHop.Of), here]);
+            }
+        }
+    }
+
+    private void Put(Lsn local, bool issuedHere, ReadOnlyMemory<byte> bytes, ImmutableArray<OrderHop> hops)
+    {
+        var record = new OrderRecord(local, issuedHere, Order.Parser.ParseFrom(bytes.Span), bytes, hops);
+        var standing = Standing(record.Id);
+        if (standing.Order is null)
+        {
+            standing.Order = record;
+            _orders.Add(record);
+        }
+    }
+
+    private void Note(Lsn local, NodeId? via, ReadOnlyMemory<byte> bytes, ImmutableArray<OrderHop> hops)
+    {
+        var record = new OrderReceiptRecord(local, via, OrderReceipt.Parser.ParseFrom(bytes.Span), bytes, hops);
+        if (Standing(record.Order).Add(record))
+        {
+            _receipts.Add(record);
+        }
+    }
+
+    private OrderStanding Standing(UInt128 id)
+    {
+        if (!_standings.TryGetValue(id, out var standing))
+        {
+            _standings.Add(id, standing = new OrderStanding());
+        }
+
+        return standing;
+    }
+
+    private static IEnumerable<T> Since<T>(List<T> records, Lsn from, Lsn to, Func<T, Lsn> at)
+    {
+        var (low, high) = (0, records.Count);
+        while (low < high)
+        {
+            var middle = low + ((high - low) / 2);
+            (low, high) = at(records[middle]) <= from ? (middle + 1, high) : (low, middle);
+        }
+
+        for (; low < records.Count && at(records[low]) <= to; low++)
+        {
+            yield return records[low];
+        }
+    }
+
+    private static HopImage ImageOf(OrderHop hop) => new() { Node = hop.Node.ToString(), ReceivedAt = hop.ReceivedAt.ToUnixTimeMilliseconds() };
+
+    private static OrderHop HopOf(HopImage image) => new(NodeId.Parse(image.Node), Instant.FromUnixTimeMilliseconds(image.ReceivedAt));
+}

@@ -1,0 +1,175 @@
+using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NodaTime;
+
+namespace CityGrid.Hub.Orders;
+
+/// <summary>Where a node stands among those that orders pass.</summary>
+public sealed record OrderPlace(NodeId Node, DivisionCode Division, DivisionRegister Register);
+
+/// <summary>
+/// What becomes of orders as they come in (clauses O1 to O6): pure. An order that cannot be followed ends here with a reason that goes back to its
+/// issuer; it holds up no other.
+/// </summary>
+public static class OrderJudge
+{
+    /// <summary>The issuer is not above the place that it orders.</summary>
+    public const string NoAuthority = "NO_AUTHORITY";
+
+    /// <summary>The place lies neither here nor below.</summary>
+    public const string NotBelow = "NOT_BELOW";
+
+    /// <summary>The order has been at this node before.</summary>
+    public const string Loop = "LOOP";
+
+    /// <summary>The order to be cancelled is not known here, or has ended.</summary>
+    public const string NothingToCancel = "NOTHING_TO_CANCEL";
+
+    /// <summary>Characters of an order's, or an answer's, text.</summary>
+    public const int TextMax = 4000;
+
+    /// <summary>Receipts of one order: delivered, signed, and an end.</summary>
+    public const int ReceiptsMax = 8;
+
+    /// <summary>Orders of one part.</summary>
+    public const int OrdersMax = 256;
+
+    /// <summary>Why the part does not fit what is applied: null where it does, and a GAP, a FORK or MALFORMED otherwise. <paramref name="held"/> is what is applied of its journal.</summary>
+    public static (LinkRefusalCode Code, string Message)? Placed(OrderFold fold, Incarnation own, OrdersPart part, out StreamMark held)
+    {
+        held = StreamMark.Start;
+        if (Mark(part.From) is not { } from || Mark(part.To) is not { } to || to.Lsn < from.Lsn || part.Orders.Count > OrdersMax
+            || JournalOf(part.From) != JournalOf(part.To) || JournalOf(part.To).IsNone)
+        {
+            return (LinkRefusalCode.Malformed, "The part of orders has no valid beginning or end.");
+        }
+
+        var (journal, applied) = fold.AppliedBy(own);
+        held = JournalOf(part.From) == journal ? applied : StreamMark.Start;
+        if (from.Lsn > held.Lsn)
+        {
+            return (LinkRefusalCode.Gap, $"The part starts after {from.Lsn}; {held.Lsn} is applied.");
+        }
+
+        return from.Lsn < held.Lsn || from == held ? null : (LinkRefusalCode.Fork, $"The parent's chain at {held.Lsn} is {from.ChainHash}, but {held.ChainHash} was applied.");
+    }
+
+    /// <summary>The receipts that this node owes for orders which it has just received: those for this place, and those that can go no further.</summary>
+    public static IReadOnlyList<OrderReceipt> Receipts(OrderPlace place, OrderFold fold, OrdersPart part, Instant now)
+    {
+        var receipts = new List<OrderReceipt>();
+        var told = part.Orders.SelectMany(envelope => envelope.Receipts).Select(OrderRead.Receipt).OfType<OrderReceipt>().ToLookup(receipt => OrderId.Of(receipt.Order));
+        var here = new Dictionary<UInt128, Order>();
+        foreach (var envelope in part.Orders)
+        {
+            // One that is known, or that its receipts tell has been decided on before, is not decided on again.
+            if (Fault(envelope) is not null || OrderRead.Order(envelope.Order) is not { } order || OrderId.Of(order.Id) is var id && (fold.Find(id) is not null || !here.TryAdd(id, order))
+                || envelope.Receipts.Count > 0)
+            {
+                continue;
+            }
+
+            var target = DivisionCode.Parse(order.TargetDivision);
+            if (Refused(place, order, target, envelope) is { } code)
+            {
+                receipts.Add(Of(place, order, 1, OrderState.Rejected, now, code));
+            }
+            else if (target == place.Division)
+            {
+                Take(place, fold, order, now, here, told, receipts);
+            }
+        }
+
+        return receipts;
+    }
+
+    /// <summary>What is wrong with the form of an order on its way; null for nothing.</summary>
+    public static string? Fault(OrderEnvelope envelope) =>
+        OrderRead.Order(envelope.Order) is not { } order ? "bytes"
+        : OrderId.Of(order.Id) == UInt128.Zero ? "id"
+        : !NodeId.TryParse(order.Issuer, out _) ? "issuer"
+        : !DivisionCode.TryParse(order.IssuerDivision, out _) ? "issuer_division"
+        : !DivisionCode.TryParse(order.TargetDivision, out _) ? "target_division"
+        : order.Text.Length > TextMax ? "text"
+        : !order.Subject.IsEmpty && order.Subject.Length != 16 ? "subject"
+        : envelope.Hops.Count > RecordJudge.HopsMax || envelope.Hops.Any(hop => !IsHop(hop)) ? "hops"
+        : envelope.Receipts.Count > ReceiptsMax || envelope.Receipts.Any(bytes => Fault(OrderRead.Receipt(bytes)) is not null) ? "receipts"
+        : null;
+
+    /// <summary>What is wrong with the form of a receipt on its way; null for nothing.</summary>
+    public static string? Fault(OrderReceiptEnvelope envelope) =>
+        Fault(OrderRead.Receipt(envelope.Receipt))
+        ?? (envelope.Hops.Count > RecordJudge.HopsMax || envelope.Hops.Any(hop => !IsHop(hop)) ? "hops"
+            : !envelope.Order.IsEmpty && Fault(new OrderEnvelope { Order = envelope.Order }) is not null ? "order"
+            : null);
+
+    private static string? Fault(OrderReceipt? receipt) =>
+        receipt is null ? "bytes"
+        : OrderId.Of(receipt.Order) == UInt128.Zero ? "order"
+        : !NodeId.TryParse(receipt.Issuer, out _) ? "issuer"
+        : !NodeId.TryParse(receipt.Node, out _) ? "node"
+        : !DivisionCode.TryParse(receipt.Division, out _) ? "division"
+        : receipt.Step is < 1 or > ReceiptsMax ? "step"
+        : receipt.State is <= OrderState.Unspecified or > OrderState.Cancelled ? "state"
+        : receipt.Text.Length > TextMax ? "text"
+        : null;
+
+    public static OrderReceipt Of(OrderPlace place, Order order, int step, OrderState state, Instant now, string code = "", string text = "") => new()
+    {
+        Order = order.Id,
+        Issuer = order.Issuer,
+        Node = place.Node.ToString(),
+        Division = place.Division.ToString(),
+        Step = step,
+        State = state,
+        Code = code,
+        Text = text,
+        At = now.ToUnixTimeSeconds(),
+    };
+
+    /// <summary>An order for this place: delivered, unless it came too late or takes back another.</summary>
+    private static void Take(
+        OrderPlace place, OrderFold fold, Order order, Instant now, Dictionary<UInt128, Order> here, ILookup<UInt128, OrderReceipt> told, List<OrderReceipt> receipts)
+    {
+        if (order.ExpiresAt > 0 && now.ToUnixTimeSeconds() > order.ExpiresAt)
+        {
+            receipts.Add(Of(place, order, 1, OrderState.Expired, now));
+            return;
+        }
+
+        if (order.Kind != OrderKind.Cancel)
+        {
+            receipts.Add(Of(place, order, 1, OrderState.Delivered, now));
+            return;
+        }
+
+        // Only who issued an order takes it back.
+        var subject = OrderId.Of(order.Subject);
+        var known = fold.Find(subject);
+        var cancelled = known?.Order?.Content ?? here.GetValueOrDefault(subject);
+        var before = (known?.Receipts.Select(record => record.Content) ?? []).Concat(told[subject]).Concat(receipts.Where(r => OrderId.Of(r.Order) == subject)).ToList();
+        if (cancelled is null || cancelled.Issuer != order.Issuer || before.Any(receipt => receipt.State >= OrderState.Answered))
+        {
+            receipts.Add(Of(place, order, 1, OrderState.Rejected, now, NothingToCancel));
+            return;
+        }
+
+        receipts.Add(Of(place, cancelled, before.Select(receipt => receipt.Step).DefaultIfEmpty(0).Max() + 1, OrderState.Cancelled, now));
+        receipts.Add(Of(place, order, 1, OrderState.Answered, now));
+    }
+
+    private static string? Refused(OrderPlace place, Order order, DivisionCode target, OrderEnvelope envelope) =>
+        order.Issuer == place.Node.ToString() || envelope.Hops.Any(hop => hop.Node == place.Node.ToString()) ? Loop
+        : !place.Register.IsAtOrBelow(target, place.Division) ? NotBelow
+        : DivisionCode.Parse(order.IssuerDivision) is var issuer && (issuer == target || !place.Register.IsAtOrBelow(target, issuer)) ? NoAuthority
+        : null;
+
+    private static bool IsHop(Hop hop) => NodeId.TryParse(hop.Node, out _) && RecordJudge.IsTime(hop.ReceivedAt);
+
+    internal static StreamMark? Mark(StreamPosition? position) =>
+        position is not null && StreamMark.TryRead(position.Lsn, position.ChainHash, out var mark) ? mark : null;
+
+    internal static Incarnation JournalOf(StreamPosition position) => Incarnation.FromBytes(position.Incarnation.Span);
+}

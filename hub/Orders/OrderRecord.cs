@@ -1,0 +1,103 @@
+using System.Collections.Immutable;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Hub.Orders;
+
+/// <summary>When a node on the way received it, by its own clock.</summary>
+public readonly record struct OrderHop(NodeId Node, Instant ReceivedAt)
+{
+    public Hop ToHop() => new() { Node = Node.ToString(), ReceivedAt = ReceivedAt.ToUnixTimeMilliseconds() };
+
+    public static OrderHop Of(Hop hop) => new(NodeId.Parse(hop.Node), Instant.FromUnixTimeMilliseconds(hop.ReceivedAt));
+}
+
+/// <summary>An order as known here: at which local position it came, whether it was issued here, the issuer's bytes untouched, and the hops they took.</summary>
+public sealed record OrderRecord(Lsn Local, bool IsIssuedHere, Order Content, ReadOnlyMemory<byte> Bytes, ImmutableArray<OrderHop> Hops)
+{
+    public UInt128 Id { get; } = OrderId.Of(Content.Id);
+
+    public DivisionCode Target { get; } = DivisionCode.Parse(Content.TargetDivision);
+}
+
+/// <summary>What became of an order, as known here: decided here (<paramref name="Via"/> is null) or told by a child.</summary>
+public sealed record OrderReceiptRecord(Lsn Local, NodeId? Via, OrderReceipt Content, ReadOnlyMemory<byte> Bytes, ImmutableArray<OrderHop> Hops)
+{
+    public UInt128 Order { get; } = OrderId.Of(Content.Order);
+}
+
+/// <summary>The id of an order: 16 bytes, shown as 32 hexadecimal digits.</summary>
+public static class OrderId
+{
+    public static UInt128 Of(ByteString bytes) =>
+        bytes.Length == 16 ? System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(bytes.Span) : UInt128.Zero;
+
+    public static ByteString ToBytes(UInt128 id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(bytes, id);
+        return ByteString.CopyFrom(bytes);
+    }
+
+    public static string Shown(UInt128 id) => id.ToString("x32", System.Globalization.CultureInfo.InvariantCulture);
+
+    public static bool TryParse(string text, out UInt128 id)
+    {
+        id = UInt128.Zero;
+        return text.Length == 32 && UInt128.TryParse(text, System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture, out id)
+            && id != UInt128.Zero;
+    }
+}
+
+/// <summary>Reads what a peer sent, without believing it: null for bytes that are none.</summary>
+internal static class OrderRead
+{
+    public static Order? Order(ByteString bytes) => Read(bytes, Protocol.V1.Order.Parser);
+
+    public static OrderReceipt? Receipt(ByteString bytes) => Read(bytes, OrderReceipt.Parser);
+
+    private static T? Read<T>(ByteString bytes, MessageParser<T> parser)
+        where T : class, IMessage<T>
+    {
+        try
+        {
+            return parser.ParseFrom(bytes);
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
+    }
+}
+
+/// <summary>An order with everything that is known here of what became of it.</summary>
+public sealed class OrderStanding
+{
+    private readonly List<OrderReceiptRecord> _receipts = [];
+
+    /// <summary>Null where only its receipts are known: this node has lost what it issued or relayed (INV-22).</summary>
+    public OrderRecord? Order { get; internal set; }
+
+    /// <summary>In the order in which they were decided.</summary>
+    public IReadOnlyList<OrderReceiptRecord> Receipts => _receipts;
+
+    /// <summary>Unspecified while it is on its way.</summary>
+    public OrderState State => _receipts.Count == 0 ? OrderState.Unspecified : _receipts[^1].Content.State;
+
+    /// <summary>It has one of its four ends, and there is no other after it.</summary>
+    public bool HasEnded => State >= OrderState.Answered;
+
+    internal bool Add(OrderReceiptRecord receipt)
+    {
+        var at = _receipts.FindIndex(known => known.Content.Step >= receipt.Content.Step);
+        if (at >= 0 && _receipts[at].Content.Step == receipt.Content.Step)
+        {
+            return false;
+        }
+
+        _receipts.Insert(at < 0 ? _receipts.Count : at, receipt);
+        return true;
+    }
+}

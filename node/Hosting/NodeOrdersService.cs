@@ -1,0 +1,86 @@
+using CityGrid.Hub.Orders;
+using CityGrid.Node.Intake;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Grpc.Core;
+using Microsoft.AspNetCore.Authorization;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>The order calls of citygrid/v1/orders.proto, over gRPC and as JSON. It reads requests, asks the desk, and writes answers.</summary>
+[Authorize(Policy = Access.View)]
+public sealed class NodeOrdersService(NodeCore core) : OrdersService.OrdersServiceBase
+{
+    private const int RequestKeyMax = 64;
+
+    [Authorize(Policy = Access.Work)]
+    public override async Task<IssueOrderResponse> IssueOrder(IssueOrderRequest request, ServerCallContext context)
+    {
+        if (request.RequestKey.Length is 0 or > RequestKeyMax)
+        {
+            throw Refused("REQUEST_KEY_BAD", $"A request key of 1 to {RequestKeyMax} characters, minted by the client, is needed.", "request_key");
+        }
+
+        if (!DivisionCode.TryParse(request.TargetDivision, out var target))
+        {
+            throw Refused(OrderDesk.TargetUnknown, "target_division is the division code of the place that must answer.", "target_division");
+        }
+
+        if (request.Kind is < OrderKind.Assign or > OrderKind.Cancel)
+        {
+            throw Refused("MALFORMED", "kind is one of ASSIGN, URGE, SUPERVISE, CALL_BACK and CANCEL.", "kind");
+        }
+
+        var subject = UInt128.Zero;
+        if (request.Subject.Length > 0 && !OrderId.TryParse(request.Subject, out subject))
+        {
+            throw Refused("MALFORMED", "subject is an id of 32 hexadecimal digits, as lists show it.", "subject");
+        }
+
+        var wish = new OrderWish(
+            request.RequestKey, target, request.Kind, subject, TextOf(request.Text),
+            RequestReads.InstantOrNull(request.AnswerBy, "answer_by"), RequestReads.InstantOrNull(request.ExpiresAt, "expires_at"));
+        var answer = Judged(await core.Sequencer.SubmitAsync(core.OrderDesk.Issue(wish, Caller.ActorOf(context.GetHttpContext()))));
+        return new IssueOrderResponse { Order = core.OrderList.Show(answer.Id), Repeated = answer.Repeated };
+    }
+
+    [Authorize(Policy = Access.Work)]
+    public override async Task<StepOrderResponse> StepOrder(StepOrderRequest request, ServerCallContext context)
+    {
+        if (!OrderId.TryParse(request.OrderId, out var id))
+        {
+            throw Refused("MALFORMED", "order_id has 32 hexadecimal digits, as lists show it.", "order_id");
+        }
+
+        if (request.State is not (OrderState.Signed or OrderState.Answered or OrderState.Rejected))
+        {
+            throw Refused("MALFORMED", "state is one of SIGNED, ANSWERED and REJECTED.", "state");
+        }
+
+        if (request.State != OrderState.Signed && request.Text.Length == 0)
+        {
+            throw Refused("REASON_MISSING", "text says what was done, or why the order is rejected.", "text");
+        }
+
+        var answer = Judged(await core.Sequencer.SubmitAsync(core.OrderDesk.Step(id, request.State, TextOf(request.Text), Caller.ActorOf(context.GetHttpContext()))));
+        return new StepOrderResponse { Order = core.OrderList.Show(answer.Id), Repeated = answer.Repeated };
+    }
+
+    public override Task<ListOrdersResponse> ListOrders(ListOrdersRequest request, ServerCallContext context) => core.Readers.ReadAsync(
+        () => core.OrderList.List(request, out var refusal) ?? throw new RefusedException(StatusCode.InvalidArgument, refusal!), context.CancellationToken);
+
+    private static string TextOf(string text) => text.Length <= OrderJudge.TextMax
+        ? text
+        : throw Refused("MALFORMED", $"text has {text.Length} characters; at most {OrderJudge.TextMax} are allowed.", "text");
+
+    private static OrderAnswer Judged(OrderAnswer answer) => answer.Refusal is not { } refusal ? answer : throw new RefusedException(
+        refusal.Code switch
+        {
+            OrderDesk.OrderUnknown => StatusCode.NotFound,
+            OrderDesk.NotForHere or OrderDesk.Ended or OrderDesk.Uncertain => StatusCode.FailedPrecondition,
+            _ => StatusCode.InvalidArgument,
+        },
+        refusal);
+
+    private static RefusedException Refused(string code, string message, string where) => new(StatusCode.InvalidArgument, new Refusal(code, message, where));
+}
