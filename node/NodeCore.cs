@@ -1,3 +1,4 @@
+using CityGrid.Hub.Bundles;
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
@@ -86,10 +87,19 @@ public sealed class NodeCore : IDisposable
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch);
         OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register), Orders, seams.Journal);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
-        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, new OrderReader(Orders, settings.Register, seams.Journal, () => OwnEpoch, seams.Wire is null), seams.Clock);
+        var outgoing = new OrderReader(Orders, settings.Register, seams.Journal, () => OwnEpoch, seams.Wire is null);
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock);
+        BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         Reach = ReachOf(settings);
         Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders);
-        Uplink = seams.Wire is null ? null : NewPump(seams.Wire);
+        if (seams.Wire is { } wire)
+        {
+            var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null);
+            var sending = new SenderSettings(settings.Node, settings.Division) { ProtocolNewest = settings.ProtocolNewest };
+            Uplink = new UplinkPump(SenderState.Start(sending, seams.Journal.Incarnation, UplinkFold), ground, wire, seams.Clock, seams.Entropy);
+            Bundles = new BundleUplink(sending, ground, seams.Clock);
+        }
+
         Book.Changed = state => _changed[state.Id] = state;
         Sequencer.Folded = Offer;
         Sequencer.AfterApply = AfterApply;
@@ -145,6 +155,13 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>Null for the root of a tree.</summary>
     public UplinkPump? Uplink { get; }
+
+    /// <summary>The link by files; null for the root of a tree.</summary>
+    public BundleUplink? Bundles { get; }
+
+    public BundleDoor BundleDoor { get; }
+
+    public NodeId Node => _settings.Node;
 
     public Projector Projector => _projector;
 
@@ -218,13 +235,6 @@ public sealed class NodeCore : IDisposable
         _settings.Division,
         Cells.DigestOf(_settings.Node, Grain.National),
         _settings.Zone.Id);
-
-    private UplinkPump NewPump(IWire wire)
-    {
-        var start = SenderState.Start(new SenderSettings(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest }, _seams.Journal.Incarnation, UplinkFold);
-        var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null);
-        return new UplinkPump(start, ground, wire, _seams.Clock, _seams.Entropy);
-    }
 
     /// <summary>The register expects cases of this place, or it has some.</summary>
     private bool KeepsCases => _settings.Register.Find(_settings.Division) is { IsOrigin: true } || Book.Count > 0;

@@ -116,6 +116,7 @@ public static class NodeServer
         builder.Services.AddSingleton(core.Door);
         builder.Services.AddSingleton(core.Presence);
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
+        builder.Services.AddSingleton(new BundleKeys(credentials.Certificate, credentials.Authorities, configuration.Parent?.Node, clock, new SystemEntropy()));
         builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock));
         builder.Services.AddSingleton(new NodeStatus(core, configuration));
         builder.Services.AddNodeSchedule(configuration);
@@ -124,6 +125,7 @@ public static class NodeServer
         app.MapGrpcService<CasesGrpcService>();
         app.MapGrpcService<NodeViewsService>();
         app.MapGrpcService<NodeOrdersService>();
+        app.MapGrpcService<NodeBundlesService>();
         app.MapGrpcService<LinkGrpcService>().WithMetadata(new OnDoor(Door.Link)).AllowAnonymous();
         return app;
     }

@@ -54,9 +54,17 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
         chain.ChainPolicy.VerificationTime = now.UtcDateTime;
-        if (chain.Build(certificate))
+        try
         {
-            return null;
+            if (chain.Build(certificate))
+            {
+                return null;
+            }
+        }
+        catch (CryptographicException damage)
+        {
+            // One that reads well and is not sound inside, such as an extension cut short, ends the library's own checks this way.
+            return new Refusal("CERTIFICATE_UNTRUSTED", $"The peer's certificate is damaged ({damage.Message}).");
         }
 
         var status = chain.ChainStatus.Select(s => s.Status).FirstOrDefault();

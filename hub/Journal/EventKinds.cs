@@ -41,6 +41,9 @@ public static class EventKinds
     /// <summary>What became of an order was decided here: the payload is the protocol's OrderReceipt, made once and never changed.</summary>
     public const ushort OrderReceipted = 62;
 
+    /// <summary>A bundle was made for the parent, up to a position: a later one is cut there, so that either may come first.</summary>
+    public const ushort BundleMade = 63;
+
     /// <summary>The first kind of the node's own events.</summary>
     public const ushort NodeFirst = 1000;
 }

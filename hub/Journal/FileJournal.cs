@@ -37,13 +37,17 @@ public sealed class FileJournal : IJournal
         (_disk, _entropy, _options, _spawner, _active) = (disk, entropy, options, spawner, opened.Active);
         _state = new(opened.Head, [.. opened.Segments], opened.ActiveEnd);
         _reading = new(() => _state, options);
-        Incarnation = DirectoryLife.Read(disk) ?? opened.Segments[0].Header.Incarnation;
+        var given = DirectoryLife.Read(disk);
+        Incarnation = given ?? opened.Segments[0].Header.Incarnation;
+        IsRestored = given is not null;
         _snapshots = new(disk, opened.Segments[0].Header.Incarnation, options);
         _notices.AddRange(opened.Notices);
         SpawnPacking();
     }
 
     public Incarnation Incarnation { get; }
+
+    public bool IsRestored { get; }
 
     public JournalHead Head => _state.Head;
 

@@ -10,6 +10,9 @@ public interface IJournal : IDisposable
 {
     Incarnation Incarnation { get; }
 
+    /// <summary>The directory came from a copy: it goes on as another life than it began with, and others may know of what the copy does not have.</summary>
+    bool IsRestored { get; }
+
     /// <summary>The end of what is durable.</summary>
     JournalHead Head { get; }
 

@@ -20,6 +20,8 @@ public sealed class MemoryJournal : IJournal
 
     public Incarnation Incarnation => _kept.Incarnation;
 
+    public bool IsRestored => false;
+
     public JournalHead Head
     {
         get

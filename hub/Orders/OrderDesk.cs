@@ -117,7 +117,7 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
                 return Decision<OrderAnswer>.Nothing(OrderAnswer.No(NotForHere, $"The order is for {order.Target}; it is signed for and answered there.", "order_id"));
             }
 
-            if (!desk.Orders.IsCaughtUp(desk.Own))
+            if (desk.IsUncertain)
             {
                 return Decision<OrderAnswer>.Nothing(OrderAnswer.No(Uncertain, "This directory was restored, and the parent has not told yet what became of its orders. Try again once the link stands.", "order_id"));
             }
@@ -137,36 +137,51 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
         }
     }
 
+    /// <summary>The stream, and each order that a part brings or cancels.</summary>
+    public static IReadOnlyCollection<Touched> TouchedBy(OrdersPart part) =>
+    [
+        Touched.By("orders", string.Empty),
+        .. part.Orders.Select(envelope => OrderRead.Order(envelope.Order)).OfType<Order>().SelectMany(order => new[] { OrderId.Of(order.Id), OrderId.Of(order.Subject) })
+            .Distinct().Select(id => Touched.By("order", id)),
+    ];
+
+    /// <summary>What a part of orders changes here: the effect, the receipts that this node owes, and the new cursor; nothing where it is known or does not fit.</summary>
+    public IReadOnlyList<EventDraft> EventsOf(OrdersPart part, NodeId parent, Instant now, out OrdersTaken taken)
+    {
+        var refusal = OrderJudge.Placed(orders, journal.Incarnation, part, out var held);
+        if (refusal is not null || (OrderJudge.Mark(part.From) is { } from && from.Lsn < held.Lsn))
+        {
+            var stands = held.ToPosition(Lane.Orders, OrderJudge.JournalOf(part.From ?? new StreamPosition()), Epoch.NotGranted);
+            taken = new OrdersTaken(stands, refusal?.Code ?? LinkRefusalCode.Unspecified, refusal?.Message ?? string.Empty);
+            return [];
+        }
+
+        if (part.Orders.Count == 0 && orders.IsCaughtUp(journal.Incarnation))
+        {
+            taken = new OrdersTaken(part.From, LinkRefusalCode.Unspecified, string.Empty);
+            return [];
+        }
+
+        taken = new OrdersTaken(part.To, LinkRefusalCode.Unspecified, string.Empty);
+        return
+        [
+            OrderFold.ReceivedEvent(part, parent, place.Node, journal.Incarnation),
+            .. OrderJudge.Receipts(place, orders, part, now).Select(OrderFold.ReceiptedEvent),
+        ];
+    }
+
     private sealed class ReceiveOrders(OrderDesk desk, OrdersPart part, NodeId parent) : Command<OrdersTaken>
     {
-        /// <summary>The stream, and each order that it brings or cancels.</summary>
-        public override IReadOnlyCollection<Touched> Touches =>
-        [
-            Touched.By("orders", string.Empty),
-            .. part.Orders.Select(envelope => OrderRead.Order(envelope.Order)).OfType<Order>().SelectMany(order => new[] { OrderId.Of(order.Id), OrderId.Of(order.Subject) })
-                .Distinct().Select(id => Touched.By("order", id)),
-        ];
+        public override IReadOnlyCollection<Touched> Touches => TouchedBy(part);
 
         public override Decision<OrdersTaken> Decide(Instant now)
         {
-            var refusal = OrderJudge.Placed(desk.Orders, desk.Own, part, out var held);
-            if (refusal is not null || OrderJudge.Mark(part.From) is { } from && from.Lsn < held.Lsn)
-            {
-                return Decision<OrdersTaken>.Nothing(new OrdersTaken(
-                    held.ToPosition(Lane.Orders, OrderJudge.JournalOf(part.From ?? new StreamPosition()), Epoch.NotGranted), refusal?.Code ?? LinkRefusalCode.Unspecified, refusal?.Message ?? string.Empty));
-            }
-
-            if (part.Orders.Count == 0 && desk.Orders.IsCaughtUp(desk.Own))
-            {
-                return Decision<OrdersTaken>.Nothing(new OrdersTaken(part.From, LinkRefusalCode.Unspecified, string.Empty));
-            }
-
-            var receipts = OrderJudge.Receipts(desk.Place, desk.Orders, part, now);
-            return Decision<OrdersTaken>.Of(
-                new RecordDraft(Actor, [OrderFold.ReceivedEvent(part, parent, desk.Place.Node, desk.Own), .. receipts.Select(OrderFold.ReceiptedEvent)]),
-                _ => new OrdersTaken(part.To, LinkRefusalCode.Unspecified, string.Empty));
+            var events = desk.EventsOf(part, parent, now, out var taken);
+            return events.Count == 0 ? Decision<OrdersTaken>.Nothing(taken) : Decision<OrdersTaken>.Of(new RecordDraft(Actor, events), _ => taken);
         }
     }
+
+    private bool IsUncertain => journal.IsRestored && !orders.IsCaughtUp(journal.Incarnation);
 
     private OrderPlace Place => place;
 

@@ -23,7 +23,7 @@ public sealed class OrderReader(OrderFold orders, DivisionRegister register, IJo
     /// </summary>
     public OrdersPart? Read(DivisionCode division, StreamMark from, Lsn head, bool knowsHead)
     {
-        if (head == Lsn.Zero || !(isRoot || orders.IsCaughtUp(journal.Incarnation)))
+        if (head == Lsn.Zero || (journal.IsRestored && !isRoot && !orders.IsCaughtUp(journal.Incarnation)))
         {
             return null;
         }

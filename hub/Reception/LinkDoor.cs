@@ -116,6 +116,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         }
     }
 
+    /// <summary>Whether a connection's stream is the one in office.</summary>
+    public bool IsInOffice(LinkSession session) => sequencer.Read(() => desk.IsInOffice(session));
+
     /// <summary>The connection has ended.</summary>
     public void Close(LinkConnection connection) => _open.TryRemove(connection, out _);
 
@@ -158,7 +161,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// </summary>
     public void Answered(LinkConnection connection)
     {
-        if (connection is { OrdersFrom: { } from, Session: { Protocol: >= ProtocolOfOrders } session } && sequencer.Read(() => desk.IsInOffice(session)))
+        if (connection is { OrdersFrom: { } from, Session: { Protocol: >= ProtocolOfOrders } session } && IsInOffice(session))
         {
             connection.OrdersFrom = null;
             connection.BeginOrders(from);

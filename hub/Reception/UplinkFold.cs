@@ -22,7 +22,11 @@ public sealed class UplinkFold : IFold
     /// <summary>Problem records kept a lane; all of them stay in the journal.</summary>
     public const int ProblemsMax = 200;
 
+    /// <summary>Bundles that may be on their way at once; of more, the ends of the newest are kept.</summary>
+    public const int BundlesMax = 64;
+
     private readonly Action<Epoch, Lsn>? _epochTaken;
+    private readonly SortedSet<Lsn> _bundles = [];
     private Incarnation _incarnation;
     private Epoch _epoch;
     private LaneReceipt _escalations = LaneReceipt.None;
@@ -55,6 +59,12 @@ public sealed class UplinkFold : IFold
             _ => _cells,
         };
 
+    /// <summary>Where the bundles end that this data directory made behind <paramref name="after"/>.</summary>
+    public IReadOnlyList<Lsn> BundlesAfter(Lsn after, Incarnation incarnation) => incarnation == _incarnation ? [.. _bundles.Where(end => end > after)] : [];
+
+    public static EventDraft BundleMadeEvent(Incarnation incarnation, Lsn end) => ReceptionEvents.Draft(
+        EventKinds.BundleMade, new BundleMade { Incarnation = ByteString.CopyFrom(incarnation.ToBytes()), Lsn = end.Value });
+
     public static EventDraft EpochTakenEvent(Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) => ReceptionEvents.Draft(EventKinds.EpochTaken, new EpochTaken
     {
         Incarnation = ByteString.CopyFrom(incarnation.ToBytes()),
@@ -86,6 +96,14 @@ public sealed class UplinkFold : IFold
             case EventKinds.ReceiptKept:
                 Keep(ReceiptKept.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.RecordedAt);
                 break;
+            case EventKinds.BundleMade when BundleMade.Parser.ParseFrom(journalEvent.Payload.Span) is var made && Incarnation.FromBytes(made.Incarnation.Span) == _incarnation:
+                _bundles.Add(new Lsn(made.Lsn));
+                while (_bundles.Count > BundlesMax)
+                {
+                    _bundles.Remove(_bundles.Min);
+                }
+
+                break;
             default:
                 break;
         }
@@ -105,6 +123,7 @@ public sealed class UplinkFold : IFold
         CellVerdicts = { _cells.Problems.Select(ReceptionEvents.ToVerdict) },
         Alarms = Images.Of(_alarms.Mark),
         AlarmVerdicts = { _alarms.Problems.Select(ReceptionEvents.ToVerdict) },
+        Bundles = { _bundles.Select(end => end.Value) },
     }.WithTimes(_escalations.KeptAt, _cells.KeptAt, _alarms.KeptAt).WriteTo(target);
 
     public void Load(Stream source)
@@ -117,6 +136,8 @@ public sealed class UplinkFold : IFold
         _escalations = new LaneReceipt(Images.MarkOf(image.Escalations), image.HasEscalationsKeptAt ? Images.InstantOf(image.EscalationsKeptAt) : null, ReceptionEvents.ToReceipts(image.EscalationVerdicts));
         _cells = new LaneReceipt(Images.MarkOf(image.Cells), image.HasCellsKeptAt ? Images.InstantOf(image.CellsKeptAt) : null, ReceptionEvents.ToReceipts(image.CellVerdicts));
         _alarms = new LaneReceipt(Images.MarkOf(image.Alarms), image.HasAlarmsKeptAt ? Images.InstantOf(image.AlarmsKeptAt) : null, ReceptionEvents.ToReceipts(image.AlarmVerdicts));
+        _bundles.Clear();
+        _bundles.UnionWith(image.Bundles.Select(end => new Lsn(end)));
     }
 
     private void Take(EpochTaken taken, Lsn lsn)
@@ -135,6 +156,7 @@ public sealed class UplinkFold : IFold
         _escalations = LaneReceipt.None;
         _cells = LaneReceipt.None;
         _alarms = LaneReceipt.None;
+        _bundles.Clear();
         _epochTaken?.Invoke(epoch, lsn);
     }
 

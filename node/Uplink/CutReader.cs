@@ -31,13 +31,14 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
     /// <summary>
     /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
-    /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own.
+    /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own. Only what is behind a
+    /// cut that ends at the folds' own head may be stated (<paramref name="states"/>).
     /// </summary>
-    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own)
+    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true)
     {
         var read = cells.Cut(from.Lsn, head.Lsn, CellsAPart * PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || grain != Grain.Detail));
         var reachesHead = read.To == head.Lsn;
-        var news = reachesHead && reception.NewestStatement > from.Lsn;
+        var news = reachesHead && states && reception.NewestStatement > from.Lsn;
         if (read.Cells.Count == 0 && reachesHead && !news && !evenIfEmpty)
         {
             return new Cut(Lane.Cells, from, head, true, []);
@@ -58,9 +59,9 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
                 Part = i + 1,
                 Parts = shares.Count,
             };
-            var complete = last && reachesHead ? Complete(own is null ? null : node) : [];
-            CellsPartCodec.Write(part, shares[i], last && reachesHead && own is not null ? [own()] : [], complete);
-            if (last && reachesHead)
+            var complete = last && reachesHead && states ? Complete(own is null ? null : node) : [];
+            CellsPartCodec.Write(part, shares[i], last && reachesHead && states && own is not null ? [own()] : [], complete);
+            if (last && reachesHead && states)
             {
                 // Relayed as received: what a newer version may have added goes up with it (RULE-10).
                 part.Watermarks.AddRange(reception.Origins.Select(o => o.Message));

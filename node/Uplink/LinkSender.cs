@@ -20,6 +20,47 @@ public static class LinkSender
         return (turn.State, turn.Effects);
     }
 
+    /// <summary>A refusal in the words of the contract.</summary>
+    internal static string NameOf(LinkRefusalCode code) => code switch
+    {
+        LinkRefusalCode.Gap => "GAP",
+        LinkRefusalCode.Fenced => "FENCED",
+        LinkRefusalCode.Fork => "FORK",
+        LinkRefusalCode.EpochRegression => "EPOCH_REGRESSION",
+        LinkRefusalCode.IncarnationUnknown => "INCARNATION_UNKNOWN",
+        LinkRefusalCode.PermissionDenied => "PERMISSION_DENIED",
+        LinkRefusalCode.Malformed => "MALFORMED",
+        LinkRefusalCode.Version => "VERSION",
+        LinkRefusalCode.Busy => "BUSY",
+        LinkRefusalCode.NoSession => "NO_SESSION",
+        _ => "UNKNOWN",
+    };
+
+    /// <summary>The hello of a node that stands at <paramref name="head"/> and has applied <paramref name="orders"/> of its parent's orders.</summary>
+    public static Hello HelloOf(SenderState state, StreamMark head, StreamPosition? orders, Instant now)
+    {
+        var hello = new Hello
+        {
+            Node = state.Settings.Node.ToString(),
+            Division = state.Settings.Division.ToString(),
+            Incarnation = ByteString.CopyFrom(state.Incarnation.ToBytes()),
+            Epoch = state.Epoch.Number,
+            EpochNonce = state.Epoch.Nonce,
+            HeadLsn = head.Lsn.Value,
+            HeadChainHash = head.HashBytes(),
+            ProtocolMin = SenderSettings.ProtocolMin,
+            ProtocolMax = state.Settings.ProtocolNewest,
+            SentAt = now.ToUnixTimeMilliseconds(),
+            LastEpoch = state.LastEpoch,
+        };
+        hello.Positions.AddRange(state.Lanes.Select(lane => lane.Acked.ToPosition(lane.Lane, state.Incarnation, state.Epoch)));
+        if (orders is { Lsn: > 0 })
+        {
+            hello.Positions.Add(orders);
+        }
+        return hello;
+    }
+
     private sealed class Turn(SenderState state, Instant now)
     {
         public SenderState State { get; private set; } = state;
@@ -112,27 +153,7 @@ public static class LinkSender
 
             var head = connected.Head;
             State = State with { Phase = SenderPhase.Greeting, Number = 0, Head = head.Lsn, HelloAt = now, AnswerBy = now + State.Settings.AnswerWait };
-            var hello = new Hello
-            {
-                Node = State.Settings.Node.ToString(),
-                Division = State.Settings.Division.ToString(),
-                Incarnation = ByteString.CopyFrom(State.Incarnation.ToBytes()),
-                Epoch = State.Epoch.Number,
-                EpochNonce = State.Epoch.Nonce,
-                HeadLsn = head.Lsn.Value,
-                HeadChainHash = head.HashBytes(),
-                ProtocolMin = SenderSettings.ProtocolMin,
-                ProtocolMax = State.Settings.ProtocolNewest,
-                SentAt = now.ToUnixTimeMilliseconds(),
-                LastEpoch = State.LastEpoch,
-            };
-            hello.Positions.AddRange(State.Lanes.Select(lane => lane.Acked.ToPosition(lane.Lane, State.Incarnation, State.Epoch)));
-            if (connected.Orders is { Lsn: > 0 } orders)
-            {
-                hello.Positions.Add(orders);
-            }
-
-            Effects.Add(new SenderEffect.Send(new ConnectRequest { Number = NextNumber(), Hello = hello }));
+            Effects.Add(new SenderEffect.Send(new ConnectRequest { Number = NextNumber(), Hello = HelloOf(State, head, connected.Orders, now) }));
         }
 
         private void Rest(SenderInput.Disconnected disconnected)
@@ -450,20 +471,5 @@ public static class LinkSender
         }
 
         private void Set(LaneState lane) => State = State.With(lane);
-
-        private static string NameOf(LinkRefusalCode code) => code switch
-        {
-            LinkRefusalCode.Gap => "GAP",
-            LinkRefusalCode.Fenced => "FENCED",
-            LinkRefusalCode.Fork => "FORK",
-            LinkRefusalCode.EpochRegression => "EPOCH_REGRESSION",
-            LinkRefusalCode.IncarnationUnknown => "INCARNATION_UNKNOWN",
-            LinkRefusalCode.PermissionDenied => "PERMISSION_DENIED",
-            LinkRefusalCode.Malformed => "MALFORMED",
-            LinkRefusalCode.Version => "VERSION",
-            LinkRefusalCode.Busy => "BUSY",
-            LinkRefusalCode.NoSession => "NO_SESSION",
-            _ => "UNKNOWN",
-        };
     }
 }

@@ -53,6 +53,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>Something of a lane changed.</summary>
     public void Nudge(Lane lane) => Feed(new SenderInput.Nudged(lane));
 
+    /// <summary>A bundle may have brought an epoch: what this end says from now on, it says in that.</summary>
+    public void EpochMayHaveChanged() => Feed(new SenderInput.EpochStored(_ground.Sequencer.Read(() => _ground.Uplink.EpochOf(_ground.Journal.Incarnation))));
+
     public void Connected(IWireLine line)
     {
         _line = line;
@@ -194,7 +197,12 @@ public sealed record UplinkGround(Sequencer Sequencer, UplinkFold Uplink, CutRea
         ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, wanted.PartBytes, OwnStatement)
         : Cuts.Escalations(wanted.Lane, wanted.AlarmsApart, MarkAt(wanted.From), Head(), MarkAt, wanted.EvenIfEmpty, wanted.PartBytes);
 
-    private StreamMark MarkAt(Lsn lsn) =>
+    /// <summary>A lane between two positions, for a bundle: the alarms are apart, an empty cut moves the cursor too, and only the last may state anything. Under the sequencer's lock.</summary>
+    public Cut Read(Lane lane, StreamMark from, StreamMark end, IReadOnlyCollection<Grain> grains, int partBytes, bool isLast) => lane == Lane.Cells
+        ? Cuts.Cells(from, end, MarkAt, grains, evenIfEmpty: true, partBytes, isLast ? OwnStatement : null, states: isLast)
+        : Cuts.Escalations(lane, alarmsApart: true, from, end, MarkAt, evenIfEmpty: true, partBytes);
+
+    public StreamMark MarkAt(Lsn lsn) =>
         lsn == Lsn.Zero ? StreamMark.Start
         : new StreamMark(lsn, Journal.ChainHashAt(lsn) ?? throw new InvalidOperationException($"The journal does not know its chain at {lsn} any more; the parent's cursor is older than what is kept."));
 }

@@ -53,11 +53,8 @@ internal static class Commands
         root.Subcommands.Add(ImportCommand());
         root.Subcommands.Add(ViewCommand());
         root.Subcommands.Add(StatusCommand());
-        root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), (parsed, node, token, call) => Guarded(async () =>
-        {
-            using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
-            return await call(client);
-        })));
+        root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
+        root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
         root.Subcommands.Add(SimulateCommand.Create());
@@ -149,6 +146,13 @@ internal static class Commands
         });
         return node;
     }
+
+    /// <summary>Runs a call at the node named, with the token given, and tells what was refused.</summary>
+    private static Task<int> AtNode(ParseResult parsed, Option<string> node, Option<FileInfo?> token, Func<NodeClient, Task<int>> call) => Guarded(async () =>
+    {
+        using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
+        return await call(client);
+    });
 
     private static Option<FileInfo?> TokenOption() => new("--token-file") { Description = Texts.Get("OptionToken") };
 

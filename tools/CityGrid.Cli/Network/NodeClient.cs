@@ -18,6 +18,7 @@ public sealed class NodeClient : IDisposable
         Cases = new CasesService.CasesServiceClient(_channel);
         Views = new ViewsService.ViewsServiceClient(_channel);
         Orders = new OrdersService.OrdersServiceClient(_channel);
+        Bundles = new BundlesService.BundlesServiceClient(_channel);
     }
 
     public CasesService.CasesServiceClient Cases { get; }
@@ -25,6 +26,8 @@ public sealed class NodeClient : IDisposable
     public ViewsService.ViewsServiceClient Views { get; }
 
     public OrdersService.OrdersServiceClient Orders { get; }
+
+    public BundlesService.BundlesServiceClient Bundles { get; }
 
     public CallOptions Options => new(_headers);
 

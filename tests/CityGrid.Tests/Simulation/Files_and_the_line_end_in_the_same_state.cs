@@ -1,0 +1,264 @@
+using CityGrid.Cli.Simulation;
+using CityGrid.Hub.Orders;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Simulation;
+
+/// <summary>
+/// T14, INV-7, INV-16, clauses B1 to B4: batches and receipts by file. Whatever was carried by file and what by the line, in whichever order, lost, twice or weeks
+/// old: the province ends with what the city has, and orders reach their end.
+/// </summary>
+[Parallelizable(ParallelScope.All)]
+public sealed class Files_and_the_line_end_in_the_same_state
+{
+    [Test]
+    public void By_files_alone_a_city_takes_its_epoch_reports_and_is_given_orders()
+    {
+        var story = new FileStory(1) { Line = false };
+        story.Report(5, EmergencyGrade.Serious);
+        story.Exchange();
+        Assert.That(story.City.Core!.OwnEpoch.IsGranted, Is.True, "The first exchange brings the epoch.");
+        Assert.That(story.Province.Core!.Escalations.Count, Is.Zero);
+        var order = story.Order();
+        story.Exchange();
+        Assert.That(story.Province.Core.Escalations.Count, Is.EqualTo(5));
+        Assert.That(story.City.Core.Orders.Find(order)!.State, Is.EqualTo(OrderState.Delivered));
+        Assert.That(story.Province.Core.Orders.Find(order)!.State, Is.EqualTo(OrderState.Unspecified));
+        story.Exchange();
+        story.CheckEqual();
+        Assert.That(story.Province.Core.Orders.Find(order)!.State, Is.EqualTo(OrderState.Delivered));
+    }
+
+    [Test]
+    public void Bundles_that_are_not_answered_yet_may_follow_one_another()
+    {
+        var story = new FileStory(2) { Line = false };
+        story.Exchange();
+        story.Exchange();
+        var (first, second, third) = (story.ReportAndMake(), story.ReportAndMake(), story.ReportAndMake());
+        story.TakeAtProvince(first);
+        story.TakeAtProvince(second);
+        story.TakeAtProvince(third);
+        story.CheckEqual();
+    }
+
+    [Test]
+    public void The_same_one_again_or_an_older_one_has_no_effect()
+    {
+        var story = new FileStory(3) { Line = false };
+        story.Exchange();
+        story.Exchange();
+        var (first, second) = (story.ReportAndMake(), story.ReportAndMake());
+        story.TakeAtProvince(first);
+        story.TakeAtProvince(second);
+        var (head, digest) = (story.Province.Core!.Sequencer.Applied, story.Province.Core.DigestOfChild(story.City.Place.Node));
+        story.TakeAtProvince(first);
+        story.TakeAtProvince(second);
+        Assert.That((story.Province.Core.Sequencer.Applied, story.Province.Core.DigestOfChild(story.City.Place.Node)), Is.EqualTo((head, digest)));
+    }
+
+    [Test]
+    public void In_any_mixture([Range(1, 10)] int part)
+    {
+        for (var seed = part * 1000; seed < (part * 1000) + 10; seed++)
+        {
+            try
+            {
+                var story = new FileStory((ulong)seed);
+                story.Mix();
+                story.End();
+                story.CheckEqual();
+            }
+            catch (Exception failure)
+            {
+                Assert.Fail($"Seed {seed}: {failure}");
+            }
+        }
+    }
+
+    private sealed class FileStory
+    {
+        private readonly SimulatedTree _tree;
+        private readonly List<byte[]> _bundles = [];
+        private readonly List<byte[]> _answers = [];
+        private int _requests;
+
+        public FileStory(ulong seed)
+        {
+            _tree = new SimulatedTree(seed, provinces: 1, citiesEach: 1);
+            Line = false;
+            foreach (var node in _tree.Nodes.Values)
+            {
+                node.Start();
+            }
+
+            _tree.Run(TimeSpan.FromMinutes(1));
+        }
+
+        public SimulatedNode City => _tree[NodeId.Parse("city-1-1")];
+
+        public SimulatedNode Province => _tree[NodeId.Parse("province-1")];
+
+        /// <summary>Whether the network carries anything.</summary>
+        public bool Line
+        {
+            set => _tree.Weather = value ? SimulatedWeather.Storm : SimulatedWeather.Fair with { CutOf1000 = 1000 };
+        }
+
+        public void Report(int times, EmergencyGrade grade = EmergencyGrade.Unspecified)
+        {
+            for (var i = 0; i < times; i++)
+            {
+                var district = _tree.Register.ChildrenOf(City.Place.Division).Select(d => d.Code).Order().First();
+                City.Core!.Desk.Submit(new Node.Cases.ReportCase(Protocol.Names.TypeCode.Parse("06010"), district, SourceCode.Parse("hotline"))
+                {
+                    Case = City.Core.Desk.Mint(),
+                    Actor = "desk",
+                    Grade = grade,
+                    Summary = "released by a person",
+                    Request = new Node.Cases.RequestMark($"r-{++_requests}", (ulong)_requests),
+                }, _ => { });
+                City.Pump();
+            }
+        }
+
+        public UInt128 Order()
+        {
+            OrderAnswer? told = null;
+            Province.Core!.Sequencer.Submit(
+                Province.Core.OrderDesk.Issue(new OrderWish($"o-{++_requests}", City.Place.Division, OrderKind.Assign, UInt128.Zero, "text", null, null), "head"), answer => told = answer);
+            Province.Pump();
+            return told!.Id;
+        }
+
+        public byte[] ReportAndMake()
+        {
+            Report(3);
+            return Make();
+        }
+
+        public byte[] Make()
+        {
+            var core = City.Core!;
+            var (content, end) = core.Sequencer.Read(core.Bundles!.Read);
+            if (end > Lsn.Zero)
+            {
+                core.Sequencer.Submit(core.Bundles.Made(end, "courier"), _ => { });
+                City.Pump();
+            }
+
+            return Google.Protobuf.MessageExtensions.ToByteArray(content);
+        }
+
+        public byte[]? TakeAtProvince(byte[] bundle)
+        {
+            byte[]? answer = null;
+            Province.Core!.BundleDoor.Take(SimulatedNode.IdentityOf(City), BundleContent.Parser.ParseFrom(bundle), told => answer = Google.Protobuf.MessageExtensions.ToByteArray(told.Content));
+            Province.Pump();
+            return answer;
+        }
+
+        public void TakeAtCity(byte[] answer)
+        {
+            BundleOutcome? outcome = null;
+            City.Core!.Sequencer.Submit(City.Core.Bundles!.Take(Province.Place.Node, BundleContent.Parser.ParseFrom(answer), "courier"), told => outcome = told);
+            City.Pump();
+            City.Core.Uplink!.EpochMayHaveChanged();
+            Assert.That(outcome!.Disbelieved, Is.Null);
+        }
+
+        public void Exchange() => TakeAtCity(TakeAtProvince(Make())!);
+
+        public void Mix()
+        {
+            var random = _tree.Random;
+            for (var step = 0; step < 80; step++)
+            {
+                Line = random.OneIn(4);
+                if (City.Core is not null && random.OneIn(2))
+                {
+                    Report(1 + random.Below(3), random.OneIn(5) ? EmergencyGrade.Serious : EmergencyGrade.Unspecified);
+                }
+
+                if (Province.Core is not null && random.OneIn(6))
+                {
+                    Order();
+                }
+
+                Courier(random);
+                Disturb(City, random);
+                Disturb(Province, random);
+                _tree.Run(TimeSpan.FromMinutes(random.Below(20)));
+            }
+        }
+
+        public void End()
+        {
+            Line = false;
+            foreach (var node in _tree.Nodes.Values.Where(n => n.Core is null))
+            {
+                node.Start();
+            }
+
+            _tree.Run(TimeSpan.FromMinutes(1));
+            for (var i = 0; i < 4; i++)
+            {
+                Exchange();
+            }
+        }
+
+        public void CheckEqual()
+        {
+            var cells = City.Core!.OwnDigest().Digest;
+            Assert.That(Province.Core!.DigestOfChild(City.Place.Node), Is.EqualTo(cells));
+            foreach (var record in City.Core.Escalations.Page(null, 10_000).Records.Where(r => r.Content.Grade == EmergencyGrade.Serious))
+            {
+                Assert.That(Province.Core.Escalations.Find(record.Id)?.Content.Version, Is.EqualTo(record.Content.Version));
+            }
+
+            foreach (var order in Province.Core.Orders.Orders)
+            {
+                Assert.That(Province.Core.Orders.Find(order.Id)!.State, Is.EqualTo(City.Core.Orders.Find(order.Id)?.State ?? OrderState.Unspecified));
+            }
+        }
+
+        /// <summary>Bundles and answers are made, lost, kept for weeks and carried twice.</summary>
+        private void Courier(SeededEntropy random)
+        {
+            if (City.Core is not null && random.OneIn(2))
+            {
+                _bundles.Add(Make());
+            }
+
+            if (Province.Core is not null && _bundles.Count > 0 && random.OneIn(2) && TakeAtProvince(_bundles[random.Below(_bundles.Count)]) is { } answer)
+            {
+                _answers.Add(answer);
+            }
+
+            if (City.Core is not null && _answers.Count > 0 && random.OneIn(2))
+            {
+                TakeAtCity(_answers[random.Below(_answers.Count)]);
+            }
+        }
+
+        private static void Disturb(SimulatedNode node, SeededEntropy random)
+        {
+            if (node.Core is null)
+            {
+                node.Start();
+            }
+            else if (random.OneIn(12))
+            {
+                node.Crash(powerCut: random.OneIn(2));
+            }
+            else if (random.OneIn(15))
+            {
+                node.Core.SaveSnapshot();
+            }
+        }
+    }
+}

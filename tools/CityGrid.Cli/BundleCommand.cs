@@ -1,0 +1,128 @@
+using System.CommandLine;
+using CityGrid.Cli.Network;
+using CityGrid.Node.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Spectre.Console;
+
+namespace CityGrid.Cli;
+
+/// <summary><c>citygrid bundle make|take</c>: the link by files, where no line reaches (clauses B1 to B4).</summary>
+internal static class BundleCommand
+{
+    private const int PieceBytes = 1 << 20;
+
+    /// <param name="options">The node and token options, fresh for each command.</param>
+    /// <param name="guarded">Runs a call and tells what was refused.</param>
+    public static Command Create(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded) =>
+        new("bundle", Texts.Get("CommandBundle")) { Make(options, guarded), Take(options, guarded) };
+
+    private static Command Make(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    {
+        var (node, token) = options();
+        var reader = new Option<FileInfo>("--for") { Description = Texts.Get("OptionBundleFor"), Required = true };
+        var target = new Option<string>("--out") { Description = Texts.Get("OptionBundleOut"), Required = true };
+        var command = new Command("make", Texts.Get("CommandBundleMake")) { node, token, reader, target };
+        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        {
+            var path = parsed.GetRequiredValue(target);
+            var request = new MakeBundleRequest { ReaderCertificate = await File.ReadAllTextAsync(parsed.GetRequiredValue(reader).FullName, stop) };
+            using var call = client.Bundles.MakeBundle(request, client.Options.WithCancellationToken(stop));
+            BundleMade? made = null;
+            await WholeAsync(path, call.ResponseStream.ReadAllAsync(stop), response =>
+            {
+                made ??= response.Made;
+                return response.Piece;
+            });
+            AnsiConsole.WriteLine(Texts.Get("BundleMade", path, made!.Parts, made.EndLsn));
+            AnsiConsole.WriteLine(Texts.Get(made.ReachesHead ? "BundleNext" : "BundleMore"));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Take(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    {
+        var (node, token) = options();
+        var file = new Argument<FileInfo>("FILE") { Description = Texts.Get("ArgumentBundle") };
+        file.AcceptExistingOnly();
+        var answer = new Option<string?>("--answer") { Description = Texts.Get("OptionBundleAnswer") };
+        var command = new Command("take", Texts.Get("CommandBundleTake")) { file, node, token, answer };
+        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        {
+            var source = parsed.GetRequiredValue(file).FullName;
+            using var call = client.Bundles.TakeBundle(client.Options.WithCancellationToken(stop));
+            await SendAsync(source, call, stop);
+            BundleTaken? taken = null;
+            var path = parsed.GetValue(answer) ?? source + ".answer";
+            var written = await WholeAsync(path, call.ResponseStream.ReadAllAsync(stop), response =>
+            {
+                taken ??= response.Taken;
+                return response.Piece;
+            });
+            return Tell(taken!, written ? path : null);
+        }));
+        return command;
+    }
+
+    private static int Tell(BundleTaken taken, string? answer)
+    {
+        AnsiConsole.WriteLine(answer is null
+            ? Texts.Get("BundleAnswerTaken", taken.From, taken.Orders)
+            : Texts.Get("BundleTaken", taken.From, taken.Accepted, taken.Unchanged, taken.SetAside, answer));
+        if (taken.RefusalCode.Length > 0)
+        {
+            Console.Error.WriteLine(Texts.Get("BundleRefused", taken.RefusalCode, taken.RefusalMessage));
+            return 1;
+        }
+
+        if (!taken.ReachesHead)
+        {
+            AnsiConsole.WriteLine(Texts.Get("BundleMore"));
+        }
+
+        return 0;
+    }
+
+    private static async Task SendAsync(string path, AsyncDuplexStreamingCall<TakeBundleRequest, TakeBundleResponse> call, CancellationToken stop)
+    {
+        await using var file = File.OpenRead(path);
+        var piece = new byte[PieceBytes];
+        for (int read; (read = await file.ReadAtLeastAsync(piece, PieceBytes, throwOnEndOfStream: false, stop)) > 0;)
+        {
+            await call.RequestStream.WriteAsync(new TakeBundleRequest { Piece = ByteString.CopyFrom(piece, 0, read) }, stop);
+        }
+
+        await call.RequestStream.CompleteAsync();
+    }
+
+    /// <summary>Writes the pieces beside the file that they make, and moves that into place when it is whole. False where there were none.</summary>
+    private static async Task<bool> WholeAsync<T>(string path, IAsyncEnumerable<T> messages, Func<T, ByteString> pieceOf)
+    {
+        var temporary = path + ".part";
+        var any = false;
+        try
+        {
+            await using (var file = File.Create(temporary))
+            {
+                await foreach (var message in messages)
+                {
+                    var piece = pieceOf(message);
+                    any |= !piece.IsEmpty;
+                    await file.WriteAsync(piece.Memory);
+                }
+            }
+
+            if (any)
+            {
+                File.Move(temporary, path, overwrite: true);
+            }
+
+            return any;
+        }
+        finally
+        {
+            File.Delete(temporary);
+        }
+    }
+}
