@@ -188,7 +188,7 @@ public sealed class NodeCore : IDisposable
     /// <summary>Judges again what is kept aside of the children: a day may have come, the register may have grown (L10).</summary>
     public void Redrive()
     {
-        foreach (var child in Sequencer.Read(() => Reception.Aside.Where(a => a.Verdict.Outcome == RecordOutcome.Parked).Select(a => a.Child).Distinct().ToArray()))
+        foreach (var child in Sequencer.Read(() => Reception.Parked.Select(a => a.Child).Distinct().ToArray()))
         {
             Sequencer.Submit(ReceptionDesk.Redrive(child, Journal.ReadAt, "clock"), _ => { });
         }

@@ -118,7 +118,7 @@ public static class NodeServer
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
         builder.Services.AddSingleton(new BundleKeys(credentials.Certificate, credentials.Authorities, configuration.Parent?.Node, clock, new SystemEntropy()));
         builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock));
-        builder.Services.AddSingleton(new NodeStatus(core, configuration));
+        builder.Services.AddSingleton(new NodeStatus(core, configuration, () => credentials.Certificate().NotAfter));
         builder.Services.AddNodeSchedule(configuration);
         var app = builder.Build();
         NodeHost.Map(app, app.Services.GetRequiredService<NodeStatus>().Reports());
@@ -126,6 +126,7 @@ public static class NodeServer
         app.MapGrpcService<NodeViewsService>();
         app.MapGrpcService<NodeOrdersService>();
         app.MapGrpcService<NodeBundlesService>();
+        app.MapGrpcService<NodeLinksService>();
         app.MapGrpcService<LinkGrpcService>().WithMetadata(new OnDoor(Door.Link)).AllowAnonymous();
         return app;
     }

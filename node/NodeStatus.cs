@@ -2,6 +2,7 @@ using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Reception;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Hosting;
+using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using NodaTime;
@@ -10,8 +11,14 @@ using NodaTime.Text;
 namespace CityGrid.Node;
 
 /// <summary>What a node tells of itself: health, digests, what waits, and how its links stand. Read from the folds, kept nowhere.</summary>
-public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration)
+public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, Func<DateTimeOffset> certificateEnds)
 {
+    /// <summary>A link without a confirmed exchange for so long stalls: three of the intervals of five minutes at which even nothing is sent.</summary>
+    public static readonly Duration ProgressWithin = Duration.FromMinutes(15);
+
+    /// <summary>A cell on the line with its names and revision, about.</summary>
+    private const int BytesACell = 60;
+
     /// <summary>Less than this free on the data disk and the node says so before it fails: a day of the largest city is about 100 MB.</summary>
     public const long FreeBytesMin = 256L << 20;
 
@@ -69,6 +76,72 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration)
         return response;
     }
 
+    /// <summary>How each link stands. None is called well without proof of progress (O1).</summary>
+    public ListLinksResponse Links()
+    {
+        var response = new ListLinksResponse { DiskFreeBytes = core.FreeBytes, CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds())) };
+        if (core.Uplink is { } uplink)
+        {
+            var standing = uplink.Standing;
+            var (cells, records) = (PendingCells(), PendingEscalations());
+            response.Links.Add(new LinkView
+            {
+                Node = configuration.Parent!.Node.ToString(),
+                Division = configuration.Parent.Division.ToString(),
+                Up = true,
+                State = StateOf(standing.LastSuccess, core.Now),
+                Connected = standing.State.Phase == Uplink.SenderPhase.Open,
+                LastProgress = Iso(standing.LastSuccess),
+                LastError = standing.LastError,
+                Epoch = core.OwnEpoch.Number,
+                Parked = standing.State.ParkedAbove,
+                PendingCells = cells,
+                PendingRecords = records,
+                OldestUnsentSeconds = OldestUnsent(),
+                DrainSeconds = DrainSeconds(cells, standing.State.Pace),
+                ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
+            });
+        }
+
+        response.Links.AddRange(core.Sequencer.Read(() => core.Reception.Children.Select(LinkOf).ToArray()));
+        return response;
+    }
+
+    /// <summary>Proof of progress is a confirmed exchange; that nothing waits is none.</summary>
+    internal static LinkState StateOf(Instant? lastProgress, Instant now) =>
+        lastProgress is not { } at ? LinkState.Never : now - at <= ProgressWithin ? LinkState.Progressing : LinkState.Stalled;
+
+    /// <summary>The window is what the line carries in the sender's patience; so much of it is what waits.</summary>
+    internal static long DrainSeconds(long cells, Uplink.Pace pace) => (long)Math.Ceiling(cells * BytesACell * Uplink.Pace.Patience.TotalSeconds / pace.Window);
+
+    private LinkView LinkOf(ChildRow row) => new()
+    {
+        Node = row.Node.ToString(),
+        Division = row.Division.ToString(),
+        State = StateOf(row.LastHeard, core.Now),
+        Connected = core.Presence.IsConnected(row.Node),
+        LastProgress = Iso(row.LastHeard),
+        Epoch = row.Epoch.Number,
+        Parked = core.Reception.ParkedOf(row.Node),
+        Quarantine = row.Quarantine?.Reason ?? string.Empty,
+    };
+
+    /// <summary>How long the first of what waits for the parent has waited, in seconds; 0 where nothing does.</summary>
+    private long OldestUnsent() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
+    {
+        var state = uplink.Standing.State;
+        var head = core.Sequencer.Applied;
+        var first = core.Cells.FirstChange(state.Cells.From.Lsn, head, Goes);
+        foreach (var record in core.Escalations.ChangedSince(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), head).Where(record => Waits(record, state)).Take(1))
+        {
+            first = first is { } cell ? Lsn.Min(cell, record.Local) : record.Local;
+        }
+
+        return first is { } at && core.Journal.ReadAt(at) is { } record2 ? Math.Max(0, (long)(core.Now - record2.RecordedAt).TotalSeconds) : 0;
+    });
+
+    private bool Goes(NodeId origin, Grain grain) => origin == configuration.Node || grain == Grain.National;
+
     private ChildStatus StatusOf(ChildRow row) => new()
     {
         Node = row.Node.ToString(),
@@ -79,7 +152,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration)
         EscalationsLsn = row.Escalations.Mark.Lsn.Value,
         Connected = core.Presence.IsConnected(row.Node),
         Quarantine = row.Quarantine?.Reason ?? string.Empty,
-        Parked = core.Reception.Aside.Count(a => a.Child == row.Node),
+        Parked = core.Reception.ParkedOf(row.Node),
     };
 
     private HealthReport Health() =>
@@ -101,10 +174,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration)
 
     private OutboxReport Outbox()
     {
-        var success = core.Uplink?.Standing.LastSuccess;
-        var pending = PendingCells() + PendingEscalations();
-        var oldest = pending == 0 || success is null ? 0 : (long)(core.Now - success.Value).TotalSeconds;
-        return new OutboxReport(pending, oldest, core.Sequencer.Read(() => core.Reception.ParkedInAll + core.Reception.RefusedInAll));
+        return new OutboxReport(PendingCells() + PendingEscalations(), OldestUnsent(), core.Sequencer.Read(() => core.Reception.ParkedInAll + core.Reception.RefusedInAll));
     }
 
     private NodeFigures Figures()
@@ -130,19 +200,17 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration)
     }
 
     private long PendingCells() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
-        core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, (origin, grain) => origin == configuration.Node || grain == Grain.National));
+        core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, Goes));
 
     private long PendingEscalations() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
         Waiting(uplink.Standing.State));
 
     /// <summary>Escalations that have not been sent, each on the lane that it goes by. Under the sequencer's lock.</summary>
-    private long Waiting(Uplink.SenderState state)
-    {
-        var apart = state.Carries(state.Alarms);
-        var (alarms, others) = (state.Alarms.From.Lsn, state.Escalations.From.Lsn);
-        return core.Escalations.ChangedSince(alarms < others && apart ? alarms : others, core.Sequencer.Applied)
-            .LongCount(record => core.Reach.GoesUp(record) && record.Local > (apart && EscalationReach.IsAlarm(record) ? alarms : others));
-    }
+    private long Waiting(Uplink.SenderState state) =>
+        core.Escalations.ChangedSince(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), core.Sequencer.Applied).LongCount(record => Waits(record, state));
+
+    private bool Waits(EscalationRecord record, Uplink.SenderState state) =>
+        core.Reach.GoesUp(record) && record.Local > (state.Carries(state.Alarms) && EscalationReach.IsAlarm(record) ? state.Alarms : state.Escalations).From.Lsn;
 
     private static string Iso(Instant? at) => at is { } some ? InstantPattern.ExtendedIso.Format(some) : string.Empty;
 }

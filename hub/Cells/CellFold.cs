@@ -281,6 +281,17 @@ public sealed class CellFold : IFold
         return new CellCut(head, rows);
     }
 
+    /// <summary>The position of the first change after <paramref name="from"/>; null where there is none.</summary>
+    public Lsn? FirstChange(Lsn from, Lsn head, Func<NodeId, Grain, bool>? includes = null)
+    {
+        foreach (var cell in Walk(from, head, includes))
+        {
+            return new Lsn(Store.At(cell).Local);
+        }
+
+        return null;
+    }
+
     /// <summary>
     /// A complete set of an origin at these grains (clause C7): each cell that it does not name becomes zero with this revision, unless it is zero
     /// or newer already. Answers how many did.

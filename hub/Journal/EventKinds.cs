@@ -44,6 +44,9 @@ public static class EventKinds
     /// <summary>A bundle was made for the parent, up to a position: a later one is cut there, so that either may come first.</summary>
     public const ushort BundleMade = 63;
 
+    /// <summary>A child is to send everything again: more of its records were parked than are listed, and a person asked for them.</summary>
+    public const ushort ChildRewound = 64;
+
     /// <summary>The first kind of the node's own events.</summary>
     public const ushort NodeFirst = 1000;
 }

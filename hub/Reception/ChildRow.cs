@@ -78,6 +78,7 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
         },
         CellsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Cells = Taken(seat.Cells, taken.Part), LastHeard = recordedAt } : row,
         EscalationsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat.After(taken.Part) with { LastHeard = recordedAt } : row,
+        ChildRewind => row is null ? null : row with { Cells = LaneRow.Start, Escalations = LaneRow.Start, Alarms = LaneRow.Start },
         QuarantineChange { Released: true } => row is null ? null : row with { Quarantine = null },
         QuarantineChange set => row is null ? null : row with { Quarantine = new Quarantine(set.Code, set.Reason, recordedAt) },
         _ => row,

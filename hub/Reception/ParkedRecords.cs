@@ -19,7 +19,7 @@ internal static class ParkedRecords
         var result = new ParkedSettled { Child = row.Node.ToString() };
         var cells = new CellsPart();
         var escalations = new EscalationsPart();
-        foreach (var group in aside.Where(a => a.Child == row.Node && a.Verdict.Outcome == RecordOutcome.Parked).GroupBy(a => a.Event))
+        foreach (var group in aside.Where(a => a.Child == row.Node).GroupBy(a => a.Event))
         {
             foreach (var journalEvent in readAt(group.Key)?.Events.Where(e => e.Lsn == group.Key) ?? [])
             {
@@ -44,8 +44,15 @@ internal static class ParkedRecords
 
     private static void SettleCells(ChildRow row, CellsTaken taken, IEnumerable<SetAside> aside, IRecordJudge judge, ParkedSettled result, CellsPart into)
     {
-        foreach (var parked in aside.Where(a => a.Verdict.Index < taken.Part.Cells.Count))
+        foreach (var parked in aside)
         {
+            if (parked.Verdict.Index >= taken.Part.Cells.Count)
+            {
+                // A statement that its origin makes anew with every push: the next one is judged when it comes.
+                Note(result, parked, RecordOutcome.Unchanged);
+                continue;
+            }
+
             var alone = new CellsPart { CutTo = taken.Part.CutTo };
             alone.Symbols.AddRange(taken.Part.Symbols);
             alone.Cells.Add(taken.Part.Cells[parked.Verdict.Index]);

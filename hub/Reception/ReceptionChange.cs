@@ -17,6 +17,9 @@ public sealed record CellsTaken(NodeId Child, Incarnation Incarnation, Epoch Epo
 public sealed record EscalationsTaken(NodeId Child, Incarnation Incarnation, Epoch Epoch, EscalationsPart Part, IReadOnlyList<RecordReceipt> Verdicts)
     : ReceptionChange(Child);
 
+/// <summary>The child is to send everything again.</summary>
+public sealed record ChildRewind(NodeId Child) : ReceptionChange(Child);
+
 /// <summary>The child was set aside, or released by a person.</summary>
 public sealed record QuarantineChange(NodeId Child, bool Released, string Code, string Reason) : ReceptionChange(Child);
 

@@ -36,6 +36,12 @@ public sealed class ReceptionDesk(
     /// <summary>Whether the stream of this connection is the one in office. Under the sequencer's lock.</summary>
     public bool IsInOffice(LinkSession session) => reception.Child(session.Child) is { } row && row.Incarnation == session.Incarnation && row.Epoch == session.Epoch;
 
+    /// <summary>
+    /// The child is to send everything again, where more of it is parked than is listed. Answers false for a child that is not known. Cells and escalations that are
+    /// held already have no effect by coming again.
+    /// </summary>
+    public Command<bool> Rewind(NodeId child, string actor) => new RewindChild(this, child) { Actor = actor };
+
     private static readonly Touched AllEscalations = Touched.By("escalations", string.Empty);
 
     private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) : Command<LinkDecision>
@@ -68,6 +74,11 @@ public sealed class ReceptionDesk(
             if (decision.Response.Welcome is { } welcome)
             {
                 welcome.ReceivedAt = now.ToUnixTimeMilliseconds();
+                welcome.Parked = desk.Fold.ParkedOf(peer.Node);
+            }
+            else if (decision.Response.Receipt is { } receipt)
+            {
+                receipt.ParkedInAll = desk.Fold.ParkedOf(peer.Node) + (decision.Change is null ? 0 : receipt.Parked);
             }
 
             return decision.Change is null
@@ -85,6 +96,15 @@ public sealed class ReceptionDesk(
             : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(new QuarantineChange(child, true, string.Empty, string.Empty), desk.Settings.Node)]), _ => true);
     }
 
+    private sealed class RewindChild(ReceptionDesk desk, NodeId child) : Command<bool>
+    {
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("child", child.ToString()), AllEscalations];
+
+        public override Decision<bool> Decide(Instant now) => desk.Fold.Child(child) is null
+            ? Decision<bool>.Nothing(false)
+            : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(new ChildRewind(child), desk.Settings.Node)]), _ => true);
+    }
+
     private sealed class RedriveParked(ReceptionDesk desk, NodeId child, Func<Lsn, JournalRecord?> readAt) : Command<int>
     {
         public override IReadOnlyCollection<Touched> Touches => [Touched.By("child", child.ToString()), AllEscalations];
@@ -92,7 +112,7 @@ public sealed class ReceptionDesk(
         public override Decision<int> Decide(Instant now)
         {
             var judge = new RecordJudge(desk.Settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
-            var settled = desk.Fold.Child(child) is { } row ? ParkedRecords.Settle(row, desk.Fold.Aside, judge, readAt) : null;
+            var settled = desk.Fold.Child(child) is { } row ? ParkedRecords.Settle(row, desk.Fold.Parked, judge, readAt) : null;
             return settled is null
                 ? Decision<int>.Nothing(0)
                 : Decision<int>.Of(new RecordDraft(Actor, [ReceptionEvents.Draft(EventKinds.ParkedSettled, settled)]), _ => settled.Settled.Count);

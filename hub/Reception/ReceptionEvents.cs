@@ -48,6 +48,7 @@ public static class ReceptionEvents
             Code = set.Code,
             Reason = set.Reason,
         }),
+        ChildRewind rewind => Draft(EventKinds.ChildRewound, new ChildRewound { Child = rewind.Child.ToString() }),
         _ => throw new ArgumentOutOfRangeException(nameof(change), change, "A change that is no event."),
     };
 
@@ -72,6 +73,8 @@ public static class ReceptionEvents
             case EventKinds.ChildQuarantined:
                 var set = ChildQuarantined.Parser.ParseFrom(payload);
                 return new QuarantineChange(NodeId.Parse(set.Child), set.Released, set.Code, set.Reason);
+            case EventKinds.ChildRewound:
+                return new ChildRewind(NodeId.Parse(ChildRewound.Parser.ParseFrom(payload).Child));
             default:
                 return null;
         }

@@ -15,8 +15,14 @@ namespace CityGrid.Hub.Reception;
 /// </summary>
 public sealed class ReceptionFold : IFold
 {
-    /// <summary>Records kept aside that are listed; all of them stay in the journal, and all are counted.</summary>
-    public const int SetAsideMax = 1000;
+    /// <summary>
+    /// Parked records that are listed, so that they can be driven again: 10,000 of 200 B. Of a child that has more, everything is asked for again
+    /// instead. All of them stay in the journal, and all are counted.
+    /// </summary>
+    public const int ParkedMax = 10_000;
+
+    /// <summary>Refused records that are listed.</summary>
+    public const int RefusedMax = 1000;
 
     private static readonly FrozenSet<CellKey> NoCells = FrozenSet<CellKey>.Empty;
     private static readonly Grain[] AllGrains = [Grain.Detail, Grain.National];
@@ -24,7 +30,9 @@ public sealed class ReceptionFold : IFold
     private readonly CellFold _cells;
     private readonly SortedDictionary<NodeId, ChildRow> _children = [];
     private readonly SortedDictionary<NodeId, OriginRow> _origins = [];
-    private readonly Queue<SetAside> _setAside = new();
+    private readonly List<SetAside> _parked = [];
+    private readonly Queue<SetAside> _refused = new();
+    private readonly SortedSet<NodeId> _unlisted = [];
 
     public ReceptionFold(CellFold cells) => _cells = cells;
 
@@ -41,8 +49,17 @@ public sealed class ReceptionFold : IFold
     /// <summary>The newest statement of each origin, for views.</summary>
     public IReadOnlyList<OriginWatermark> Watermarks => [.. _origins.Values.Select(o => o.Watermark)];
 
-    /// <summary>The newest records that were kept aside or refused, oldest first.</summary>
-    public IReadOnlyCollection<SetAside> Aside => _setAside;
+    /// <summary>The records that are kept aside, oldest first.</summary>
+    public IReadOnlyList<SetAside> Parked => _parked;
+
+    /// <summary>The newest records that were refused, oldest first.</summary>
+    public IReadOnlyCollection<SetAside> Refused => _refused;
+
+    /// <summary>How many records of a child are kept aside, as far as they are listed.</summary>
+    public int ParkedOf(NodeId child) => _parked.Count == 0 ? 0 : _parked.Count(parked => parked.Child == child);
+
+    /// <summary>More records of the child are kept aside than are listed.</summary>
+    public bool HasUnlisted(NodeId child) => _unlisted.Contains(child);
 
     public long ParkedInAll { get; private set; }
 
@@ -75,6 +92,13 @@ public sealed class ReceptionFold : IFold
             return;
         }
 
+        if (change is ChildRewind)
+        {
+            // Whatever is parked of it comes again.
+            _parked.RemoveAll(parked => parked.Child == change.Child);
+            _unlisted.Remove(change.Child);
+        }
+
         var row = Child(change.Child);
         if (change is CellsTaken cells && row?.Seat(cells.Incarnation, cells.Epoch) is not null)
         {
@@ -102,7 +126,8 @@ public sealed class ReceptionFold : IFold
             CompleteEpoch = o.CompleteEpoch,
             LocalLsn = o.Local.Value,
         }));
-        image.Parked.AddRange(_setAside.Select(s => new ParkedImage
+        image.Unlisted.AddRange(_unlisted.Select(child => child.ToString()));
+        image.Parked.AddRange(_parked.Concat(_refused).Select(s => new ParkedImage
         {
             Child = s.Child.ToString(),
             Lane = (int)s.Lane,
@@ -117,7 +142,10 @@ public sealed class ReceptionFold : IFold
         var image = ReceptionImage.Parser.ParseFrom(source);
         _children.Clear();
         _origins.Clear();
-        _setAside.Clear();
+        _parked.Clear();
+        _refused.Clear();
+        _unlisted.Clear();
+        _unlisted.UnionWith(image.Unlisted.Select(NodeId.Parse));
         ParkedInAll = image.ParkedInAll;
         RefusedInAll = image.RefusedInAll;
         foreach (var row in image.Children.Select(Images.RowOf))
@@ -140,7 +168,7 @@ public sealed class ReceptionFold : IFold
 
         foreach (var aside in image.Parked)
         {
-            _setAside.Enqueue(new SetAside(NodeId.Parse(aside.Child), (Lane)aside.Lane, new Lsn(aside.Lsn), ReceptionEvents.ToReceipts([aside.Verdict])[0]));
+            List(new SetAside(NodeId.Parse(aside.Child), (Lane)aside.Lane, new Lsn(aside.Lsn), ReceptionEvents.ToReceipts([aside.Verdict])[0]));
         }
     }
 
@@ -192,9 +220,7 @@ public sealed class ReceptionFold : IFold
         }
 
         var done = settled.Settled.Select(s => (s.Lsn, s.Index)).ToHashSet();
-        var left = _setAside.Where(s => s.Child.ToString() != settled.Child || !done.Contains((s.Event.Value, s.Verdict.Index))).ToList();
-        _setAside.Clear();
-        left.ForEach(_setAside.Enqueue);
+        _parked.RemoveAll(s => s.Child.ToString() == settled.Child && done.Contains((s.Event.Value, s.Verdict.Index)));
         RefusedInAll += settled.Settled.Count(s => (RecordOutcome)s.Outcome == RecordOutcome.Refused);
     }
 
@@ -219,11 +245,27 @@ public sealed class ReceptionFold : IFold
         {
             ParkedInAll += verdict.Outcome == RecordOutcome.Parked ? 1 : 0;
             RefusedInAll += verdict.Outcome == RecordOutcome.Refused ? 1 : 0;
-            _setAside.Enqueue(new SetAside(child, lane, lsn, verdict));
-            if (_setAside.Count > SetAsideMax)
+            List(new SetAside(child, lane, lsn, verdict));
+        }
+    }
+
+    private void List(SetAside aside)
+    {
+        if (aside.Verdict.Outcome != RecordOutcome.Parked)
+        {
+            _refused.Enqueue(aside);
+            if (_refused.Count > RefusedMax)
             {
-                _setAside.Dequeue();
+                _refused.Dequeue();
             }
+        }
+        else if (_parked.Count < ParkedMax)
+        {
+            _parked.Add(aside);
+        }
+        else
+        {
+            _unlisted.Add(aside.Child);
         }
     }
 }

@@ -65,6 +65,9 @@ public static class LinkSender
     {
         public SenderState State { get; private set; } = state;
 
+        /// <summary>A clock that is further off than this is told of (SEC-32).</summary>
+        private static readonly Duration SkewMost = Duration.FromSeconds(60);
+
         public List<SenderEffect> Effects { get; } = [];
 
         public void Take(SenderInput input)
@@ -228,10 +231,17 @@ public static class LinkSender
                 AnswerBy = null,
                 Speaks = welcome.Protocol,
                 Parent = parent,
+                ParkedAbove = welcome.Parked,
                 Credit = CreditOf(welcome.WindowBytes),
                 Skew = SkewOf(welcome.ReceivedAt),
                 Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Select(g => new Grain((byte)g))],
             };
+            if (State.Skew is { } skew && Duration.FromTicks(Math.Abs(skew.TotalTicks)) > SkewMost)
+            {
+                Effects.Add(new SenderEffect.Report(
+                    "CLOCK_SKEW", $"The parent's clock is {skew.TotalSeconds.ToString("F0", CultureInfo.InvariantCulture)} s ahead of this node's. No figure depends on it, but days and deadlines are read off a clock: compare both with the time service."));
+            }
+
             if (State.Phase == SenderPhase.TakingEpoch)
             {
                 Effects.Add(new SenderEffect.TakeEpoch(granted, parent, new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce)));
@@ -358,6 +368,7 @@ public static class LinkSender
                 Failures = 0,
                 Pace = State.Pace.After(asked.SentAt, now, answered, wasFull),
                 Credit = CreditOf(receipt.WindowBytes),
+                ParkedAbove = receipt.ParkedInAll,
             };
             if (receipt.Records.Count > 0)
             {

@@ -122,6 +122,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>The protocol of this connection, as the welcome chose it.</summary>
     public int Speaks { get; init; }
 
+    /// <summary>How many records of this node the parent keeps aside, as it last said.</summary>
+    public int ParkedAbove { get; init; }
+
     /// <summary>Who the parent says it is; null before the first welcome.</summary>
     public NodeId? Parent { get; init; }
 

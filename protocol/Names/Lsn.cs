@@ -7,6 +7,9 @@ public readonly record struct Lsn(long Value) : IComparable<Lsn>
 
     public Lsn Next => new(Value + 1);
 
+    /// <summary>The earlier of the two.</summary>
+    public static Lsn Min(Lsn a, Lsn b) => a <= b ? a : b;
+
     public int CompareTo(Lsn other) => Value.CompareTo(other.Value);
 
     public static bool operator <(Lsn a, Lsn b) => a.Value < b.Value;

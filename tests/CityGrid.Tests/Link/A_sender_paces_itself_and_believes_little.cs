@@ -124,6 +124,7 @@ public sealed class A_sender_paces_itself_and_believes_little
         story.Now += Duration.FromSeconds(2);
         story.Step(new SenderInput.Responded(Welcomed(twist: w => w.ReceivedAt = (Start + Duration.FromSeconds(91)).ToUnixTimeMilliseconds())));
         Assert.That(story.State.Skew, Is.EqualTo(Duration.FromSeconds(90)));
+        Assert.That(story.Last.OfType<SenderEffect.Report>().Select(r => r.Code), Is.EqualTo(new[] { "CLOCK_SKEW" }), "More than a minute is told.");
     }
 
     [Test]
@@ -191,7 +192,7 @@ public sealed class A_sender_paces_itself_and_believes_little
             story.Step(new SenderInput.Connected(Mark(10)));
             story.Step(new SenderInput.Responded(welcome));
             Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1), welcome.ToString());
-            Assert.That(story.Last.OfType<SenderEffect.Report>().Count(), Is.EqualTo(1));
+            Assert.That(story.Last.OfType<SenderEffect.Report>().Count(r => r.Code == "WRONG_ANSWER"), Is.EqualTo(1));
         }
     }
 

@@ -44,7 +44,7 @@ public sealed class Each_record_is_judged_by_itself
                 (1, "CELL_NEGATIVE"), (2, "CELL_TOO_LARGE"), (3, "CELL_DAY_AHEAD"), (4, "PERMISSION_DENIED"), (5, "UNKNOWN_DIVISION"), (6, "CELL_MALFORMED"),
             }));
             Assert.That(_parent.Cells.Count, Is.EqualTo(2));
-            Assert.That(_parent.Reception.Aside.Select(a => a.Verdict.Index), Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6 }));
+            Assert.That(_parent.Reception.Parked.Concat(_parent.Reception.Refused).Select(a => a.Verdict.Index).Order(), Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6 }));
             Assert.That((_parent.Reception.ParkedInAll, _parent.Reception.RefusedInAll), Is.EqualTo((5, 1)));
         });
     }

@@ -72,6 +72,8 @@ internal sealed class Parent
     }
 
     /// <summary>Judges again what is kept aside of a child; how many records were settled.</summary>
+    public void Rewind(NodeId child) => Apply(ReceptionEvents.ToEvent(new ChildRewind(child), Settings.Node));
+
     public int Redrive(NodeId child)
     {
         var desk = new ReceptionDesk(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted);

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using NodaTime;
 using NUnit.Framework;
@@ -17,12 +18,12 @@ public sealed class What_was_kept_aside_is_judged_again
         var (parent, child) = Joined();
         parent.Take(child.Peer, child.Cut(0, 5, [child.Cell(3, 7, "420199"), child.Cell(4, 1)]));
         parent.Take(child.Peer, child.Raise(0, 5, child.Escalation(5, 1, 1, e => e.Division = "420199")));
-        Assert.That((parent.Cells.Count, parent.Escalations.Count, parent.Reception.Aside.Count), Is.EqualTo((1L, 0, 2)));
+        Assert.That((parent.Cells.Count, parent.Escalations.Count, parent.Reception.Parked.Count), Is.EqualTo((1L, 0, 2)));
         Assert.That(parent.Redrive(child.Node), Is.Zero, "Nothing has changed.");
 
         parent.Settings = parent.Settings with { Register = Grown };
         Assert.That(parent.Redrive(child.Node), Is.EqualTo(2));
-        Assert.That((parent.Cells.Count, parent.Escalations.Count, parent.Reception.Aside.Count), Is.EqualTo((2L, 1, 0)));
+        Assert.That((parent.Cells.Count, parent.Escalations.Count, parent.Reception.Parked.Count), Is.EqualTo((2L, 1, 0)));
         var newest = parent.Cells.ChangedSince(new Lsn(parent.Head.Value - 1), parent.Head).Single();
         Assert.That(newest.Key.Division.ToString(), Is.EqualTo("420199"), "It goes up from here like any other.");
         Assert.That(parent.Redrive(child.Node), Is.Zero);
@@ -75,6 +76,48 @@ public sealed class What_was_kept_aside_is_judged_again
         parent.Settings = parent.Settings with { Register = Grown };
         Assert.That(parent.Redrive(child.Node), Is.EqualTo(1));
         Assert.That(parent.Cells.Count, Is.Zero);
+    }
+
+    [Test]
+    public void Both_ends_tell_the_same_number()
+    {
+        var (parent, child) = Joined();
+        var first = parent.Take(child.Peer, child.Cut(0, 5, [child.Cell(3, 7, "420199"), child.Cell(4, 1)])).Receipt;
+        var second = parent.Take(child.Peer, child.Raise(0, 5, child.Escalation(5, 1, 1, e => e.Division = "420199"))).Receipt;
+        Assert.That((first.Parked, parent.Reception.ParkedOf(child.Node)), Is.EqualTo((1, 2)));
+        Assert.That(second.Parked, Is.EqualTo(1));
+        parent.Settings = parent.Settings with { Register = Grown };
+        parent.Redrive(child.Node);
+        Assert.That(parent.Reception.ParkedOf(child.Node), Is.Zero);
+    }
+
+    [Test]
+    public void More_than_are_listed_are_asked_for_again_and_nothing_counts_twice()
+    {
+        var (parent, child) = Joined();
+        for (var i = 0; i < 11; i++)
+        {
+            parent.Take(child.Peer, child.Cut(i * 1000, (i + 1) * 1000, [.. Enumerable.Range(1, 1000).Select(n => child.Cell((i * 1000) + n, 1, "420199", day: 5_000 + (i * 1000) + n))]));
+        }
+
+        Assert.That((parent.Reception.Parked.Count, parent.Reception.HasUnlisted(child.Node)), Is.EqualTo((ReceptionFold.ParkedMax, true)));
+        var image = new MemoryStream();
+        parent.Reception.Save(image);
+        image.Position = 0;
+        var loaded = new ReceptionFold(new Hub.Cells.CellFold());
+        loaded.Load(image);
+        Assert.That((loaded.Parked.Count, loaded.HasUnlisted(child.Node)), Is.EqualTo((ReceptionFold.ParkedMax, true)));
+
+        parent.Settings = parent.Settings with { Register = Grown };
+        parent.Rewind(child.Node);
+        Assert.That((parent.Reception.Parked.Count, parent.Reception.HasUnlisted(child.Node), parent.Reception.Child(child.Node)!.Cells.Mark.IsStart), Is.EqualTo((0, false, true)));
+        for (var i = 0; i < 11; i++)
+        {
+            var receipt = parent.Take(child.Peer, child.Cut(i * 1000, (i + 1) * 1000, [.. Enumerable.Range(1, 1000).Select(n => child.Cell((i * 1000) + n, 1, "420199", day: 5_000 + (i * 1000) + n))])).Receipt;
+            Assert.That((receipt.Accepted, receipt.Parked), Is.EqualTo((1000, 0)));
+        }
+
+        Assert.That(parent.Cells.Count, Is.EqualTo(11_000));
     }
 
     private static (Parent Parent, Child Child) Joined()

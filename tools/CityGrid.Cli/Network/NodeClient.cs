@@ -19,6 +19,7 @@ public sealed class NodeClient : IDisposable
         Views = new ViewsService.ViewsServiceClient(_channel);
         Orders = new OrdersService.OrdersServiceClient(_channel);
         Bundles = new BundlesService.BundlesServiceClient(_channel);
+        Links = new LinksService.LinksServiceClient(_channel);
     }
 
     public CasesService.CasesServiceClient Cases { get; }
@@ -28,6 +29,8 @@ public sealed class NodeClient : IDisposable
     public OrdersService.OrdersServiceClient Orders { get; }
 
     public BundlesService.BundlesServiceClient Bundles { get; }
+
+    public LinksService.LinksServiceClient Links { get; }
 
     public CallOptions Options => new(_headers);
 

@@ -62,7 +62,7 @@ internal sealed class StoryEnd(SimulatedTree tree, IReadOnlyList<(SimulatedNode 
             .Take(3).Select(row => $"{row.Key} {row.Revision} above {above.Cells.Find(row.Key)?.Revision}");
         var state = below.Uplink!.Standing.State;
         return $"phase {state.Phase}, cells {state.Cells.Phase} from {state.Cells.From.Lsn} acked {state.Cells.Acked.Lsn} of {below.Sequencer.Applied}, "
-            + $"epoch {below.OwnEpoch}, row {above.Reception.Child(child.Place.Node)}, aside {string.Join("; ", above.Reception.Aside.Take(3))}, {string.Join("; ", differing)}";
+            + $"epoch {below.OwnEpoch}, row {above.Reception.Child(child.Place.Node)}, aside {string.Join("; ", above.Reception.Parked.Take(3))}, {string.Join("; ", differing)}";
     }
 
     private void CheckRecount()

@@ -1,0 +1,59 @@
+using CityGrid.Hub.Reception;
+using CityGrid.Node.V1;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Grpc.Core;
+using Microsoft.AspNetCore.Authorization;
+
+namespace CityGrid.Node.Hosting;
+
+/// <summary>The link calls of node/citygrid/node/v1/links.proto, over gRPC and as JSON.</summary>
+[Authorize(Policy = Access.View)]
+public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksService.LinksServiceBase
+{
+    public override Task<ListLinksResponse> ListLinks(ListLinksRequest request, ServerCallContext context) => Task.FromResult(status.Links());
+
+    [Authorize(Policy = Access.Keep)]
+    public override Task<ListParkedResponse> ListParked(ListParkedRequest request, ServerCallContext context)
+    {
+        var response = new ListParkedResponse();
+        var incarnation = core.Journal.Incarnation;
+        core.Sequencer.Read(() =>
+        {
+            response.Parked.AddRange(core.Reception.Parked.Concat(core.Reception.Refused).Select(aside => ViewOf(aside.Child, aside.Lane, aside.Event.Value, aside.Verdict)));
+            response.Parked.AddRange(LinkWords.Lanes.SelectMany(lane => core.UplinkFold.ReceiptOf(lane, incarnation).Problems.Select(problem => ViewOf(core.Node, lane, 0, problem))));
+            response.Unlisted.AddRange(core.Reception.Children.Where(child => core.Reception.HasUnlisted(child.Node)).Select(child => child.Node.ToString()));
+            return true;
+        });
+        return Task.FromResult(response);
+    }
+
+    [Authorize(Policy = Access.Keep)]
+    public override async Task<RedriveResponse> Redrive(RedriveRequest request, ServerCallContext context)
+    {
+        if (!NodeId.TryParse(request.Child, out var child) || core.Sequencer.Read(() => core.Reception.Child(child)) is null)
+        {
+            throw new RefusedException(StatusCode.NotFound, new Refusal("CHILD_UNKNOWN", "No node of this name ever spoke to this one as its child.", "child"));
+        }
+
+        var actor = Caller.ActorOf(context.GetHttpContext());
+        var settled = await core.Sequencer.SubmitAsync(core.ReceptionDesk.Redrive(child, core.Journal.ReadAt, actor));
+        if (request.SendAgain)
+        {
+            await core.Sequencer.SubmitAsync(core.ReceptionDesk.Rewind(child, actor));
+        }
+
+        return new RedriveResponse { Settled = settled, StillParked = core.Sequencer.Read(() => core.Reception.ParkedOf(child)) };
+    }
+
+    private static ParkedView ViewOf(NodeId node, Lane lane, long lsn, RecordReceipt verdict) => new()
+    {
+        Node = node.ToString(),
+        Lane = lane.ToString().ToLowerInvariant(),
+        Outcome = verdict.Outcome.ToString().ToUpperInvariant(),
+        Code = verdict.Code,
+        Message = verdict.Message,
+        Lsn = lsn,
+        Index = verdict.Index,
+    };
+}
