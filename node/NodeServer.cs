@@ -26,20 +26,22 @@ public static class NodeServer
     public static async Task RunAsync(NodeConfiguration configuration)
     {
         using var lifetime = new CancellationTokenSource();
-        using var owner = DataFolderLock.Take(configuration);
         var failed = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         var clock = TimeProvider.System;
         var entropy = new SystemEntropy();
+        using var owner = DataFolder.Take(configuration, entropy, clock);
         var spawner = new PoolSpawner(lifetime.Token, (_, failure) => failed.TrySetResult(failure));
         var credentials = new NodeCredentials(configuration);
 
-        var disk = new PosixDisk(configuration.DataFolder);
+        var disk = owner.Guard(PosixDisk.At(configuration.DataFolder));
+        var options = new JournalOptions { CopyLastSegment = owner.IsExchanged };
         if (configuration.IsRestored)
         {
-            Console.WriteLine($"citygrid-node {configuration.Node} goes on with its restored data directory as incarnation {DirectoryLife.Renew(disk, entropy, configuration.Node)}");
+            Console.WriteLine($"citygrid-node {configuration.Node} goes on with its restored data directory as incarnation {Renew(configuration, disk, entropy, clock)}");
         }
 
-        using var journal = FileJournal.Open(disk, entropy, configuration.Node, null, spawner);
+        using var journal = FileJournal.Open(disk, entropy, configuration.Node, options, spawner);
+        owner.Name(journal.Incarnation);
         using var views = new LiteViewStore(disk, journal.Incarnation);
         var wire = configuration.Parent is { } parent
             ? new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Certificate, credentials.Authorities), spawner, clock)
@@ -80,7 +82,20 @@ public static class NodeServer
         }
     }
 
-    private static NodeSettings SettingsOf(NodeConfiguration configuration)
+    /// <summary>A root is granted its epoch by nobody, and its children must not go back to the life before (INV-24).</summary>
+    private static Incarnation Renew(NodeConfiguration configuration, IDisk disk, IEntropy entropy, TimeProvider clock)
+    {
+        var incarnation = DirectoryLife.Renew(disk, entropy, configuration.Node);
+        if (configuration.Parent is null)
+        {
+            using var journal = FileJournal.Open(disk, entropy, configuration.Node);
+            journal.Append([new RecordDraft("restore", [RootEpoch.Next(journal, incarnation, configuration.Node, entropy)])], clock.Now());
+        }
+
+        return incarnation;
+    }
+
+    internal static NodeSettings SettingsOf(NodeConfiguration configuration)
     {
         var register = RegisterCheck.Read(configuration);
         var calendar = new WorkCalendar(
@@ -148,10 +163,10 @@ public static class NodeServer
 /// <summary>The node ended by itself; the cause decides the exit code.</summary>
 public sealed class NodeFailedException(Exception cause) : Exception($"The node has ended: {cause.Message}", cause);
 
-/// <summary>One live process a data directory.</summary>
-internal static class DataFolderLock
+/// <summary>The data directory of a configuration, made where it is missing and taken by this process.</summary>
+internal static class DataFolder
 {
-    public static IDisposable Take(NodeConfiguration configuration)
+    public static DirectoryLock Take(NodeConfiguration configuration, IEntropy entropy, TimeProvider clock)
     {
         var folder = configuration.DataFolder;
         try
@@ -168,15 +183,7 @@ internal static class DataFolderLock
                 configuration.File, [new("data", $"\"{folder}\"", "this folder cannot be made or made the node's own; name another, or give the node's user the right to it")]);
         }
 
-        var path = Path.Combine(folder, "lock");
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException)
-        {
-            throw new DiskFailedException("lock", path, 11, "another process has this data directory. Stop it first, or give this node a directory of its own");
-        }
+        return DirectoryLock.Take(folder, entropy, clock);
     }
 }
 

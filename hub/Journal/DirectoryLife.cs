@@ -14,6 +14,9 @@ public static class DirectoryLife
 {
     internal const string Path = JournalFiles.Folder + "/incarnation";
 
+    /// <summary>Stands in a directory while a backup is written into it.</summary>
+    internal const string Restoring = "restoring";
+
     private const int IncarnationAt = 8;
     private const int CrcAt = 24;
     private const int Bytes = 28;
@@ -26,6 +29,7 @@ public static class DirectoryLife
     /// </summary>
     public static Incarnation Renew(IDisk disk, IEntropy entropy, NodeId node)
     {
+        CheckWhole(disk);
         if (!disk.Exists(JournalFiles.Folder) || SegmentListing.Read(disk).Firsts.Count == 0)
         {
             throw new JournalDamagedException(JournalFiles.Folder, 0, "there is no journal here that could be opened as a restored one; a new directory needs no --restored.");
@@ -33,6 +37,13 @@ public static class DirectoryLife
 
         FileJournal.Open(disk, entropy, node).Dispose();
         var incarnation = new Incarnation(entropy.NextUInt128());
+        Begin(disk, incarnation);
+        return incarnation;
+    }
+
+    /// <summary>From now on the directory leads this life; durable when it returns.</summary>
+    internal static void Begin(IDisk disk, Incarnation incarnation)
+    {
         var temporary = Path + JournalFiles.TemporarySuffix;
         if (disk.Exists(temporary))
         {
@@ -47,7 +58,33 @@ public static class DirectoryLife
 
         disk.Rename(temporary, Path);
         disk.SyncFolder(JournalFiles.Folder);
-        return incarnation;
+    }
+
+    /// <summary>Marks a directory into which a backup is being written; durable before the first file of it.</summary>
+    internal static void BeginRestoring(IDisk disk)
+    {
+        using (var mark = disk.Open(Restoring, DiskAccess.CreateNew))
+        {
+            mark.Write(0, "A backup is being restored into this directory. If nothing is at it any more, delete the directory and restore again.\n"u8);
+            mark.Sync();
+        }
+
+        disk.SyncFolder(string.Empty);
+    }
+
+    internal static void EndRestoring(IDisk disk)
+    {
+        disk.Delete(Restoring);
+        disk.SyncFolder(string.Empty);
+    }
+
+    /// <summary>Throws where a restore into the directory did not come to its end.</summary>
+    internal static void CheckWhole(IDisk disk)
+    {
+        if (disk.Exists(Restoring))
+        {
+            throw new JournalDamagedException(Restoring, 0, "a backup was being restored into this directory and that never ended: delete the directory and restore again.");
+        }
     }
 
     /// <summary>The incarnation that the directory was given; null where it leads the life it began with.</summary>

@@ -47,6 +47,12 @@ public static class EventKinds
     /// <summary>A child is to send everything again: more of its records were parked than are listed, and a person asked for them.</summary>
     public const ushort ChildRewound = 64;
 
+    /// <summary>The directory was made of a backup: which life it leads from here on, and where the backup ended.</summary>
+    public const ushort DirectoryRestored = 70;
+
+    /// <summary>The parent was heard in a later epoch of its own than before; a node that had an earlier one is not believed any more.</summary>
+    public const ushort ParentEpochHeard = 71;
+
     /// <summary>The first kind of the node's own events.</summary>
     public const ushort NodeFirst = 1000;
 }

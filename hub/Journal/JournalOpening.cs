@@ -27,10 +27,20 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
 
     public Result Open()
     {
+        if (!options.WhileRestoring)
+        {
+            DirectoryLife.CheckWhole(disk);
+        }
+
         disk.CreateFolder(JournalFiles.Folder);
         disk.CreateFolder(JournalFiles.SnapshotFolder);
         disk.SyncFolder(string.Empty);
         SettleLast();
+        if (options.CopyLastSegment)
+        {
+            CopyLast();
+        }
+
         var segments = LoadAll();
         if (segments.Count == 0)
         {
@@ -86,6 +96,38 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         {
             file.DropCache();
         }
+    }
+
+    /// <summary>Whoever has the last raw file open goes on with the old one, which loses its name.</summary>
+    private void CopyLast()
+    {
+        if (disk.List(JournalFiles.Folder).LastOrDefault(name => JournalFiles.IsRaw(name, out _)) is not { } last)
+        {
+            return;
+        }
+
+        var path = $"{JournalFiles.Folder}/{last}";
+        var copy = path + JournalFiles.TemporarySuffix;
+        if (disk.Exists(copy))
+        {
+            disk.Delete(copy);
+        }
+
+        using (var from = disk.Open(path, DiskAccess.Read))
+        using (var to = disk.Open(copy, DiskAccess.CreateNew))
+        {
+            var piece = new byte[1 << 20];
+            for (long at = 0; from.Read(at, piece) is > 0 and var count; at += count)
+            {
+                to.Write(at, piece.AsSpan(0, count));
+            }
+
+            to.Sync();
+        }
+
+        disk.Rename(copy, path);
+        disk.SyncFolder(JournalFiles.Folder);
+        _notices.Add(new(path, 0, "the lock file of the directory was not the one of its last owner, so the journal goes on in a copy of this file"));
     }
 
     private List<Segment> LoadAll()

@@ -18,6 +18,15 @@ public sealed record JournalOptions
     /// <summary>Long reads are decoded and verified on a thread of their own, ahead of the reader. Off in simulation.</summary>
     public bool ReadAhead { get; init; } = true;
 
+    /// <summary>
+    /// Goes on with a copy of the last segment under its name: an owner before, who may still be there, appends to a file that has no name any more
+    /// (<see cref="Seams.DirectoryLock.IsExchanged"/>).
+    /// </summary>
+    public bool CopyLastSegment { get; init; }
+
+    /// <summary>It is the restore itself that opens the journal.</summary>
+    internal bool WhileRestoring { get; init; }
+
     /// <summary>The dangerous steps that a test leaves out to see that the search for lost records finds it.</summary>
     internal JournalFaults Faults { get; init; } = JournalFaults.None;
 }

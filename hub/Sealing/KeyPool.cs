@@ -47,7 +47,7 @@ public sealed class KeyPool : IDisposable
 
     /// <summary>
     /// Opens the pool; <paramref name="usedUpTo"/> is the highest slot that the journal knows to be used (0 for none). Throws
-    /// <see cref="KeysLostException"/> where a block up to there is not in the folder.
+    /// <see cref="KeysLostException"/> where a block up to there is not in the folder, and <see cref="Journal.NewerFormatException"/>.
     /// </summary>
     public static KeyPool Open(IDisk disk, IEntropy entropy, long usedUpTo, string folder = "keys")
     {
@@ -56,14 +56,23 @@ public sealed class KeyPool : IDisposable
         var blocks = new HashSet<long>();
         foreach (var name in disk.List(folder))
         {
-            if (KeyBlock.IsUnfinished(name))
-            {
-                disk.Delete($"{folder}/{name}");
-            }
-            else if (KeyBlock.NumberOf(name) is { } block)
+            if (KeyBlock.NumberOf(name) is { } block)
             {
                 blocks.Add(block);
             }
+        }
+
+        if (blocks.Count > 0)
+        {
+            // A newer program makes its next block in its own format: the last one tells, before anything is written here.
+            var path = $"{folder}/{KeyBlock.Name(blocks.Max())}";
+            using var newest = disk.Open(path, DiskAccess.Read);
+            _ = KeyBlock.Fault(newest, path, blocks.Max());
+        }
+
+        foreach (var name in disk.List(folder).Where(KeyBlock.IsUnfinished))
+        {
+            disk.Delete($"{folder}/{name}");
         }
 
         var pool = new KeyPool(disk, entropy, folder, usedUpTo + 1);
@@ -150,6 +159,9 @@ public sealed class KeyPool : IDisposable
             return ReadLocked(slot, key);
         }
     }
+
+    /// <summary>The files of keys in a data directory, the unfinished ones left out.</summary>
+    internal static IReadOnlyList<string> FilesOf(IDisk disk, string folder = "keys") => [.. disk.List(folder).Where(name => KeyBlock.NumberOf(name) is not null).Select(name => $"{folder}/{name}")];
 
     /// <summary>Looks at the header of every block and returns what is wrong, one line a file; empty where all is well.</summary>
     public IReadOnlyList<string> Verify()

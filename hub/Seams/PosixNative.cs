@@ -16,6 +16,11 @@ internal static partial class PosixNative
     public const int DontNeed = 4;
     public const int FileExists = 0;
 
+    /// <summary>A path is relative to the working folder, where it is not absolute.</summary>
+    public const int AtWorkingFolder = -100;
+    public const int OfTheHandle = 0x1000;
+    public const uint StatusInode = 0x100;
+
     public const int ErrorNoEntry = 2;
     public const int ErrorInterrupted = 4;
     public const int ErrorInputOutput = 5;
@@ -57,6 +62,10 @@ internal static partial class PosixNative
 
     [LibraryImport("libc", EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Unlink(string path);
+
+    /// <summary>Fills the 256 bytes of <c>struct statx</c>, whose layout is the same on every architecture: inode at 32, device at 136.</summary>
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static unsafe partial int Status(int folder, string path, int flags, uint mask, byte* status);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Access(string path, int mode);

@@ -30,7 +30,7 @@ public static class ExitCodes
     public static int Of(Exception exception) => exception switch
     {
         NewerFormatException => NewerFormat,
-        DiskFailedException or JournalDamagedException => Storage,
+        DiskFailedException or JournalDamagedException or DirectoryTakenException => Storage,
         ConfigurationException or RuntimeTooOldException => Configuration,
         CommandLineException => CommandLine,
         SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable or SocketError.AccessDenied } => Configuration,
