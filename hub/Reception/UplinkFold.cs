@@ -45,6 +45,7 @@ public sealed class UplinkFold : IFold
 
     public NodeId? Parent { get; private set; }
 
+    /// <summary>The highest epoch in which <see cref="Parent"/> was ever heard: a node that has its name and an earlier epoch is out of office (INV-24).</summary>
     public Epoch ParentEpoch { get; private set; }
 
     /// <summary>The epoch granted to this data directory, or <see cref="Epoch.NotGranted"/>.</summary>
@@ -75,6 +76,14 @@ public sealed class UplinkFold : IFold
         ParentEpochNonce = parentEpoch.Nonce,
     });
 
+    public static EventDraft ParentEpochHeardEvent(NodeId parent, Epoch epoch, bool forgotten) => ReceptionEvents.Draft(EventKinds.ParentEpochHeard, new ParentEpochHeard
+    {
+        Parent = parent.ToString(),
+        Epoch = epoch.Number,
+        EpochNonce = epoch.Nonce,
+        Forgotten = forgotten,
+    });
+
     public static EventDraft ReceiptKeptEvent(Lane lane, Incarnation incarnation, Epoch epoch, StreamMark mark, IReadOnlyList<RecordReceipt> problems) => ReceptionEvents.Draft(EventKinds.ReceiptKept, new ReceiptKept
     {
         Lane = (int)lane,
@@ -92,6 +101,10 @@ public sealed class UplinkFold : IFold
         {
             case EventKinds.EpochTaken:
                 Take(EpochTaken.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
+                break;
+            case EventKinds.ParentEpochHeard:
+                var heard = ParentEpochHeard.Parser.ParseFrom(journalEvent.Payload.Span);
+                HearParent(NodeId.Parse(heard.Parent), new Epoch(heard.Epoch, heard.EpochNonce), heard.Forgotten);
                 break;
             case EventKinds.ReceiptKept:
                 Keep(ReceiptKept.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.RecordedAt);
@@ -151,13 +164,21 @@ public sealed class UplinkFold : IFold
 
         _incarnation = incarnation;
         _epoch = epoch;
-        Parent = NodeId.Parse(taken.Parent);
-        ParentEpoch = new Epoch(taken.ParentEpoch, taken.ParentEpochNonce);
+        HearParent(NodeId.Parse(taken.Parent), new Epoch(taken.ParentEpoch, taken.ParentEpochNonce), forgotten: false);
         _escalations = LaneReceipt.None;
         _cells = LaneReceipt.None;
         _alarms = LaneReceipt.None;
         _bundles.Clear();
         _epochTaken?.Invoke(epoch, lsn);
+    }
+
+    /// <summary>Epochs of two parents have nothing to do with one another; those of one only rise, unless a person says otherwise.</summary>
+    private void HearParent(NodeId parent, Epoch epoch, bool forgotten)
+    {
+        if (forgotten || parent != Parent || epoch.Number > ParentEpoch.Number)
+        {
+            (Parent, ParentEpoch) = (parent, epoch);
+        }
     }
 
     private void Keep(ReceiptKept kept, Instant recordedAt)

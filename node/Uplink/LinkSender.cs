@@ -104,6 +104,9 @@ public static class LinkSender
                 case SenderInput.EpochStored stored:
                     EpochIsDurable(stored.Epoch);
                     break;
+                case SenderInput.ParentForgotten:
+                    State = State with { ParentEpoch = Epoch.NotGranted, NotBefore = State.Phase == SenderPhase.Resting ? now : State.NotBefore };
+                    break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(input), input, "An unknown input.");
             }
@@ -219,6 +222,16 @@ public static class LinkSender
                 return;
             }
 
+            var parentEpoch = new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce);
+            if (parent == State.Parent && (parentEpoch.Number < State.ParentEpoch.Number || (parentEpoch.Number == State.ParentEpoch.Number && parentEpoch != State.ParentEpoch)))
+            {
+                // A restored parent that its own parent has not granted its epoch yet comes by here too, so the next try is not far.
+                Effects.Add(new SenderEffect.Report("PARENT_FENCED", $"{parent} speaks in its epoch {parentEpoch}, and was heard in {State.ParentEpoch} before."));
+                HangUp($"PARENT_FENCED: {parent} speaks in its epoch {parentEpoch}, and was heard in {State.ParentEpoch} before: this is an old directory of it, or one that has no new epoch yet. Nothing is sent to it. Stop the old one; if there is no other any more, POST /ops/parent/forget.");
+                return;
+            }
+
+            var parentIsNews = parentEpoch != State.ParentEpoch;
             foreach (var lane in State.Lanes)
             {
                 var from = stands[lane.Lane];
@@ -227,11 +240,12 @@ public static class LinkSender
 
             State = State with
             {
-                Phase = granted == State.Epoch ? SenderPhase.Open : SenderPhase.TakingEpoch,
+                Phase = granted == State.Epoch && !parentIsNews ? SenderPhase.Open : SenderPhase.TakingEpoch,
                 AnswerBy = null,
                 Speaks = welcome.Protocol,
                 Parent = parent,
                 ParkedAbove = welcome.Parked,
+                ParentEpoch = parentEpoch,
                 Credit = CreditOf(welcome.WindowBytes),
                 Skew = SkewOf(welcome.ReceivedAt),
                 Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Select(g => new Grain((byte)g))],
@@ -244,7 +258,7 @@ public static class LinkSender
 
             if (State.Phase == SenderPhase.TakingEpoch)
             {
-                Effects.Add(new SenderEffect.TakeEpoch(granted, parent, new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce)));
+                Effects.Add(new SenderEffect.TakeEpoch(granted, parent, parentEpoch));
             }
         }
 
@@ -264,6 +278,12 @@ public static class LinkSender
         {
             if (epoch.Number <= State.Epoch.Number)
             {
+                if (epoch == State.Epoch && State.Phase == SenderPhase.TakingEpoch)
+                {
+                    // It was the parent's own epoch alone that had to be durable first.
+                    State = State with { Phase = SenderPhase.Open };
+                }
+
                 return;
             }
 

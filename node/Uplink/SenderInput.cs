@@ -33,6 +33,9 @@ public abstract record SenderInput
     /// <summary>The orders of part <paramref name="Number"/> are durable here, or were not taken; the parent is told so.</summary>
     public sealed record OrdersTaken(long Number, Hub.Orders.OrdersTaken Answer) : SenderInput;
 
-    /// <summary>The granted epoch is durable here, and this node's own cells carry it.</summary>
+    /// <summary>The granted epoch is durable here, and this node's own cells carry it; so is the parent's own.</summary>
     public sealed record EpochStored(Epoch Epoch) : SenderInput;
+
+    /// <summary>A person had this node forget, durably, in which epoch it had heard its parent.</summary>
+    public sealed record ParentForgotten : SenderInput;
 }

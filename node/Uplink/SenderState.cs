@@ -125,7 +125,7 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>How many records of this node the parent keeps aside, as it last said.</summary>
     public int ParkedAbove { get; init; }
 
-    /// <summary>Who the parent says it is; null before the first welcome.</summary>
+    /// <summary>Who the parent says it is, now or when it was last heard; null before the first welcome.</summary>
     public NodeId? Parent { get; init; }
 
     /// <summary>How far the parent's clock is ahead of this one, as far as the welcome told; null before the first. For showing only (RULE-11).</summary>
@@ -145,6 +145,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
 
     /// <summary>The newest epoch number in this journal, whichever data directory it was granted to.</summary>
     public long LastEpoch { get; init; }
+
+    /// <summary>The highest epoch of its own in which that parent was heard, in this life or before (INV-24).</summary>
+    public Epoch ParentEpoch { get; init; }
 
     /// <summary>Failed connections in a row.</summary>
     public int Failures { get; init; }
@@ -176,8 +179,11 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     };
 
     /// <summary>The state of a node that starts: its own epoch and what it durably noted of the parent's receipts.</summary>
-    public static SenderState Start(SenderSettings settings, Incarnation incarnation, UplinkFold uplink) => Start(
-        settings, incarnation, uplink.EpochOf(incarnation), uplink.RevisionEpoch, lane => uplink.ReceiptOf(lane, incarnation).Mark);
+    public static SenderState Start(SenderSettings settings, Incarnation incarnation, UplinkFold uplink)
+    {
+        var start = Start(settings, incarnation, uplink.EpochOf(incarnation), uplink.RevisionEpoch, lane => uplink.ReceiptOf(lane, incarnation).Mark);
+        return start with { Parent = uplink.Parent, ParentEpoch = uplink.ParentEpoch };
+    }
 
     public static SenderState Start(SenderSettings settings, Incarnation incarnation, Epoch epoch, long lastEpoch, Func<Lane, StreamMark> acked) => new(settings, incarnation, epoch)
     {

@@ -24,6 +24,24 @@ public sealed class TakeEpoch(UplinkFold uplink, Incarnation incarnation, Epoch 
 
     public override Decision<Epoch> Decide(Instant now) =>
         uplink.EpochOf(incarnation) == epoch
-            ? Decision<Epoch>.Nothing(epoch)
+            ? HearParent()
             : Decision<Epoch>.Of(new RecordDraft(Actor, [UplinkFold.EpochTakenEvent(incarnation, epoch, parent, parentEpoch)]), _ => epoch);
+
+    /// <summary>The same epoch of this node again, from a parent that is in a later one of its own.</summary>
+    private Decision<Epoch> HearParent() => uplink.Parent == parent && uplink.ParentEpoch == parentEpoch
+        ? Decision<Epoch>.Nothing(epoch)
+        : Decision<Epoch>.Of(new RecordDraft(Actor, [UplinkFold.ParentEpochHeardEvent(parent, parentEpoch, forgotten: false)]), _ => epoch);
+}
+
+/// <summary>
+/// A person has this node forget in which epoch it heard its parent: the parent and its own parent have both lost what they knew, so that it is granted
+/// earlier numbers again (INV-24). Answers false where there was nothing to forget.
+/// </summary>
+public sealed class ForgetParentEpoch(UplinkFold uplink) : Command<bool>
+{
+    public override IReadOnlyCollection<Touched> Touches => [Touched.By("uplink", nameof(Lane.Cells)), Touched.By("uplink", nameof(Lane.Escalations))];
+
+    public override Decision<bool> Decide(Instant now) => uplink is { Parent: { } parent, ParentEpoch.IsGranted: true }
+        ? Decision<bool>.Of(new RecordDraft(Actor, [UplinkFold.ParentEpochHeardEvent(parent, Epoch.NotGranted, forgotten: true)]), _ => true)
+        : Decision<bool>.Nothing(false);
 }

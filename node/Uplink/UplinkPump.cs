@@ -56,6 +56,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>A bundle may have brought an epoch: what this end says from now on, it says in that.</summary>
     public void EpochMayHaveChanged() => Feed(new SenderInput.EpochStored(_ground.Sequencer.Read(() => _ground.Uplink.EpochOf(_ground.Journal.Incarnation))));
 
+    /// <summary>What was heard of the parent's epoch is forgotten, durably.</summary>
+    public void ParentForgotten() => Feed(new SenderInput.ParentForgotten());
+
     public void Connected(IWireLine line)
     {
         _line = line;

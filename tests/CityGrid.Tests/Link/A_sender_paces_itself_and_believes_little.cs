@@ -209,6 +209,52 @@ public sealed class A_sender_paces_itself_and_believes_little
         Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
     }
 
+    [TestCase(0, 0)]
+    [TestCase(4, 9)]
+    [TestCase(5, 8)]
+    public void A_parent_in_an_earlier_epoch_of_its_own_is_told_nothing(long number, long nonce)
+    {
+        // INV-24: an old directory of the parent, or a number that was granted twice.
+        var story = new Sender(HeardParent(new Epoch(5, 9)));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => (w.ParentEpoch, w.ParentEpochNonce) = (number, (ulong)nonce))));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>(), Is.Empty);
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Single().Reason, Does.Contain("PARENT_FENCED"));
+        Assert.That(story.State.ParentEpoch, Is.EqualTo(new Epoch(5, 9)));
+    }
+
+    [Test]
+    public void A_later_one_is_durable_before_anything_is_sent()
+    {
+        var story = new Sender(HeardParent(new Epoch(5, 9)));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed(cells: 4, escalations: 2, twist: w => (w.ParentEpoch, w.ParentEpochNonce) = (6, 3))));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>(), Is.Empty);
+        var take = story.Last.OfType<SenderEffect.TakeEpoch>().Single();
+        Assert.That((take.Epoch, take.ParentEpoch), Is.EqualTo((Granted, new Epoch(6, 3))));
+        story.Step(new SenderInput.EpochStored(Granted));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(r => r.From.Value), Is.EqualTo(new[] { 0L, 2L, 4L }), "the lanes go on where they were");
+    }
+
+    [Test]
+    public void Another_parent_is_believed_in_any_epoch_and_so_is_one_that_a_person_had_forgotten()
+    {
+        var story = new Sender(HeardParent(new Epoch(5, 9)) with { Parent = NodeId.Parse("another") });
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => (w.ParentEpoch, w.ParentEpochNonce) = (1, 1))));
+        Assert.That(story.Last.OfType<SenderEffect.TakeEpoch>().Count(), Is.EqualTo(1));
+
+        story = new Sender(HeardParent(new Epoch(5, 9)));
+        story.Step(new SenderInput.ParentForgotten());
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => (w.ParentEpoch, w.ParentEpochNonce) = (1, 1))));
+        Assert.That(story.Last.OfType<SenderEffect.TakeEpoch>().Count(), Is.EqualTo(1));
+    }
+
     [Test]
     public void An_answer_to_nothing_is_ignored()
     {
@@ -333,6 +379,9 @@ public sealed class A_sender_paces_itself_and_believes_little
     private static readonly SenderSettings Settings = new(NodeId.Parse("a"), DivisionCode.Parse("A"));
 
     private static StreamMark Mark(long lsn) => lsn == 0 ? default : new StreamMark(new Lsn(lsn), new Hash256(1, (UInt128)(ulong)lsn));
+
+    private static SenderState HeardParent(Epoch epoch) =>
+        SenderState.Start(Settings, Directory, Granted, 1, lane => lane == Lane.Cells ? Mark(9) : Mark(8)) with { Parent = NodeId.Parse(Welcomed().Welcome.Node), ParentEpoch = epoch };
 
     private static Sender Opened()
     {
