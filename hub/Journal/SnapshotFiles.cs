@@ -8,7 +8,7 @@ namespace CityGrid.Hub.Journal;
 
 /// <summary>
 /// The snapshots of a journal's folds. A file is magic, format, incarnation, position, chain hash, the folds {name, version, length, bytes}, and the
-/// SHA-256 of all that. It grows under a temporary name, is synced, and only then gets its own; so a file that is not whole was damaged later.
+/// SHA-256 of all that. In every later format the magic, the format number and the hash at the end stay where they are. It grows under a temporary name, is synced, and only then gets its own; so a file that is not whole was damaged later.
 /// </summary>
 internal sealed class SnapshotFiles(IDisk disk, Incarnation incarnation, JournalOptions options)
 {
@@ -82,6 +82,11 @@ internal sealed class SnapshotFiles(IDisk disk, Incarnation incarnation, Journal
         owner = Incarnation.FromBytes(header.AsSpan(16, 16));
         var snapshot = new Snapshot(
             new Lsn(BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(32))), Hash256.FromBytes(header.AsSpan(40, Hash256.Size)), folds);
+        if (header.AsSpan().StartsWith(Magic) && format > Format && IsWhole(file))
+        {
+            throw new NewerFormatException(path, format, Format);
+        }
+
         if (!header.AsSpan().StartsWith(Magic) || format != Format || snapshot.Lsn != lsn)
         {
             throw new JournalDamagedException(path, 0, $"there is no snapshot of format {Format} at position {lsn}.");
@@ -94,6 +99,28 @@ internal sealed class SnapshotFiles(IDisk disk, Incarnation incarnation, Journal
 
         reader.CheckEnd();
         return snapshot;
+    }
+
+    /// <summary>Whether the hash at the end is that of everything before it: a newer snapshot is told from a damaged one.</summary>
+    private static bool IsWhole(IDiskFile file)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var piece = new byte[WriteBytes];
+        var end = file.Length - Hash256.Size;
+        for (long at = 0; at < end;)
+        {
+            var read = file.Read(at, piece.AsSpan(0, (int)Math.Min(piece.Length, end - at)));
+            if (read == 0)
+            {
+                return false;
+            }
+
+            hash.AppendData(piece.AsSpan(0, read));
+            at += read;
+        }
+
+        var stored = new byte[Hash256.Size];
+        return file.Read(end, stored) == stored.Length && hash.GetHashAndReset().AsSpan().SequenceEqual(stored);
     }
 
     private void Write(IDiskFile file, Snapshot snapshot)

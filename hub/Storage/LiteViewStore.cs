@@ -1,4 +1,5 @@
 using System.Globalization;
+using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 
@@ -150,7 +151,7 @@ public sealed class LiteViewStore : IViewStore
         {
             return work();
         }
-        catch (Exception failure) when (failure is not (ViewStoreFullException or OutOfMemoryException))
+        catch (Exception failure) when (failure is not (ViewStoreFullException or OutOfMemoryException or NewerFormatException))
         {
             SetAside(shelf, failure);
             throw new ShelfDamagedException(shelf, failure.Message, failure);

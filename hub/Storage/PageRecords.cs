@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 
 namespace CityGrid.Hub.Storage;
@@ -6,7 +7,7 @@ namespace CityGrid.Hub.Storage;
 /// <summary>
 /// LiteDB's pages in a file of ours. LiteDB 5.0.20 has no checksum on a page or in its log, so each page is kept as a record of 8,200 bytes: the
 /// page, a CRC32C over the page and its number, and a constant. The file starts with a header sector {magic 8 B, format 2 B, kind 2 B, state 2 B,
-/// zero 2 B, lineage 16 B, sealed pages 8 B, CRC32C 4 B}. A changed bit, a torn page and a page that never arrived are found on reading.
+/// zero 2 B, lineage 16 B, sealed pages 8 B, CRC32C 4 B}; magic, format and CRC stay where they are in every later format. A changed bit, a torn page and a page that never arrived are found on reading.
 /// </summary>
 internal sealed class PageRecords : IDisposable
 {
@@ -166,7 +167,12 @@ internal sealed class PageRecords : IDisposable
             return _file.Length <= HeaderBytes ? false : throw new PageDamagedException(_path, 0, "the header is not what was written.");
         }
 
-        if (BinaryPrimitives.ReadUInt16LittleEndian(header[8..]) != Format || BinaryPrimitives.ReadUInt16LittleEndian(header[10..]) != (ushort)_kind)
+        if (BinaryPrimitives.ReadUInt16LittleEndian(header[8..]) is var format && format > Format)
+        {
+            throw new NewerFormatException(_path, format, Format);
+        }
+
+        if (format != Format || BinaryPrimitives.ReadUInt16LittleEndian(header[10..]) != (ushort)_kind)
         {
             throw new PageDamagedException(_path, 0, "the file is of another format.");
         }
