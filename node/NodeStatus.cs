@@ -1,7 +1,10 @@
 using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
+using CityGrid.Hub.Reception.V1;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Hosting;
+using CityGrid.Node.Uplink;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -28,6 +31,17 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         Digest = Digest,
         Outbox = Outbox,
         Figures = Figures,
+        Beyond = Beyond,
+        ForgetParent = async actor =>
+        {
+            if (core.Uplink is not { } uplink || !await core.Sequencer.SubmitAsync(new ForgetParentEpoch(core.UplinkFold) { Actor = actor }))
+            {
+                return false;
+            }
+
+            uplink.ParentForgotten();
+            return true;
+        },
         Release = async (child, actor) =>
             core.Sequencer.Read(() => core.Reception.Child(child)) is null ? null : await core.Sequencer.SubmitAsync(core.ReceptionDesk.Release(child, actor)),
     };
@@ -170,6 +184,65 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         return new DigestReport(
             configuration.Division.ToString(), configuration.Node.ToString(), core.OwnEpoch.ToString(), core.UplinkFold.ParentEpoch.ToString(),
             lsn.Value, core.Cells.Count, digest.ToString(), children);
+    }
+
+    private ChildBeyond? Beyond(NodeId child, Incarnation life, Lsn past)
+    {
+        const int escalationsTold = 1000;
+
+        // A city raises some tens a day: these are months, and no backup is that old.
+        const int escalationsLookedAt = 10_000;
+        var found = core.Sequencer.Read(() =>
+        {
+            if (core.Reception.Child(child) is not { } row)
+            {
+                return null;
+            }
+
+            var raised = core.Escalations.ChangedSince(Lsn.Zero, core.Sequencer.Applied).Where(e => e.Via == child && e.Content.Origin == child.ToString()).ToArray();
+            return new { Row = row, Cells = core.Cells.CountRevisedAfter(child, past), Raised = raised };
+        });
+        if (found is null)
+        {
+            return null;
+        }
+
+        var row = found.Row;
+        var report = new ChildBeyond(child.ToString(), row.Incarnation.ToString(), row.Epoch.ToString(), row.Incarnation == life, 0, 0, 0, []);
+        if (!report.SameLife)
+        {
+            return report;
+        }
+
+        // Alarms overtake, so their positions do not rise as they came. Each is looked up in the journal, beside the writer.
+        var later = found.Raised.TakeLast(escalationsLookedAt).Select(e => (Record: e, At: PositionAtChild(e, life))).Where(e => e.At > past).OrderBy(e => e.At).ToArray();
+        return report with
+        {
+            Heard = new[] { row.Cells, row.Escalations, row.Alarms }.Max(lane => lane.Heard.Lsn.Value),
+            CellsLater = found.Cells,
+            EscalationsLater = later.Length,
+            Escalations =
+            [
+                .. later.Take(escalationsTold).Select(e => new EscalationBeyond(
+                    e.At.Value, e.Record.Id.ToString("x32", System.Globalization.CultureInfo.InvariantCulture), e.Record.Content.Version, e.Record.Content.Grade.ToString(), e.Record.Content.TypeCode,
+                    e.Record.Content.Division, e.Record.Content.Stage, Convert.ToHexStringLower(e.Record.Content.Subject.Span))),
+            ],
+        };
+    }
+
+    /// <summary>Where the child raised it, by the part that brought it; zero where another life of the child did, or where it was kept aside first.</summary>
+    private Lsn PositionAtChild(EscalationRecord record, Incarnation life)
+    {
+        if (core.Journal.ReadAt(record.Local) is not { } found || found.Events[(int)(record.Local.Value - found.First.Value)] is not { Kind: EventKinds.EscalationsReceived } brought)
+        {
+            return Lsn.Zero;
+        }
+
+        var received = EscalationsReceived.Parser.ParseFrom(brought.Payload.Span);
+        return Incarnation.FromBytes(received.Incarnation.Span) == life
+            && EscalationsPart.Parser.ParseFrom(received.Part).Escalations.FirstOrDefault(e => e.Escalation.Span.SequenceEqual(record.Bytes.Span)) is { } envelope
+                ? new Lsn(envelope.Lsn)
+                : Lsn.Zero;
     }
 
     private OutboxReport Outbox()

@@ -258,6 +258,10 @@ public sealed class CellFold : IFold
     /// <summary>How many cells <see cref="ChangedSince"/> would give.</summary>
     public long CountChanged(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes = null) => Walk(from, to, includes).LongCount();
 
+    /// <summary>How many cells of an origin that origin itself changed past a position of its own journal.</summary>
+    public long CountRevisedAfter(NodeId origin, Lsn lsn) =>
+        CellsOf(origin, [.. Store.Names.Scopes.Where(s => s.Origin == origin).Select(s => s.Grain)]).LongCount(cell => Store.At(cell).Lsn > lsn.Value);
+
     /// <summary>
     /// The cells that changed after <paramref name="from"/>, about <paramref name="cellsMax"/> of them and never more than one event's past it: the cut
     /// ends with a whole event, at <paramref name="head"/> when all fit.

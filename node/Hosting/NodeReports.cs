@@ -40,6 +40,19 @@ public sealed record OutboxReport(long Pending, long OldestSeconds, long DeadLet
 /// <summary>What came of a release: false where the child was not in quarantine, and nothing changed.</summary>
 public sealed record ReleaseReport(string NodeId, bool Released);
 
+/// <summary>
+/// What this node has heard of a child past a position of the child's journal: <see cref="Heard"/> is the furthest, and the rest is what the child would
+/// lose by going back to that position. Only where <see cref="SameLife"/>: positions of two data directories cannot be compared.
+/// </summary>
+public sealed record ChildBeyond(
+    string NodeId, string Incarnation, string Epoch, bool SameLife, long Heard, long CellsLater, long EscalationsLater, IReadOnlyList<EscalationBeyond> Escalations);
+
+/// <summary>An escalation that the child itself raised past the position; <see cref="Subject"/> is its case.</summary>
+public sealed record EscalationBeyond(long Lsn, string Id, int Version, string Grade, string Type, string Division, string Stage, string Subject);
+
+/// <summary>What came of forgetting the parent's epoch: false where there was none to forget, and nothing changed.</summary>
+public sealed record ForgetReport(bool Forgotten);
+
 /// <summary>The figures that stand as gauges under /metrics.</summary>
 public sealed record NodeFigures
 {
@@ -83,6 +96,12 @@ public sealed record NodeReports
     public required Func<OutboxReport> Outbox { get; init; }
 
     public required Func<NodeFigures> Figures { get; init; }
+
+    /// <summary>What was heard of a child past a position of a life of it; null where there is no such child.</summary>
+    public Func<NodeId, Incarnation, Lsn, ChildBeyond?> Beyond { get; init; } = (_, _, _) => null;
+
+    /// <summary>Forgets in which epoch the parent was heard, for an actor who knows that there is no later one any more. Durable when it answers.</summary>
+    public Func<string, Task<bool>> ForgetParent { get; init; } = _ => Task.FromResult(false);
 
     /// <summary>Releases a child from quarantine (clause L8) for an actor who has looked; true where it was in it, null where there is no such child. Durable when it answers.</summary>
     public Func<NodeId, string, Task<bool?>> Release { get; init; } = (_, _) => Task.FromResult((bool?)null);

@@ -77,6 +77,54 @@ internal static class OpenApiOps
                 ["released"] = new JsonObject { ["type"] = "boolean", ["description"] = "False where it was not in quarantine: nothing changed." },
             },
         });
+        schemas.Add("Beyond", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["nodeId"] = OpenApiSchemas.Text("The child."),
+                ["incarnation"] = OpenApiSchemas.Text("The life of it that is in office here."),
+                ["epoch"] = OpenApiSchemas.Text("The epoch granted to it."),
+                ["sameLife"] = new JsonObject { ["type"] = "boolean", ["description"] = "Whether that is the life asked about; otherwise nothing can be compared, and the rest is empty." },
+                ["heard"] = OpenApiSchemas.Whole("The furthest position of the child's journal that was heard of here."),
+                ["cellsLater"] = OpenApiSchemas.Whole("Cells that the child changed past the position asked about."),
+                ["escalationsLater"] = OpenApiSchemas.Whole("Escalations that the child itself raised past it."),
+                ["escalations"] = new JsonObject { ["type"] = "array", ["items"] = OpenApiSchemas.Reference("EscalationBeyond"), ["description"] = "The first thousand of them." },
+            },
+        });
+        schemas.Add("EscalationBeyond", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["lsn"] = OpenApiSchemas.Whole("The position at which the child raised it."),
+                ["id"] = OpenApiSchemas.Text("The escalation."),
+                ["version"] = OpenApiSchemas.Whole("Its version."),
+                ["grade"] = OpenApiSchemas.Text("How grave it is."),
+                ["type"] = OpenApiSchemas.Text("The type of its case."),
+                ["division"] = OpenApiSchemas.Text("Where."),
+                ["stage"] = OpenApiSchemas.Text("The stage of its case then."),
+                ["subject"] = OpenApiSchemas.Text("The case."),
+            },
+        });
+        var beyond = Get("Ops_Beyond", "What was heard of a child past a position of its journal: what it would lose by being restored from a backup that ends there. For administrators.", "Beyond");
+        beyond["parameters"] = new JsonArray(
+            new JsonObject { ["name"] = "node", ["in"] = "path", ["required"] = true, ["description"] = "The child.", ["schema"] = new JsonObject { ["type"] = "string" } },
+            new JsonObject { ["name"] = "incarnation", ["in"] = "query", ["required"] = true, ["description"] = "The life of the child's directory that the backup is of, 32 hexadecimal digits.", ["schema"] = new JsonObject { ["type"] = "string" } },
+            new JsonObject { ["name"] = "lsn", ["in"] = "query", ["required"] = true, ["description"] = "Where the backup ends.", ["schema"] = new JsonObject { ["type"] = "integer", ["format"] = "int64", ["minimum"] = 0 } });
+        paths["/ops/children/{node}/beyond"] = new JsonObject { ["get"] = beyond };
+        schemas.Add("Forget", new JsonObject
+        {
+            ["type"] = "object",
+            ["properties"] = new JsonObject
+            {
+                ["forgotten"] = new JsonObject { ["type"] = "boolean", ["description"] = "False where there was nothing to forget: nothing changed." },
+            },
+        });
+        paths["/ops/parent/forget"] = new JsonObject
+        {
+            ["post"] = Get("Ops_ForgetParent", "Forgets in which epoch the parent was heard, so that one in an earlier epoch is believed: only where no later one is left. For administrators.", "Forget"),
+        };
         var release = Get("Ops_Release", "Releases a child that was put into quarantine because two histories claim its name. For administrators who have looked.", "Release");
         release["parameters"] = new JsonArray(new JsonObject
         {

@@ -11,6 +11,8 @@ namespace CityGrid.Node.Hosting;
 [JsonSerializable(typeof(DigestReport))]
 [JsonSerializable(typeof(OutboxReport))]
 [JsonSerializable(typeof(ReleaseReport))]
+[JsonSerializable(typeof(ChildBeyond))]
+[JsonSerializable(typeof(ForgetReport))]
 internal sealed partial class OpsJson : JsonSerializerContext;
 
 /// <summary>What anyone may ask a node to see that it works, and an administrator to see that it is right.</summary>
@@ -38,6 +40,12 @@ internal static class OpsEndpoints
 
         routes.MapPost("/ops/children/{node}/release", context => ReleaseAsync(context, reports))
             .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords());
+
+        routes.MapPost("/ops/parent/forget", async context => await WriteAsync(context, new ForgetReport(await reports.ForgetParent(Caller.ActorOf(context))), OpsJson.Default.ForgetReport))
+            .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords());
+
+        routes.MapGet("/ops/children/{node}/beyond", context => BeyondAsync(context, reports))
+            .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords("incarnation", "lsn"));
 
         routes.MapGet("/metrics", async context =>
         {
@@ -72,6 +80,30 @@ internal static class OpsEndpoints
         }
 
         await WriteAsync(context, new ReleaseReport(child.ToString(), released), OpsJson.Default.ReleaseReport);
+    }
+
+    private static Task BeyondAsync(HttpContext context, NodeReports reports)
+    {
+        var query = context.Request.Query;
+        if (!UInt128.TryParse(query["incarnation"], System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture, out var life) || query["incarnation"].ToString().Length != 32)
+        {
+            context.Refuse(StatusCodes.Status400BadRequest, new Refusal("MALFORMED", "incarnation is 32 hexadecimal digits: the life of the child's directory, as its backup names it.", "incarnation"));
+            return Task.CompletedTask;
+        }
+
+        if (!long.TryParse(query["lsn"], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var lsn))
+        {
+            context.Refuse(StatusCodes.Status400BadRequest, new Refusal("MALFORMED", "lsn is a position of the child's journal: a whole number from 0.", "lsn"));
+            return Task.CompletedTask;
+        }
+
+        if (!NodeId.TryParse(context.GetRouteValue("node") as string, out var child) || reports.Beyond(child, new Incarnation(life), new Lsn(lsn)) is not { } beyond)
+        {
+            context.Refuse(StatusCodes.Status404NotFound, new Refusal("CHILD_UNKNOWN", "No such node ever spoke to this one as its child; /ops/digest lists those that did.", "node"));
+            return Task.CompletedTask;
+        }
+
+        return WriteAsync(context, beyond, OpsJson.Default.ChildBeyond);
     }
 
     /// <summary>True where the caller asks for nothing later than <paramref name="lsn"/>; otherwise the call is refused.</summary>
