@@ -113,7 +113,62 @@ public sealed class A_node_ends_with_a_code_that_says_why
         Assert.That(File.ReadAllBytes(segment), Is.EqualTo(before));
     }
 
-    private async Task RunOnceAsync(int cases = 0)
+    /// <summary>INV-27: each file of a data directory that has a format of its own; where the format and what vouches for it stand is in its README.</summary>
+    [TestCase("snapshots", "*.snap")]
+    [TestCase("keys", "*.key")]
+    [TestCase("views", "*.db")]
+    [TestCase("", "lock")]
+    public async Task Seventy_eight_for_any_file_of_a_newer_program_and_nothing_is_changed(string folder, string files)
+    {
+        await RunOnceAsync(cases: 1, isVoid: true);
+        var file = Directory.GetFiles(Path.Combine(_city.Data, folder), files).Order(StringComparer.Ordinal).Last();
+        var bytes = File.ReadAllBytes(file);
+        switch (folder)
+        {
+            case "snapshots":
+                bytes[8] = 99;
+                System.Security.Cryptography.SHA256.HashData(bytes.AsSpan(0, bytes.Length - 32), bytes.AsSpan(bytes.Length - 32));
+                break;
+            case "keys":
+                bytes[8] = 99;
+                Seal(bytes, 24);
+                break;
+            case "views":
+                bytes[8] = 99;
+                Seal(bytes, 40);
+                break;
+            default:
+                var text = System.Text.Encoding.UTF8.GetString(bytes).TrimEnd().Replace("citygrid-lock 1 ", "citygrid-lock 99 ", StringComparison.Ordinal);
+                text = text[..text.LastIndexOf(" crc=", StringComparison.Ordinal)];
+                bytes = System.Text.Encoding.UTF8.GetBytes($"{text} crc={Crc(System.Text.Encoding.UTF8.GetBytes(text)):x8}");
+                break;
+        }
+
+        File.WriteAllBytes(file, bytes);
+        var before = Folders.Contents(_city.Data);
+        var ended = await Programs.NodeAsync("--config", Node.Configuration);
+
+        Assert.That(ended.Code, Is.EqualTo(ExitCodes.NewerFormat), ended.Error);
+        Assert.That(ended.Error, Does.Contain(Path.GetFileName(file)).And.Contain("format 99"));
+        var after = Folders.Contents(_city.Data);
+        Assert.That(after.Where(entry => entry.Key != "lock" || folder.Length == 0), Is.EqualTo(before.Where(entry => entry.Key != "lock" || folder.Length == 0)));
+    }
+
+    private static void Seal(byte[] bytes, int length) =>
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(length), Crc(bytes.AsSpan(0, length)));
+
+    private static uint Crc(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var at in bytes)
+        {
+            crc = System.Numerics.BitOperations.Crc32C(crc, at);
+        }
+
+        return ~crc;
+    }
+
+    private async Task RunOnceAsync(int cases = 0, bool isVoid = false)
     {
         using var node = NodeProcess.Start(Node.Configuration);
         await node.ReadyAsync(TimeSpan.FromMinutes(1));
@@ -123,6 +178,12 @@ public sealed class A_node_ends_with_a_code_that_says_why
         {
             var answer = await http.PostAsJsonAsync($"{Node.OperatorUrl}/v1/cases", new { requestKey = $"key-{i}", type = "01001", source = "web" });
             Assert.That(answer.IsSuccessStatusCode, Is.True, await answer.Content.ReadAsStringAsync());
+            if (isVoid)
+            {
+                var id = (await answer.Content.ReadFromJsonAsync<JsonNode>())!["step"]!["caseId"]!.GetValue<string>();
+                var ended = await http.PostAsJsonAsync($"{Node.OperatorUrl}/v1/cases/{id}/steps", new { requestKey = $"void-{i}", reason = "test", voidCase = new { } });
+                Assert.That(ended.IsSuccessStatusCode, Is.True, await ended.Content.ReadAsStringAsync());
+            }
         }
 
         Assert.That(await node.StopAsync(AtMost), Is.Zero);
@@ -153,13 +214,7 @@ public sealed class A_node_ends_with_a_code_that_says_why
     {
         var bytes = File.ReadAllBytes(segment);
         bytes[8] = 99;
-        var crc = uint.MaxValue;
-        foreach (var at in bytes.AsSpan(0, 252))
-        {
-            crc = System.Numerics.BitOperations.Crc32C(crc, at);
-        }
-
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(252), ~crc);
+        Seal(bytes, 252);
         File.WriteAllBytes(segment, bytes);
     }
 }

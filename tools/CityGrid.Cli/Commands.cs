@@ -58,6 +58,9 @@ internal static class Commands
         root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
+        root.Subcommands.Add(BackupCommands.Backup());
+        root.Subcommands.Add(BackupCommands.Restore());
+        root.Subcommands.Add(RebuildCommand.Create());
         root.Subcommands.Add(SimulateCommand.Create());
         return root;
     }
@@ -340,7 +343,7 @@ internal static class Commands
 
     private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static string TokenOf(FileInfo? file) =>
+    internal static string TokenOf(FileInfo? file) =>
         file is { Exists: false } ? throw new IOException(Texts.Get("TokenFileMissing", file.FullName))
         : file is not null ? File.ReadAllText(file.FullName).Trim()
         : Environment.GetEnvironmentVariable("CITYGRID_TOKEN") is { Length: > 0 } token ? token
@@ -386,7 +389,7 @@ internal static class Commands
         return code;
     }
 
-    private sealed class TokenMissingException() : Exception(Texts.Get("TokenMissing"));
+    private sealed class TokenMissingException() : IOException(Texts.Get("TokenMissing"));
 }
 
 /// <summary>Shows how far an import has come: a bar on a terminal, plain lines elsewhere.</summary>

@@ -96,6 +96,19 @@ public sealed class NodeProcess : IDisposable
         _process.WaitForExit();
     }
 
+    /// <summary>SIGSTOP: it stands still where it is, and keeps all that it has.</summary>
+    public void Pause() => SendSignal(_process.Id, 19);
+
+    /// <summary>SIGCONT: it goes on as if no time had passed.</summary>
+    public void Resume() => SendSignal(_process.Id, 18);
+
+    /// <summary>Waits until it has ended by itself; its exit code.</summary>
+    public async Task<int> EndedAsync(TimeSpan atMost)
+    {
+        await _process.WaitForExitAsync().WaitAsync(atMost);
+        return _process.ExitCode;
+    }
+
     /// <summary>SIGTERM, and SIGKILL where it has not ended in time. Returns the exit code, or −1 where it had to be killed.</summary>
     public async Task<int> StopAsync(TimeSpan atMost)
     {
