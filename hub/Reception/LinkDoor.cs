@@ -86,7 +86,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>The first protocol that has orders.</summary>
     private const int ProtocolOfOrders = 2;
 
-    private readonly ConcurrentDictionary<LinkConnection, bool> _open = [];
+    /// <summary>With the number of its opening: orders go out in that order, the same in every run of a simulation.</summary>
+    private readonly ConcurrentDictionary<LinkConnection, long> _open = [];
+    private long _opened;
 
     /// <summary>How many bytes of parts a child may have under way now (L14).</summary>
     public long Credit => CreditOf(presence.Count, sequencer.Waiting);
@@ -110,7 +112,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>There are new orders: each connection sends what is its own. On any thread.</summary>
     public void SendOrders()
     {
-        foreach (var connection in _open.Keys)
+        foreach (var (connection, _) in _open.OrderBy(open => open.Value))
         {
             Feed(connection, new OrderFeedInput.Nudged());
         }
@@ -165,7 +167,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         {
             connection.OrdersFrom = null;
             connection.BeginOrders(from);
-            _open[connection] = true;
+            _open[connection] = Interlocked.Increment(ref _opened);
             Feed(connection, new OrderFeedInput.Nudged());
         }
     }
