@@ -25,7 +25,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
             }
 
             var key = Touched.By("request", request.KeyHash);
-            return desk.Book.Keys.Find(request.KeyHash) is { } use ? [wanted, key, Touched.By("case", use.Case.Value)] : [wanted, key];
+            return desk.Book.Keys.Find(request.KeyHash) is { } use && use.Case != command.Case ? [wanted, key, Touched.By("case", use.Case.Value)] : [wanted, key];
         }
     }
 
