@@ -236,8 +236,8 @@ public sealed class NodeCore : IDisposable
         Cells.DigestOf(_settings.Node, Grain.National),
         _settings.Zone.Id);
 
-    /// <summary>The register expects cases of this place, or it has some.</summary>
-    private bool KeepsCases => _settings.Register.Find(_settings.Division) is { IsOrigin: true } || Book.Count > 0;
+    /// <summary>A place of this kind keeps cases, or it has some. Such a node states itself even while it has none: only so does what an earlier life counted end (L12).</summary>
+    private bool KeepsCases => _settings.Register.Find(_settings.Division) is { MayKeepCases: true } || Book.Count > 0;
 
     /// <summary>Which tier the parent is follows from the register, never from a number or a code.</summary>
     private static EscalationReach ReachOf(NodeSettings settings)

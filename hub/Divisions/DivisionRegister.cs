@@ -32,6 +32,9 @@ public sealed record Division(
 {
     /// <summary>True for the kinds of which the register expects that a node keeps their cases.</summary>
     public bool IsOrigin => Kind is DivisionKind.City or DivisionKind.Municipality or DivisionKind.DirectCounty;
+
+    /// <summary>True for the kinds whose node, where there is one, keeps cases of its own: all from the city down.</summary>
+    public bool MayKeepCases => Kind is not (DivisionKind.Nation or DivisionKind.Province or DivisionKind.Placeholder or DivisionKind.Unknown);
 }
 
 /// <summary>
