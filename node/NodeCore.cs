@@ -32,6 +32,8 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
 
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
+
+    public CutSizes Cuts { get; init; } = CutSizes.Default;
 }
 
 /// <summary>Everything that varies, handed in (architecture 5).</summary>
@@ -91,7 +93,7 @@ public sealed class NodeCore : IDisposable
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock);
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         Reach = ReachOf(settings);
-        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders);
+        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders, settings.Cuts, seams.Entropy.NextUInt64());
         if (seams.Wire is { } wire)
         {
             var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null);

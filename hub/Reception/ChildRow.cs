@@ -5,8 +5,19 @@ using NodaTime;
 
 namespace CityGrid.Hub.Reception;
 
-/// <summary>A cut of the cells lane that has begun to arrive: its end, and how many of its parts are applied. The cursor moves with the last.</summary>
-public sealed record CutProgress(StreamMark To, int Parts, int Applied);
+/// <summary>
+/// A cut of the cells lane that has begun to arrive: its end, and how many of its parts are applied. The cursor moves with the last. Read again, a range may be
+/// divided otherwise, and one that stops short of the sender's head may hold other cells: that is another cut, and begins anew.
+/// </summary>
+/// <param name="To">Where the cut ends.</param>
+/// <param name="Parts">How many parts it has.</param>
+/// <param name="Applied">How many of them are applied, from the first on.</param>
+/// <param name="Reading">Which reading of the range it is; 0 where the sender does not say, and then a first part begins anew.</param>
+public sealed record CutProgress(StreamMark To, int Parts, int Applied, ulong Reading)
+{
+    /// <summary>True where a part belongs to this very cut (L5).</summary>
+    public bool Has(CellsPart part, StreamMark to) => To == to && Parts == part.Parts && Reading == part.Reading && (Reading != 0 || part.Part > 1);
+}
 
 /// <summary>What is applied of one lane of a child.</summary>
 public sealed record LaneRow(StreamMark Mark, CutProgress? Cut)
@@ -103,7 +114,7 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
     private static LaneRow Taken(LaneRow lane, CellsPart part)
     {
         var to = MarkOf(part.CutTo, part.CutChainHash);
-        return part.Part == part.Parts ? new LaneRow(to, null) : lane with { Cut = new CutProgress(to, part.Parts, part.Part) };
+        return part.Part == part.Parts ? new LaneRow(to, null) : lane with { Cut = new CutProgress(to, part.Parts, part.Part, part.Reading) };
     }
 
     private static LaneRow Taken(LaneRow lane, EscalationsPart part) => lane with { Mark = MarkOf(part.To, part.ChainHash) };

@@ -98,11 +98,12 @@ internal static class Images
             image.CutTo = Of(cut.To);
             image.CutParts = cut.Parts;
             image.CutApplied = cut.Applied;
+            image.CutReading = cut.Reading;
         }
 
         return image;
     }
 
     private static LaneRow LaneOf(LaneImage image) =>
-        new(MarkOf(image.Mark), image.CutTo is null ? null : new CutProgress(MarkOf(image.CutTo), image.CutParts, image.CutApplied));
+        new(MarkOf(image.Mark), image.CutTo is null ? null : new CutProgress(MarkOf(image.CutTo), image.CutParts, image.CutApplied, image.CutReading));
 }

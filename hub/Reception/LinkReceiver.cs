@@ -64,7 +64,7 @@ public static class LinkReceiver
             return Fork(row, request.Number, Lane.Cells, $"The chain of {row.Node} at {to.Lsn} is {to.ChainHash}, but {open.To.ChainHash} was sent before.");
         }
 
-        var cut = row.Cells.Cut is { } begun && begun.To == to && begun.Parts == part.Parts ? begun : null;
+        var cut = row.Cells.Cut is { } begun && begun.Has(part, to) ? begun : null;
         if (part.Part > 1 && part.Part > (cut?.Applied ?? 0) + 1)
         {
             return Gap(row, session, request.Number, Lane.Cells, $"Part {part.Part} of the cut to {part.CutTo} came, {(cut?.Applied ?? 0) + 1} was due.");

@@ -9,25 +9,33 @@ using Google.Protobuf;
 
 namespace CityGrid.Node.Uplink;
 
+/// <summary>How large the parts of a cut are at most. The defaults are for production; the smaller ones of a simulation put many parts under way.</summary>
+public sealed record CutSizes
+{
+    public static readonly CutSizes Default = new();
+
+    /// <summary>About 100 kB a part, where the line is fast enough for parts of that size.</summary>
+    public int CellsAPart { get; init; } = 1000;
+
+    /// <summary>A cut is held in memory while it is sent; what is left goes with the next. A month's backlog is a thousand cuts, not one of a gigabyte.</summary>
+    public int PartsACut { get; init; } = 8;
+
+    public int EscalationsAPart { get; init; } = 256;
+}
+
 /// <summary>
 /// Reads from the folds what a lane has after a position: the feed of architecture 2.4, of which nothing is stored. Call it while the folds hold
 /// still (<c>Sequencer.Read</c>), so that a cut that reaches the head is exactly the state there (INV-11).
 /// </summary>
-public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach, OrderFold orders)
+public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach, OrderFold orders, CutSizes? given = null, ulong run = 0)
 {
-    /// <summary>About 100 kB a part, where the line is fast enough for parts of that size.</summary>
-    public const int CellsAPart = 1000;
-
     /// <summary>A cell's names, day and revision on the wire, beside its value.</summary>
     private const int BytesBesideValue = 32;
 
     /// <summary>An escalation is about 500 B with its hops.</summary>
     private const int BytesAnEscalation = 512;
 
-    /// <summary>A cut is held in memory while it is sent; what is left goes with the next. A month's backlog is a thousand cuts, not one of a gigabyte.</summary>
-    public const int PartsACut = 8;
-
-    public const int EscalationsAPart = 256;
+    private readonly CutSizes _sizes = given ?? CutSizes.Default;
 
     /// <summary>
     /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
@@ -36,7 +44,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
     /// </summary>
     public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true)
     {
-        var read = cells.Cut(from.Lsn, head.Lsn, CellsAPart * PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || grain != Grain.Detail));
+        var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || grain != Grain.Detail));
         var reachesHead = read.To == head.Lsn;
         var news = reachesHead && states && reception.NewestStatement > from.Lsn;
         if (read.Cells.Count == 0 && reachesHead && !news && !evenIfEmpty)
@@ -46,6 +54,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
         var to = reachesHead ? head : markAt(read.To);
         var shares = Shares(read.Cells, partBytes);
+        var reading = ReadingOf(head, shares);
         var parts = new List<CutPart>(shares.Count);
         for (var i = 0; i < shares.Count; i++)
         {
@@ -58,6 +67,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
                 CutChainHash = to.HashBytes(),
                 Part = i + 1,
                 Parts = shares.Count,
+                Reading = reading,
             };
             var complete = last && reachesHead && states ? Complete(own is null ? null : node) : [];
             CellsPartCodec.Write(part, shares[i], last && reachesHead && states && own is not null ? [own()] : [], complete);
@@ -79,7 +89,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
     /// </summary>
     public Cut Escalations(Lane lane, bool alarmsApart, StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, bool evenIfEmpty, int partBytes)
     {
-        var most = Math.Clamp(partBytes / BytesAnEscalation, 1, EscalationsAPart);
+        var most = Math.Clamp(partBytes / BytesAnEscalation, 1, _sizes.EscalationsAPart);
         var parts = new List<CutPart>();
         var open = new List<Waiting>();
         var at = from;
@@ -87,7 +97,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
         {
             if (open.Count >= most && open[^1].Local != record.Local)
             {
-                if (parts.Count == PartsACut - 1)
+                if (parts.Count == _sizes.PartsACut - 1)
                 {
                     var end = markAt(open[^1].Local);
                     parts.Add(PartOf(lane, at, end, open));
@@ -124,14 +134,14 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
     private readonly record struct Waiting(Lsn Local, EscalationRecord? Escalation, OrderReceiptRecord? Receipt);
 
     /// <summary>The cells in shares of a part each: bounded by number, and by bytes where values are long. No cells are one empty share.</summary>
-    private static List<ArraySegment<CellRow>> Shares(IReadOnlyList<CellRow> cells, int partBytes)
+    private List<ArraySegment<CellRow>> Shares(IReadOnlyList<CellRow> cells, int partBytes)
     {
         var all = cells as CellRow[] ?? [.. cells];
         var shares = new List<ArraySegment<CellRow>>();
         var (start, bytes) = (0, 0L);
         for (var i = 0; i < all.Length; i++)
         {
-            if (i - start == CellsAPart || (bytes > 0 && bytes + all[i].Value.Length + BytesBesideValue > partBytes))
+            if (i - start == _sizes.CellsAPart || (bytes > 0 && bytes + all[i].Value.Length + BytesBesideValue > partBytes))
             {
                 shares.Add(new ArraySegment<CellRow>(all, start, i - start));
                 (start, bytes) = (i, 0);
@@ -142,6 +152,24 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
         shares.Add(new ArraySegment<CellRow>(all, start, all.Length - start));
         return shares;
+    }
+
+    /// <summary>
+    /// Of one range and one head the cells are the same, and while the process lives in one order; where they are divided alike too, each part is. What one event
+    /// changed may stand in another order after a start.
+    /// </summary>
+    private ulong ReadingOf(StreamMark head, List<ArraySegment<CellRow>> shares)
+    {
+        unchecked
+        {
+            var reading = ((0xCBF29CE484222325 ^ run) * 0x100000001B3) ^ (ulong)head.Lsn.Value;
+            foreach (var share in shares)
+            {
+                reading = (reading * 0x100000001B3) ^ (ulong)share.Count;
+            }
+
+            return reading == 0 ? 1 : reading;
+        }
     }
 
     private IEnumerable<NodeId> Complete(NodeId? own)

@@ -37,6 +37,7 @@ internal static class SmallWorldCuts
                 CutChainHash = child.Head.HashBytes(),
                 Part = i + 1,
                 Parts = count,
+                Reading = 1,
             };
             if (i < cells.Count)
             {

@@ -365,7 +365,7 @@ internal sealed class SmallWorldRules : IRecordJudge
         if (_planted == Planted.LastPartAlone && request.FrameCase == ConnectRequest.FrameOneofCase.Cells && request.Cells.Part > 1)
         {
             StreamMark.TryRead(request.Cells.CutTo, request.Cells.CutChainHash, out var to);
-            row = seat with { Cells = seat.Cells with { Cut = new CutProgress(to, request.Cells.Parts, request.Cells.Part - 1) } };
+            row = seat with { Cells = seat.Cells with { Cut = new CutProgress(to, request.Cells.Parts, request.Cells.Part - 1, request.Cells.Reading) } };
         }
 
         return (request, session, row);

@@ -69,6 +69,31 @@ public sealed class A_cut_comes_in_parts
         Assert.That(Take(_child.Cut(0, 8, [], 2, 2)).Receipt.Position.Lsn, Is.EqualTo(9), "The rest of the old one comes late.");
     }
 
+    /// <summary>
+    /// The line broke after the first part. Meanwhile a cell changed and left the range, or the parts became smaller: the range, its end and the number of parts are as
+    /// before, but the first part holds a cell that it did not hold.
+    /// </summary>
+    [Test]
+    public void Read_again_and_divided_otherwise_it_begins_anew()
+    {
+        Take(_child.Cut(0, 9, [_child.Cell(3, 1, day: 1)], 1, 2));
+        Take(_child.Cut(0, 9, [_child.Cell(4, 1, day: 2)], 1, 2, p => p.Reading = 2));
+        var late = Take(_child.Cut(0, 9, [_child.Cell(5, 1, day: 3)], 2, 2)).Refusal;
+        Assert.That(late.Code, Is.EqualTo(LinkRefusalCode.Gap), "of the first reading");
+        Assert.That(Take(_child.Cut(0, 9, [_child.Cell(5, 1, day: 3)], 2, 2, p => p.Reading = 2)).Receipt.Position.Lsn, Is.EqualTo(9));
+        Assert.That(_parent.Cells.Count, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void Where_the_sender_does_not_say_which_reading_it_is_the_first_part_begins_anew()
+    {
+        Take(_child.Cut(0, 9, [_child.Cell(3, 1, day: 1)], 1, 2, p => p.Reading = 0));
+        Take(_child.Cut(0, 9, [_child.Cell(4, 1, day: 2)], 1, 2, p => p.Reading = 0));
+        Take(_child.Cut(0, 9, [_child.Cell(5, 1, day: 3)], 2, 2, p => p.Reading = 0));
+        Assert.That(_parent.Cells.Count, Is.EqualTo(3));
+        Assert.That(_parent.Reception.Child(_child.Node)!.Cells.Mark.Lsn, Is.EqualTo(new Lsn(9)));
+    }
+
     [Test]
     public void An_empty_one_moves_the_cursor_and_says_that_the_child_lives()
     {

@@ -108,7 +108,7 @@ public sealed class A_new_life_of_a_child_leaves_no_phantoms
     public void A_cut_that_stops_short_of_the_head_says_nothing_of_completeness()
     {
         var city = new City(1);
-        for (var i = 0; i < (CutReader.CellsAPart * CutReader.PartsACut / 2) + 10; i++)
+        for (var i = 0; i < (CutSizes.Default.CellsAPart * CutSizes.Default.PartsACut / 2) + 10; i++)
         {
             city.Add(day: i + 1, 1);
         }

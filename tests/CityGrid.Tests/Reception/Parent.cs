@@ -164,6 +164,7 @@ internal sealed class Child
             CutChainHash = MarkAt(to).HashBytes(),
             Part = part,
             Parts = parts,
+            Reading = 1,
         };
         CellsPartCodec.Write(message, cells, [], []);
         twist?.Invoke(message);
