@@ -145,6 +145,16 @@ public sealed class ModelDisk : IDisk
     /// <summary>The disk after a power cut now, with the choices drawn; this one stays as it is.</summary>
     public ModelDisk AfterCut(IEntropy entropy) => AfterCut(CutPlan.Drawn(entropy));
 
+    /// <summary>The faults that were planted and the size limit are gone; what they did stays.</summary>
+    public void Mend()
+    {
+        lock (_gate)
+        {
+            _faults.Clear();
+            SizeLimit = long.MaxValue;
+        }
+    }
+
     /// <summary>
     /// Disks after a power cut now: nothing unsynced survived, everything did, each change alone did or alone did not, and so many drawn ones.
     /// Some may be equal; <see cref="Fingerprint"/> tells.

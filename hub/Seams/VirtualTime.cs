@@ -51,36 +51,63 @@ public sealed class VirtualTime
 }
 
 /// <summary>
-/// A node's view of <see cref="VirtualTime"/>: its wall clock may be wrong by <see cref="Offset"/> and may jump, its monotonic clock may not.
-/// Timers run on the simulation's queue.
+/// A node's view of <see cref="VirtualTime"/>: its wall clock may be wrong by <see cref="Offset"/>, may jump, and may run fast or slow; its monotonic
+/// clock never goes back. Timers run on the simulation's queue, for as long as this clock says.
 /// </summary>
 public sealed class VirtualClock(VirtualTime time) : TimeProvider
 {
-    /// <summary>How far this node's wall clock is from the truth.</summary>
+    private const int TrueRate = 1000;
+
+    private long _sinceTrue = time.UtcTicks;
+    private long _sinceOwn = time.UtcTicks;
+    private int _rate = TrueRate;
+
+    /// <summary>How far this node's wall clock is from the truth, beside what its rate has made of it.</summary>
     public TimeSpan Offset { get; set; }
+
+    /// <summary>How fast this clock runs, in thousandths of true time; timers that run already keep the length they were given.</summary>
+    public int RateOf1000
+    {
+        get => _rate;
+        set => (_sinceOwn, _sinceTrue, _rate) = (OwnTicks, time.UtcTicks, value);
+    }
+
+    /// <summary>Called after each timer of this clock has rung: whoever drives a node by hand lets it work then.</summary>
+    public Action? Rang { get; set; }
 
     /// <summary>An odd rate, so that code which takes timestamps for ticks is found out.</summary>
     public override long TimestampFrequency => 7_000_000;
 
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
-    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(time.UtcTicks, TimeSpan.Zero) + Offset;
+    private long OwnTicks => _sinceOwn + ((time.UtcTicks - _sinceTrue) * _rate / TrueRate);
 
-    public override long GetTimestamp() => (long)((Int128)time.UtcTicks * TimestampFrequency / TimeSpan.TicksPerSecond);
+    /// <summary>The wall clock is set right: true time, at its pace.</summary>
+    public void SetRight()
+    {
+        RateOf1000 = TrueRate;
+        Offset = TimeSpan.FromTicks(time.UtcTicks - OwnTicks);
+    }
+
+    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(OwnTicks, TimeSpan.Zero) + Offset;
+
+    public override long GetTimestamp() => (long)((Int128)OwnTicks * TimestampFrequency / TimeSpan.TicksPerSecond);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-        new VirtualTimer(time, callback, state, dueTime, period);
+        new VirtualTimer(this, callback, state, dueTime, period);
+
+    private void After(TimeSpan delay, Action action) => time.After(TimeSpan.FromTicks(((delay.Ticks * TrueRate) + _rate - 1) / _rate), action);
 
     private sealed class VirtualTimer : ITimer
     {
-        private readonly VirtualTime _time;
+        private readonly VirtualClock _clock;
         private readonly TimerCallback _callback;
         private readonly object? _state;
         private long _generation;
 
-        public VirtualTimer(VirtualTime time, TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        public VirtualTimer(VirtualClock clock, TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
-            (_time, _callback, _state) = (time, callback, state);
+            (_clock, _callback, _state) = (clock, callback, state);
             Change(dueTime, period);
         }
 
@@ -103,7 +130,7 @@ public sealed class VirtualClock(VirtualTime time) : TimeProvider
             return ValueTask.CompletedTask;
         }
 
-        private void Plan(TimeSpan delay, TimeSpan period, long generation) => _time.After(delay, () =>
+        private void Plan(TimeSpan delay, TimeSpan period, long generation) => _clock.After(delay, () =>
         {
             if (generation != _generation)
             {
@@ -111,6 +138,7 @@ public sealed class VirtualClock(VirtualTime time) : TimeProvider
             }
 
             _callback(_state);
+            _clock.Rang?.Invoke();
             if (period != Timeout.InfiniteTimeSpan && period > TimeSpan.Zero && generation == _generation)
             {
                 Plan(period, period, generation);
