@@ -70,6 +70,47 @@ public sealed class A_directory_is_lost_or_restored
         _tree.Check();
     }
 
+    /// <summary>The register expects no cases of a county, but where it has a node of its own it keeps some.</summary>
+    [Test]
+    public void A_deleted_one_below_a_city_leaves_nothing_either()
+    {
+        var tree = new SimulatedTree(17, TreeShape.Drawn(nodes: 4, levels: 4, new SeededEntropy(1)));
+        foreach (var node in tree.Nodes.Values)
+        {
+            node.Start();
+        }
+
+        var county = tree.Nodes.Values.Single(n => n.Place.Node.ToString() == "county-3");
+        var report = new ReportCase(Protocol.Names.TypeCode.Parse(SmallTree.Cover), null, Protocol.Names.SourceCode.Parse("hotline")) { Case = county.Core!.Desk.Mint(), Actor = "desk" };
+        county.Do(core => core.Desk.Submit(report, _ => { }));
+        tree.Run(TimeSpan.FromHours(2));
+        new StoryEnd(tree).Check();
+        county.Crash(powerCut: false);
+        county.Replace(new ModelDisk());
+        county.Start();
+        tree.Run(TimeSpan.FromHours(2));
+        new StoryEnd(tree).Check();
+    }
+
+    /// <summary>A caller that never heard the answer sends the very same report again, under the id that it has for the case.</summary>
+    [Test]
+    public void A_report_that_is_sent_again_with_its_id_is_answered()
+    {
+        var report = new ReportCase(Protocol.Names.TypeCode.Parse(SmallTree.Cover), null, Protocol.Names.SourceCode.Parse("hotline"))
+        {
+            Case = _tree.City.Core!.Desk.Mint(),
+            Actor = "desk",
+            Request = new RequestMark("again", 7),
+        };
+        var answers = new List<CaseAnswer>();
+        for (var i = 0; i < 2; i++)
+        {
+            _tree.City.Do(core => core.Desk.Submit(report, answers.Add));
+        }
+
+        Assert.That(answers.Select(a => (a.Refusal, a.Repeated)), Is.EqualTo(new[] { ((Protocol.Names.Refusal?)null, false), (null, true) }));
+    }
+
     [Test]
     public void An_old_copy_is_refused_and_changes_nothing_above_until_it_goes_on_as_restored()
     {

@@ -1,50 +1,81 @@
+using System.Globalization;
 using CityGrid.Cli.Simulation;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Simulation;
 
 /// <summary>
-/// One ministry, two provinces, four cities in one thread a story, on virtual time: lossy network, crashes, power cuts, late corrections. Whatever happened, after
-/// the weather has cleared every edge is equal bit for bit, everything acknowledged is there once, and the cells are those of a recount (INV-1, 7, 8,
-/// 9, 10, 12, 16, 19).
+/// TIER-2: whole trees of one to seven nodes on up to four levels, in one thread a story, on virtual time, with every fault that a seed allows. Whatever happened,
+/// after all is healed every edge is equal bit for bit, everything acknowledged is there once, and the cells are those of a recount; and at each step no
+/// revision has fallen, no two histories of one stream were taken, and a parent's copy is what its child had (INV-1, 4, 7 to 12, 15, 16, 19, 21, 22, 31, 32).
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class A_tree_in_bad_weather_ends_equal
 {
-    private const int Seeds = 300;
-    private const int SeedsAtOnce = 25;
+    private const int Seeds = 1000;
+    private const int SeedsAtOnce = 50;
+    private const ulong TwiceEvery = 100;
+    private const int ShrunkBy = 100;
 
     /// <summary>A failing seed is run alone by naming it here: CITYGRID_SEED=17.</summary>
     private static IEnumerable<TestCaseData> SeedsToRun() =>
-        ulong.TryParse(Environment.GetEnvironmentVariable("CITYGRID_SEED"), out var one)
+        ulong.TryParse(Environment.GetEnvironmentVariable("CITYGRID_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var one)
             ? [new TestCaseData(one, one)]
             : Enumerable.Range(0, Seeds / SeedsAtOnce).Select(part => new TestCaseData((ulong)((part * SeedsAtOnce) + 1), (ulong)((part + 1) * SeedsAtOnce)));
 
+    /// <summary>Stories that broke once, each as small as it could be made, with what was wrong; they are told again for ever.</summary>
+    private static readonly string[] Kept =
+    [
+        // A cut was read again with other parts of the same number, and a part of it was taken for one that was applied.
+        "seed=413 nodes=6 levels=4 steps=31 faults=none",
+        "seed=254 nodes=7 levels=4 steps=14 faults=Reorder,ClockDrift out=98,111,117,162,245",
+
+        // A county that lost its directory never said that its earlier life was over.
+        "seed=286 nodes=4 levels=4 steps=27 faults=LostDirectory out=238,270,686",
+
+        // Orders went out in another order in each telling.
+        "seed=200 nodes=4 levels=4 steps=3 faults=Loss,Replay,LateReplay,Break,Kill out=4",
+    ];
+
     [TestCaseSource(nameof(SeedsToRun))]
-    public void Every_seed_ends_with_equal_digests_and_nothing_lost(ulong first, ulong last)
+    public void Every_seed_ends_well(ulong first, ulong last)
     {
         for (var seed = first; seed <= last; seed++)
         {
-            try
+            Func<StoryPlan, StoryOutcome> tell = seed % TwiceEvery == 0 ? StoryOutcome.Twice : plan => StoryOutcome.Of(plan);
+            var outcome = tell(StoryPlan.Drawn(seed, StoryBounds.Short));
+            if (outcome.Broken is not null)
             {
-                var story = new SimulatedStory(seed);
-                story.Play();
-                story.Check();
-            }
-            catch (Exception failure)
-            {
-                Assert.Fail($"Seed {seed}: {failure}");
+                var smallest = Shrinking.Smallest(outcome, ShrunkBy, tell);
+                Assert.Fail($"Seed {seed}: {outcome.Broken}\nThe smallest story that still breaks: {smallest.Line}\n{smallest.Broken}");
             }
         }
     }
 
-    [Test]
-    public void One_seed_is_one_story()
+    [TestCaseSource(nameof(Kept))]
+    public void What_broke_once_is_told_again(string line)
     {
-        var first = new SimulatedStory(99);
-        first.Play();
-        var second = new SimulatedStory(99);
-        second.Play();
-        Assert.That(second.Trace(), Is.EqualTo(first.Trace()));
+        Assert.That(StoryPlan.TryParse(line, out var plan), Is.True, line);
+        Assert.That(StoryOutcome.Twice(plan).Broken, Is.Null);
     }
+
+    [Test]
+    public void A_plan_is_one_line_and_comes_back_from_it()
+    {
+        for (var seed = 1UL; seed <= 500; seed++)
+        {
+            var plan = StoryPlan.Drawn(seed, StoryBounds.Nightly) with { LeftOut = [(int)seed, 7] };
+            Assert.That(StoryPlan.TryParse($"{plan} hash=0123", out var read), Is.True);
+            Assert.That(read.ToString(), Is.EqualTo(plan.ToString()));
+        }
+    }
+
+    [TestCase("")]
+    [TestCase("seed=1")]
+    [TestCase("seed=1 nodes=2 levels=3 steps=1 faults=none")]
+    [TestCase("seed=1 nodes=2 levels=1 steps=1 faults=none")]
+    [TestCase("seed=1 nodes=2 levels=2 steps=-1 faults=none")]
+    [TestCase("seed=1 nodes=2 levels=2 steps=1 faults=Rain")]
+    [TestCase("seed=1 nodes=2 levels=2 steps=1 out=x")]
+    public void What_is_no_plan_is_not_taken_for_one(string line) => Assert.That(StoryPlan.TryParse(line, out _), Is.False);
 }

@@ -102,7 +102,7 @@ internal sealed class SmallTree
     /// <summary>Every edge is equal bit for bit, the cells are those of a recount, and no tier holds a cell that counts something and that its origin does not have.</summary>
     public void Check()
     {
-        new StoryEnd(_tree, []).Check();
+        new StoryEnd(_tree).Check();
         foreach (var city in _tree.Cities)
         {
             var own = Counting(city.Core!, city, Grain.National);

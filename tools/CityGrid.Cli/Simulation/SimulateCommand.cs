@@ -1,16 +1,19 @@
 using System.CommandLine;
 using System.Globalization;
+using CityGrid.Hub.Seams;
 
 namespace CityGrid.Cli.Simulation;
 
 /// <summary>
-/// <c>citygrid simulate --seeds A..B</c>: the stories that the tests tell, as many as wanted. Every hundredth is told twice and must be the same.
-/// Ends with 1 where one broke, naming its seed.
+/// <c>citygrid simulate --seeds A..B</c>: the stories that the tests tell, as many as wanted, on all cores. Every hundredth is told twice and must be the
+/// same. A story that broke is made smaller and printed as the line that tells it again. Ends with 1 where one broke, and in a night where a condition that
+/// stories must meet was never met.
 /// </summary>
 internal static class SimulateCommand
 {
     private const ulong TwiceEvery = 100;
     private const ulong SaidEvery = 50;
+    private const int ShrunkBy = 120;
 
     public static Command Create()
     {
@@ -29,61 +32,143 @@ internal static class SimulateCommand
                 return default;
             },
         };
-        var command = new Command("simulate", Texts.Get("CommandSimulate")) { seeds };
+        var nodes = new Option<int?>("--nodes") { Description = Texts.Get("OptionNodes") };
+        var levels = new Option<int?>("--levels") { Description = Texts.Get("OptionLevels") };
+        var nightly = new Option<bool>("--nightly") { Description = Texts.Get("OptionNightly") };
+        var story = new Option<string?>("--story") { Description = Texts.Get("OptionStory") };
+        var command = new Command("simulate", Texts.Get("CommandSimulate")) { seeds, nodes, levels, nightly, story };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(nodes) is < 1 or > 200 || result.GetValue(levels) is < 1 or > TreeShape.LevelsMax)
+            {
+                result.AddError(Texts.Get("TreeBad", TreeShape.LevelsMax));
+            }
+
+            if (result.GetValue(story) is { } line && !StoryPlan.TryParse(line, out _))
+            {
+                result.AddError(Texts.Get("StoryBad"));
+            }
+        });
         command.SetAction(parsed =>
         {
-            var (first, last) = parsed.GetValue(seeds);
-            return Run(first, last, Console.Out);
+            if (parsed.GetValue(story) is { } line)
+            {
+                StoryPlan.TryParse(line, out var plan);
+                return RunOne(plan, Console.Out);
+            }
+
+            var isNight = parsed.GetValue(nightly);
+            var bounds = isNight ? StoryBounds.Nightly : StoryBounds.Short;
+            bounds = bounds with { NodesMax = parsed.GetValue(nodes) ?? bounds.NodesMax, LevelsMax = parsed.GetValue(levels) ?? bounds.LevelsMax };
+            return Run(parsed.GetValue(seeds), bounds, isNight, Console.Out);
         });
         return command;
     }
 
-    public static int Run(ulong first, ulong last, TextWriter output)
+    public static int Run(SeedRange seeds, StoryBounds bounds, bool isNight, TextWriter output)
     {
-        var broken = 0;
-        for (var seed = first; seed <= last; seed++)
+        var tally = new StoryTally();
+        using var done = new CountdownEvent(Environment.ProcessorCount);
+        var (next, told) = (seeds.First, 0UL);
+        var gate = new Lock();
+        Exception? failed = null;
+        var spawner = new PoolSpawner(CancellationToken.None, (_, failure) =>
         {
-            if (Told(seed) is { } what)
+            failed = failure;
+            done.Signal();
+        });
+        for (var core = 0; core < Environment.ProcessorCount; core++)
+        {
+            spawner.Spawn("tell stories", _ =>
             {
-                broken++;
-                output.WriteLine(Texts.Get("SimulateBroken", seed, what));
-            }
+                while (Take() is { } seed)
+                {
+                    Func<StoryPlan, StoryOutcome> tell = seed % TwiceEvery == 0 ? StoryOutcome.Twice : plan => StoryOutcome.Of(plan);
+                    var outcome = tell(StoryPlan.Drawn(seed, bounds));
+                    var smallest = outcome.Broken is null ? null : Shrinking.Smallest(outcome, ShrunkBy, tell);
+                    lock (gate)
+                    {
+                        tally.Add(outcome);
+                        told++;
+                        if (smallest is not null)
+                        {
+                            output.WriteLine(Texts.Get("SimulateBroken", seed, outcome.Broken!));
+                            output.WriteLine(Texts.Get("SimulateShrunk", smallest.Line, smallest.Broken!));
+                        }
 
-            if ((seed - first + 1) % SaidEvery == 0 || seed == last)
-            {
-                output.WriteLine(Texts.Get("SimulateTold", seed - first + 1, last - first + 1, broken));
-            }
+                        if (told % SaidEvery == 0 || told == seeds.Count)
+                        {
+                            output.WriteLine(Texts.Get("SimulateTold", told, seeds.Count, tally.Broken));
+                        }
+                    }
+                }
+
+                done.Signal();
+                return Task.CompletedTask;
+            });
         }
 
-        return broken == 0 ? 0 : 1;
+        done.Wait();
+        if (failed is not null)
+        {
+            throw new InvalidOperationException("Telling stories failed.", failed);
+        }
+
+        return tally.Print(output, isNight);
+
+        ulong? Take()
+        {
+            lock (gate)
+            {
+                return next > seeds.Last ? null : next++;
+            }
+        }
     }
 
-    /// <summary>What went wrong in a story; null where it ended well.</summary>
-    private static string? Told(ulong seed)
+    private static int RunOne(StoryPlan plan, TextWriter output)
     {
-        try
-        {
-            var trace = Tell(seed);
-            return seed % TwiceEvery != 0 || Tell(seed) == trace ? null : Texts.Get("SimulateTwo");
-        }
-        catch (Exception failure)
-        {
-            return failure is StoryBrokenException ? failure.Message : failure.ToString();
-        }
+        var outcome = StoryOutcome.Twice(plan);
+        output.WriteLine(outcome.Line);
+        output.WriteLine(outcome.Broken is { } broken ? Texts.Get("SimulateBroken", plan.Seed, broken) : Texts.Get("SimulateTold", 1, 1, 0));
+        return outcome.Broken is null ? 0 : 1;
+    }
+}
+
+/// <summary>What many stories came to.</summary>
+internal sealed class StoryTally
+{
+    private readonly SometimesTable _sometimes = new();
+    private long _messages;
+
+    public int Broken { get; private set; }
+
+    public void Add(StoryOutcome outcome)
+    {
+        Broken += outcome.Broken is null ? 0 : 1;
+        _messages += outcome.Messages;
+        _sometimes.Add(outcome.Sometimes);
     }
 
-    private static string Tell(ulong seed)
+    /// <summary>The table of what was met; the exit code.</summary>
+    public int Print(TextWriter output, bool isNight)
     {
-        var story = new SimulatedStory(seed);
-        story.Play();
-        story.Check();
-        return story.Trace();
+        output.WriteLine(Texts.Get("SimulateMessages", _messages));
+        foreach (var (condition, times) in _sometimes.Rows)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {times,9}  {condition}"));
+        }
+
+        var missing = _sometimes.Missing.Count();
+        output.WriteLine(Texts.Get("SimulateMissing", missing));
+        return Broken > 0 || (isNight && missing > 0) ? 1 : 0;
     }
 }
 
 /// <summary>Seeds from the first to the last, both in: <c>1..300</c>, or <c>17</c>.</summary>
 internal readonly record struct SeedRange(ulong First, ulong Last)
 {
+    public ulong Count => Last - First + 1;
+
     public static bool TryParse(string text, out SeedRange range)
     {
         var parts = text.Split("..", 2);

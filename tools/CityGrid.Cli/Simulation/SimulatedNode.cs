@@ -1,5 +1,4 @@
 using CityGrid.Hub.Catalogue;
-using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
@@ -12,8 +11,11 @@ using NodaTime;
 
 namespace CityGrid.Cli.Simulation;
 
-/// <summary>Where a simulated node stands in the tree.</summary>
-public sealed record SimulatedPlace(NodeId Node, DivisionCode Division, SimulatedPlace? Parent);
+/// <summary>A command that was answered ok, and the version of its case that the answer named: it must be there at the end, once.</summary>
+public sealed record Acknowledged(CaseCommand Command, int Version);
+
+/// <summary>A copy of a directory as somebody took it, and what was known of the node then.</summary>
+public sealed record DirectoryCopy(ModelDisk Disk, Dictionary<CaseId, Acknowledged> Acknowledged, long LastEpoch, Dictionary<NodeId, long> ChildEpochs);
 
 /// <summary>
 /// A node of a simulated tree: the real core on a model disk and a memory view store, driven by the one run queue. It can be killed (what was written
@@ -21,18 +23,21 @@ public sealed record SimulatedPlace(NodeId Node, DivisionCode Division, Simulate
 /// </summary>
 public sealed class SimulatedNode
 {
+    /// <summary>How often cells go up.</summary>
+    public static readonly TimeSpan PushEvery = TimeSpan.FromMinutes(15);
+
     private static readonly DateTimeZone Shanghai = DateTimeZoneProviders.Tzdb["Asia/Shanghai"];
 
     private readonly SimulatedTree _tree;
     private readonly SeededEntropy _entropy;
-    private IDisposable? _pushing;
+    private readonly List<IDisposable> _jobs = [];
     private IDisposable? _clockwork;
     private int _life;
 
     public SimulatedNode(SimulatedTree tree, SimulatedPlace place, ulong seed)
     {
         (_tree, Place, _entropy) = (tree, place, new SeededEntropy(seed));
-        Clock = new VirtualClock(tree.Time);
+        Clock = new VirtualClock(tree.Time) { Rang = Pump };
         Disk = new ModelDisk();
     }
 
@@ -51,47 +56,135 @@ public sealed class SimulatedNode
     /// <summary>Which life this is: what was sent to an earlier one is lost.</summary>
     public int Life => _life;
 
-    public void Start()
+    /// <summary>How often the directory was exchanged for another, or became a restored one.</summary>
+    public int Directories { get; private set; }
+
+    /// <summary>The connection to the parent as the wire has it, for messages that come again much later.</summary>
+    public SimulatedWire.Line? Line { get; set; }
+
+    /// <summary>By case, the last command that was answered ok and is to be found in this directory.</summary>
+    public Dictionary<CaseId, Acknowledged> Acknowledged { get; private set; } = [];
+
+    /// <summary>How often each job by the clock has run since the process started: pushes, hourly judgements, minutes.</summary>
+    public (int Pushes, int Redrives, int Minutes) JobsDone { get; private set; }
+
+    /// <summary>Starts the process; false where it died of its disk while it recovered, and is down.</summary>
+    public bool Start()
     {
         _life++;
-        var journal = FileJournal.Open(Disk, _entropy, Place.Node, new JournalOptions { SegmentBytes = 64 << 10, ReadAhead = false });
-        var calendar = new WorkCalendar(Shanghai);
-        var rules = new CaseRules { Place = Place.Division, Divisions = _tree.Register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
-        var wire = Place.Parent is null ? null : new SimulatedWire(_tree, this);
-        Core = new NodeCore(
-            new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest },
-            new NodeSeams(Disk, journal, new MemoryViewStore(), new StandInSeal(), wire, Clock, _entropy));
+        try
+        {
+            Core = Recovered();
+        }
+        catch (IOException)
+        {
+            Disk.Kill();
+            _life++;
+            return false;
+        }
+
+        JobsDone = default;
         Core.FoldFailed = (fold, e, failure) => throw new InvalidOperationException($"{Place.Node}: fold {fold.Name} failed at {e.Lsn}.", failure);
-        Core.Uplink?.Start();
-        _pushing = Clock.CreateTimer(_ => Core?.PushDue(), null, TimeSpan.FromSeconds(1 + _entropy.Below(60)), TimeSpan.FromMinutes(15));
-        _clockwork = Clock.CreateTimer(_ => Core?.PassTime(), null, TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1));
-        Pump();
+        _jobs.Add(Every(TimeSpan.FromSeconds(1 + _entropy.Below(60)), PushEvery, core =>
+        {
+            JobsDone = JobsDone with { Pushes = JobsDone.Pushes + 1 };
+            core.PushDue();
+        }));
+        _jobs.Add(Every(TimeSpan.FromMinutes(1 + _entropy.Below(60)), TimeSpan.FromHours(1), core =>
+        {
+            JobsDone = JobsDone with { Redrives = JobsDone.Redrives + 1 };
+            core.Redrive();
+        }));
+        StartTheClockwork();
+        Do(core => core.Uplink?.Start());
+        return Core is not null;
     }
 
     /// <summary>The data directory is gone, or another one stands in its place; the node is down.</summary>
-    public void Replace(ModelDisk disk) => Disk = disk;
+    public void Replace(ModelDisk disk, Dictionary<CaseId, Acknowledged>? acknowledged = null)
+    {
+        Disk = disk;
+        Acknowledged = acknowledged ?? [];
+        Directories++;
+    }
 
     /// <summary>The directory came from a copy: the next start goes on with it as a new life.</summary>
-    public void Renew() => DirectoryLife.Renew(Disk, _entropy, Place.Node);
+    public void Renew()
+    {
+        _tree.Twist.Renew(Disk, _entropy, Place.Node);
+        Directories++;
+    }
+
+    /// <summary>A copy of what is durable in the directory now. The node is up.</summary>
+    public DirectoryCopy TakeCopy(SeededEntropy random) => new(
+        Disk.AfterCut(random),
+        new(Acknowledged),
+        Core!.UplinkFold.RevisionEpoch,
+        Core.Reception.Children.ToDictionary(row => row.Node, KnownEpoch));
+
+    /// <summary>The greatest epoch number that a parent knows of a child, granted or on offer.</summary>
+    public static long KnownEpoch(ChildRow row) => Math.Max(row.Epoch.Number, row.Offer?.Epoch.Number ?? 0);
+
+    /// <summary>Does something with the core as its process would: where the disk fails it, the process ends. Then its writer works.</summary>
+    public void Do(Action<NodeCore> work)
+    {
+        if (Core is { } core)
+        {
+            Guarded(() => work(core));
+            Pump();
+        }
+    }
+
+    /// <summary>As <see cref="Do"/>, with the writer still at rest when it returns.</summary>
+    public void Hear(Action<NodeCore> work)
+    {
+        if (Core is { } core)
+        {
+            Guarded(() => work(core));
+        }
+    }
 
     /// <summary>Lets the writer and the projector work; called after everything that may have given them something.</summary>
-    public void Pump()
+    public void Pump() => Guarded(() =>
     {
         while (Core is { } core && (core.Sequencer.Pump() || core.Projector.PumpOnce()))
         {
         }
-    }
+
+        if (Core?.Sequencer.StoppedBy is not null)
+        {
+            _tree.Sometimes.Reached("a failing disk ended a process");
+            Crash(powerCut: false);
+        }
+    });
 
     /// <summary>Time goes on and changes no case any more: what quiescent means.</summary>
     public void StopTheClockwork() => _clockwork?.Dispose();
 
+    public void StartTheClockwork()
+    {
+        _clockwork?.Dispose();
+        _clockwork = Every(TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1), core =>
+        {
+            JobsDone = JobsDone with { Minutes = JobsDone.Minutes + 1 };
+            core.PassTime();
+        });
+    }
+
     /// <summary>The process dies. With <paramref name="powerCut"/> the disk forgets what was not synced.</summary>
     public void Crash(bool powerCut)
     {
-        _pushing?.Dispose();
+        _jobs.ForEach(job => job.Dispose());
+        _jobs.Clear();
         _clockwork?.Dispose();
-        Core?.Uplink?.Dispose();
+        if (Core is { } core)
+        {
+            _tree.Hash.AddHead(core.Journal.Head.Lsn, core.Journal.Head.ChainHash);
+            core.Uplink?.Dispose();
+        }
+
         Core = null;
+        Line = null;
         _life++;
         if (powerCut)
         {
@@ -103,85 +196,35 @@ public sealed class SimulatedNode
         }
     }
 
-    public static IPeerIdentity IdentityOf(SimulatedNode child) => new Peer(child.Place.Node, [child.Place.Division]);
+    /// <summary>Who the certificate of a node says it is.</summary>
+    public IPeerIdentity Identity => _tree.Twist.Peer(new Peer(Place.Node, [Place.Division]));
+
+    private NodeCore Recovered()
+    {
+        var disk = _tree.Twist.Disk(Disk);
+        var options = _tree.Twist.Options(new JournalOptions { SegmentBytes = 64 << 10, ReadAhead = false });
+        var journal = _tree.Twist.Journal(this, FileJournal.Open(disk, _entropy, Place.Node, options));
+        var calendar = new WorkCalendar(Shanghai);
+        var rules = new CaseRules { Place = Place.Division, Divisions = _tree.Register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
+        var wire = Place.Parent is null ? null : new SimulatedWire(_tree, this);
+        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest, Cuts = _tree.Cuts };
+        return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy));
+    }
+
+    private ITimer Every(TimeSpan first, TimeSpan period, Action<NodeCore> job) => Clock.CreateTimer(_ => Hear(job), null, first, period);
+
+    private void Guarded(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (IOException)
+        {
+            _tree.Sometimes.Reached("a failing disk ended a process");
+            Crash(powerCut: false);
+        }
+    }
 
     private sealed record Peer(NodeId Node, IReadOnlyList<DivisionCode> Divisions) : IPeerIdentity;
-}
-
-/// <summary>A tree of simulated nodes with its lossy network.</summary>
-public sealed class SimulatedTree
-{
-    public SimulatedTree(ulong seed, int provinces, int citiesEach)
-    {
-        Random = new SeededEntropy(seed);
-        Time = new VirtualTime(new DateTimeOffset(2026, 3, 2, 0, 0, 0, TimeSpan.Zero));
-        var nation = DivisionCode.Parse("CN");
-        var rows = new List<Division> { new(nation, null, "中国", "China", DivisionKind.Nation, null, null) };
-        var ministry = new SimulatedPlace(NodeId.Parse("ministry"), nation, null);
-        var places = new List<SimulatedPlace> { ministry };
-        for (var p = 1; p <= provinces; p++)
-        {
-            var province = new SimulatedPlace(NodeId.Parse($"province-{p}"), DivisionCode.Parse($"{p}00000"), ministry);
-            rows.Add(new Division(province.Division, nation, $"省{p}", $"Province {p}", DivisionKind.Province, null, null));
-            places.Add(province);
-            for (var c = 1; c <= citiesEach; c++)
-            {
-                // The code of a city tells nothing of its province: the register does.
-                var city = new SimulatedPlace(NodeId.Parse($"city-{p}-{c}"), DivisionCode.Parse($"9{c}{p}000"), province);
-                rows.Add(new Division(city.Division, province.Division, $"市{p}{c}", $"City {p}.{c}", DivisionKind.City, null, null));
-                for (var d = 1; d <= 3; d++)
-                {
-                    rows.Add(new Division(DivisionCode.Parse($"9{c}{p}00{d}"), city.Division, $"区{d}", $"District {d}", DivisionKind.County, null, null));
-                }
-
-                rows.Add(new Division(DivisionCode.Parse($"9{c}{p}000-NONE"), city.Division, "未知", "unknown", DivisionKind.Unknown, null, null));
-                places.Add(city);
-            }
-        }
-
-        Register = DivisionRegister.Of(rows);
-        foreach (var place in places)
-        {
-            Nodes.Add(place.Node, new SimulatedNode(this, place, Random.Next()));
-        }
-    }
-
-    public SeededEntropy Random { get; }
-
-    public VirtualTime Time { get; }
-
-    public DivisionRegister Register { get; }
-
-    public SortedDictionary<NodeId, SimulatedNode> Nodes { get; } = [];
-
-    /// <summary>Loss, repetition and delay while the weather is bad.</summary>
-    public SimulatedWeather Weather { get; set; } = SimulatedWeather.Fair;
-
-    public IEnumerable<SimulatedNode> Cities => Nodes.Values.Where(n => n.Place.Node.ToString().StartsWith("city", StringComparison.Ordinal));
-
-    public SimulatedNode this[NodeId node] => Nodes[node];
-
-    /// <summary>Runs the tree for a span, with every writer kept going.</summary>
-    public void Run(TimeSpan span)
-    {
-        var end = Time.UtcTicks + span.Ticks;
-        while (Time.UtcTicks < end)
-        {
-            Time.Run(TimeSpan.FromTicks(Math.Min(TimeSpan.FromSeconds(5).Ticks, end - Time.UtcTicks)));
-            foreach (var node in Nodes.Values)
-            {
-                node.Pump();
-            }
-        }
-    }
-}
-
-/// <summary>What the network does to messages: in a thousand so many are lost, so many come twice, and the delay is drawn up to a bound.</summary>
-public sealed record SimulatedWeather(int LostOf1000, int TwiceOf1000, TimeSpan DelayMax, int CutOf1000)
-{
-    /// <summary>What a line carries each way; 0 for no bound. Messages then queue in front of it and keep their order.</summary>
-    public int BytesPerSecond { get; init; }
-
-    public static readonly SimulatedWeather Fair = new(0, 0, TimeSpan.FromMilliseconds(50), 0);
-    public static readonly SimulatedWeather Storm = new(150, 200, TimeSpan.FromSeconds(20), 20);
 }

@@ -1,5 +1,6 @@
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
 
@@ -10,37 +11,42 @@ namespace CityGrid.Cli.Simulation;
 /// </summary>
 public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWire
 {
+    private static readonly TimeSpan UnreachableAfter = TimeSpan.FromSeconds(60);
+
     public void Dial(IWireEvents events)
     {
         var life = child.Life;
-        tree.Time.After(Delay(), () =>
+        var parent = tree[child.Place.Parent!.Node];
+        var isOut = tree.Network.IsBlocked(child.Place.Node, parent.Place.Node) || tree.Network.IsBlocked(parent.Place.Node, child.Place.Node);
+        tree.Time.After(isOut ? UnreachableAfter : tree.Network.Delay(child.Place.Node, parent.Place.Node), () =>
         {
-            var parent = tree[child.Place.Parent!.Node];
             if (child.Life != life)
             {
                 return;
             }
 
-            if (parent.Core is null || tree.Random.Chance(tree.Weather.CutOf1000))
+            child.Do(_ =>
             {
-                events.Ended("The parent does not answer.");
-            }
-            else
-            {
-                events.Connected(new Line(this, parent, events));
-            }
-
-            child.Pump();
+                if (isOut || parent.Core is null || tree.Network.Breaks())
+                {
+                    events.Ended("The parent does not answer.");
+                }
+                else
+                {
+                    child.Line = new Line(this, parent, events);
+                    events.Connected(child.Line);
+                }
+            });
+            tree.Look(child);
         });
     }
 
-    private TimeSpan Delay() => tree.Random.Jitter(tree.Weather.DelayMax);
-
-    /// <summary>What TLS, HTTP/2 and TCP add to a message, about.</summary>
-    private const int FrameBytes = 100;
-
-    private sealed class Line : IWireLine
+    /// <summary>A connection of a child as the network has it.</summary>
+    public sealed class Line : IWireLine
     {
+        /// <summary>What TLS, HTTP/2 and TCP add to a message, about.</summary>
+        private const int FrameBytes = 100;
+
         private readonly SimulatedTree _tree;
         private readonly SimulatedNode _child;
         private readonly SimulatedNode _parent;
@@ -52,59 +58,95 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
         private long _upFreeAt;
         private long _downFreeAt;
 
-        public Line(SimulatedWire wire, SimulatedNode parent, IWireEvents events)
+        internal Line(SimulatedWire wire, SimulatedNode parent, IWireEvents events)
         {
             (_tree, _child, _parent, _events) = (wire.Tree, wire.Child, parent, events);
             (_childLife, _parentLife) = (_child.Life, parent.Life);
-            _connection = new LinkConnection(SimulatedNode.IdentityOf(_child), Push);
+            _connection = new LinkConnection(_child.Identity, Push);
         }
+
+        private NodeId Below => _child.Place.Node;
+
+        private NodeId Above => _parent.Place.Node;
 
         public void Send(ConnectRequest request)
         {
             var bytes = request.ToByteArray();
-            Carry(bytes, ref _upFreeAt, () => Deliver(bytes));
+            _tree.Network.Keep(() => _child.Line?.ComeAgain(line => line.Deliver(bytes)));
+            Carry(Below, Above, bytes.Length, ref _upFreeAt, () => Deliver(bytes));
         }
 
         public void HangUp() => End("Hung up.");
 
+        /// <summary>A message of another day, perhaps of another connection.</summary>
+        private void ComeAgain(Action<Line> arrival)
+        {
+            if (!_over)
+            {
+                _tree.Sometimes.Reached("a late message came on another connection");
+                arrival(this);
+            }
+        }
+
         private void Deliver(byte[] bytes)
         {
-            if (_parent.Core is not { } core || _parent.Life != _parentLife)
+            if (_parent.Core is null || _parent.Life != _parentLife)
             {
                 End("The parent is gone.");
                 return;
             }
 
-            core.Door.Take(_connection, ConnectRequest.Parser.ParseFrom(bytes), response =>
+            if (_connection.IsOver)
             {
-                Push(response);
-                core.Door.Answered(_connection);
-            });
-            _parent.Pump();
+                return;
+            }
+
+            _tree.Hash.AddMessage(_tree.Time.UtcTicks, bytes);
+            if (_tree.Twist.Up(_child, _parent, ConnectRequest.Parser.ParseFrom(bytes)) is { } request)
+            {
+                _parent.Hear(core => core.Door.Take(_connection, request, response =>
+                {
+                    WireNotes.Note(_tree.Sometimes, request, response);
+                    Push(response);
+                    core.Door.Answered(_connection);
+                }));
+                _tree.Look(_child);
+                _parent.Pump();
+                _tree.Look(_child);
+            }
         }
 
         private void Push(ConnectResponse response)
         {
             var bytes = response.ToByteArray();
-            Carry(bytes, ref _downFreeAt, () => Answer(bytes));
+            _tree.Network.Keep(() => _child.Line?.ComeAgain(line => line.Answer(bytes)));
+            Carry(Above, Below, bytes.Length, ref _downFreeAt, () => Answer(bytes));
         }
 
         private void Answer(byte[] bytes)
         {
-            if (!_over && _child.Life == _childLife)
+            if (_over || _child.Life != _childLife)
             {
-                _events.Received(ConnectResponse.Parser.ParseFrom(bytes));
+                return;
+            }
+
+            _tree.Hash.AddMessage(_tree.Time.UtcTicks, bytes);
+            if (_tree.Twist.Down(_child, _parent, ConnectResponse.Parser.ParseFrom(bytes)) is { } response)
+            {
+                _child.Hear(_ => _events.Received(response));
+                _tree.Look(_child);
                 _child.Pump();
+                _tree.Look(_child);
             }
         }
 
         /// <summary>Loses, repeats, delays, or cuts; <paramref name="freeAt"/> is when a slow line has carried what was given to it.</summary>
-        private void Carry(byte[] bytes, ref long freeAt, Action arrival)
+        private void Carry(NodeId from, NodeId to, int length, ref long freeAt, Action arrival)
         {
             var weather = _tree.Weather;
             if (weather.BytesPerSecond > 0)
             {
-                freeAt = Math.Max(freeAt, _tree.Time.UtcTicks) + ((bytes.Length + FrameBytes) * TimeSpan.TicksPerSecond / weather.BytesPerSecond);
+                freeAt = Math.Max(freeAt, _tree.Time.UtcTicks) + ((length + FrameBytes) * TimeSpan.TicksPerSecond / weather.BytesPerSecond);
                 _tree.Time.After(TimeSpan.FromTicks(freeAt - _tree.Time.UtcTicks) + weather.DelayMax, () =>
                 {
                     if (!_over)
@@ -115,16 +157,16 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
                 return;
             }
 
-            if (_tree.Random.Chance(weather.CutOf1000))
+            if (_tree.Network.Breaks())
             {
                 End("The line was cut.");
                 return;
             }
 
-            var copies = _tree.Random.Chance(weather.LostOf1000) ? 0 : _tree.Random.Chance(weather.TwiceOf1000) ? 2 : 1;
+            var copies = _tree.Network.Copies(from, to);
             for (var i = 0; i < copies; i++)
             {
-                _tree.Time.After(_tree.Random.Jitter(weather.DelayMax), () =>
+                _tree.Time.After(_tree.Network.Delay(from, to), () =>
                 {
                     if (!_over)
                     {
@@ -142,13 +184,12 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
             }
 
             _over = true;
-            _parent.Core?.Door.Close(_connection);
+            _parent.Hear(core => core.Door.Close(_connection));
             _tree.Time.After(TimeSpan.Zero, () =>
             {
                 if (_child.Life == _childLife)
                 {
-                    _events.Ended(reason);
-                    _child.Pump();
+                    _child.Do(_ => _events.Ended(reason));
                 }
             });
         }
@@ -157,4 +198,63 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
     internal SimulatedTree Tree => tree;
 
     internal SimulatedNode Child => child;
+}
+
+/// <summary>What passes between two ends, as far as the table of <see cref="SometimesTable"/> wants to know.</summary>
+internal static class WireNotes
+{
+    public static void Note(SometimesTable table, ConnectRequest request, ConnectResponse response)
+    {
+        switch (response.FrameCase)
+        {
+            case ConnectResponse.FrameOneofCase.Refusal:
+                switch (response.Refusal.Code)
+                {
+                    case LinkRefusalCode.Gap: table.Reached("a gap was told"); break;
+                    case LinkRefusalCode.Fork: table.Reached("a child was quarantined as a fork"); break;
+                    case LinkRefusalCode.Fenced: table.Reached("a directory out of office was told FENCED"); break;
+                    case LinkRefusalCode.EpochRegression: table.Reached("an old copy was told EPOCH_REGRESSION"); break;
+                    default: break;
+                }
+
+                break;
+            case ConnectResponse.FrameOneofCase.Welcome when request.Hello is { } hello:
+                if (hello.Epoch > 0 && response.Welcome.ChildEpoch > hello.Epoch)
+                {
+                    table.Reached("an epoch was granted past one that the parent did not know");
+                }
+
+                break;
+            case ConnectResponse.FrameOneofCase.Receipt:
+                var receipt = response.Receipt;
+                if (receipt.Parked > 0)
+                {
+                    table.Reached("a record was parked");
+                }
+
+                if (receipt.Refused > 0)
+                {
+                    table.Reached("a record was refused");
+                }
+
+                if (request.Cells is { Part: > 1 } part && part.Part == part.Parts && receipt.Position.Lsn == part.CutTo)
+                {
+                    table.Reached("a cut in several parts was applied");
+                }
+
+                if (request.Cells is { Cells.Count: > 0 } again && receipt.Position.Lsn >= again.CutTo && receipt.Accepted == 0 && receipt.Records.Count == 0)
+                {
+                    table.Reached("a part came twice and had no effect");
+                }
+
+                if (request.Escalations?.Escalations.Any(e => e.Hops.Count > 0) == true)
+                {
+                    table.Reached("an escalation came by a relay");
+                }
+
+                break;
+            default:
+                break;
+        }
+    }
 }

@@ -1,0 +1,120 @@
+using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
+
+namespace CityGrid.Cli.Simulation;
+
+/// <summary>A tree of simulated nodes with its network.</summary>
+public sealed class SimulatedTree
+{
+    private readonly List<Ambush> _ambushes = [];
+
+    public SimulatedTree(ulong seed, TreeShape shape, StoryTwist? twist = null)
+    {
+        Random = new SeededEntropy(seed);
+        Time = new VirtualTime(new DateTimeOffset(2026, 3, 2, 0, 0, 0, TimeSpan.Zero));
+        Network = new SimulatedNetwork(Time, new SeededEntropy(Random.Next()));
+        Register = shape.Register;
+        Twist = twist ?? StoryTwist.None;
+        foreach (var place in shape.Places)
+        {
+            Nodes.Add(place.Node, new SimulatedNode(this, place, Random.Next()));
+        }
+    }
+
+    public SimulatedTree(ulong seed, int provinces, int citiesEach)
+        : this(seed, TreeShape.Of(provinces, citiesEach))
+    {
+    }
+
+    public SeededEntropy Random { get; }
+
+    public VirtualTime Time { get; }
+
+    public SimulatedNetwork Network { get; }
+
+    public DivisionRegister Register { get; }
+
+    public StoryTwist Twist { get; }
+
+    public EventHash Hash { get; } = new();
+
+    public SometimesTable Sometimes { get; } = new();
+
+    /// <summary>How large the parts of cuts are at every node.</summary>
+    public CutSizes Cuts { get; init; } = CutSizes.Default;
+
+    public SortedDictionary<NodeId, SimulatedNode> Nodes { get; } = [];
+
+    /// <summary>Second live directories of nodes that have a first.</summary>
+    public List<SimulatedNode> Clones { get; } = [];
+
+    /// <summary>Loss, repetition and delay while the weather is bad.</summary>
+    public SimulatedWeather Weather
+    {
+        get => Network.Weather;
+        set => Network.Weather = value;
+    }
+
+    /// <summary>The nodes that take cases.</summary>
+    public IEnumerable<SimulatedNode> Cities => Nodes.Values.Where(n => n.Place.TakesCases);
+
+    /// <summary>The nodes that have a parent, each with it.</summary>
+    public IEnumerable<(SimulatedNode Child, SimulatedNode Parent)> Edges => Nodes.Values.Where(n => n.Place.Parent is not null).Select(n => (n, ParentOf(n)!));
+
+    public SimulatedNode this[NodeId node] => Nodes[node];
+
+    public SimulatedNode? ParentOf(SimulatedNode node) => node.Place.Parent is { } parent ? Nodes[parent.Node] : null;
+
+    public IEnumerable<SimulatedNode> ChildrenOf(SimulatedNode node) => Nodes.Values.Where(n => n.Place.Parent == node.Place);
+
+    /// <summary>A second process of a node, on another directory.</summary>
+    public SimulatedNode AddClone(SimulatedNode of, ModelDisk disk)
+    {
+        var clone = new SimulatedNode(this, of.Place, Random.Next());
+        clone.Replace(disk);
+        Clones.Add(clone);
+        return clone;
+    }
+
+    /// <summary>Runs the tree for a span, with every writer kept going.</summary>
+    public void Run(TimeSpan span)
+    {
+        Time.Run(span);
+        foreach (var node in Nodes.Values)
+        {
+            node.Pump();
+        }
+    }
+
+    /// <summary>Lets <paramref name="act"/> happen when the edge above a node is next in a state; <see cref="SpringAll"/> ends the waiting.</summary>
+    public void Wait(SimulatedNode child, EdgeState state, Action act) => _ambushes.Add(new Ambush(child, state, act));
+
+    /// <summary>Called where something has just happened on the edge above a node.</summary>
+    internal void Look(SimulatedNode child)
+    {
+        for (var i = 0; i < _ambushes.Count; i++)
+        {
+            if (_ambushes[i].Child == child && ParentOf(child) is { } parent && EdgeStates.Holds(_ambushes[i].State, child, parent))
+            {
+                var ambush = _ambushes[i];
+                _ambushes.RemoveAt(i--);
+                ambush.Act();
+            }
+        }
+    }
+
+    /// <summary>What still waits happens now, in whatever state.</summary>
+    public void SpringAll()
+    {
+        var left = _ambushes.ToArray();
+        _ambushes.Clear();
+        foreach (var ambush in left)
+        {
+            ambush.Act();
+        }
+    }
+
+    private sealed record Ambush(SimulatedNode Child, EdgeState State, Action Act);
+}

@@ -1,0 +1,67 @@
+namespace CityGrid.Cli.Simulation;
+
+/// <summary>
+/// Conditions that must be met now and then, or the stories prove less than they seem to: a fault in a state of the protocol, or a way that only rare
+/// luck takes. Counted over all stories; one that no nightly story met is a hole in them.
+/// </summary>
+public sealed class SometimesTable
+{
+    private readonly SortedDictionary<string, long> _met = new(StringComparer.Ordinal);
+
+    /// <summary>Faults of a process or a directory that are tried in every state of the edge above it.</summary>
+    private static readonly FaultKind[] Struck = [FaultKind.Kill, FaultKind.PowerCut, FaultKind.Restore, FaultKind.OldCopy, FaultKind.Clone, FaultKind.LostDirectory, FaultKind.DiskError, FaultKind.FullDisk];
+
+    private static readonly FaultKind[] StruckAbove = [FaultKind.ParentRestored, FaultKind.ParentLost];
+
+    private static readonly EdgeState[] Reachable =
+    [
+        EdgeState.AtRest, EdgeState.Greeting, EdgeState.EpochOffered, EdgeState.CutUnderWay, EdgeState.CutHalfApplied, EdgeState.ManyUnderWay, EdgeState.EscalationUnderWay,
+        EdgeState.FrameUndecided, EdgeState.ReceiptUnstored,
+    ];
+
+    private static readonly string[] Others =
+    [
+        "a failing disk ended a process", "a process died while it recovered", "a snapshot found no room", "a clone and its twin both spoke in one epoch", "a clone wrote what its twin did not",
+        "a child was quarantined as a fork", "a person released a quarantined child", "an old copy was told EPOCH_REGRESSION", "a directory out of office was told FENCED", "a gap was told",
+        "a receipt was not believed", "a late message came on another connection", "an epoch was granted past one that the parent did not know", "an offer was replaced by another",
+        "two grants of one directory were lost and given again", "a part came twice and had no effect", "a cut in several parts was applied", "a cut began anew after half of it was applied",
+        "a record was parked", "a parked record was settled", "a record was refused", "a cell fell to zero", "a case of a closed month was corrected", "a request was answered again after a crash",
+        "a node was up again after a full disk", "an escalation came by a relay", "a node was renewed twice",
+    ];
+
+    /// <summary>Every condition that a night must meet.</summary>
+    public static IReadOnlyList<string> Wanted { get; } =
+    [
+        .. Struck.SelectMany(fault => Reachable.Select(state => Name(fault, state))),
+        .. StruckAbove.SelectMany(fault => Reachable.Select(state => Name(fault, state))),
+        .. Others.Order(StringComparer.Ordinal),
+    ];
+
+    public static string Name(FaultKind fault, EdgeState state) => $"{fault} while {state}";
+
+    public long this[string condition] => _met.GetValueOrDefault(condition);
+
+    public IEnumerable<string> Missing => Wanted.Where(condition => this[condition] == 0);
+
+    public void Reached(string condition) => _met[condition] = this[condition] + 1;
+
+    /// <summary>A fault strikes a node: counted for each state that the edge above it is in, or those below it.</summary>
+    public void Strikes(FaultKind fault, SimulatedNode child, SimulatedNode parent)
+    {
+        foreach (var state in EdgeStates.Of(child, parent))
+        {
+            Reached(Name(fault, state));
+        }
+    }
+
+    public void Add(SometimesTable other)
+    {
+        foreach (var (condition, times) in other._met)
+        {
+            _met[condition] = this[condition] + times;
+        }
+    }
+
+    /// <summary>All conditions, wanted or met, each with how often it was met.</summary>
+    public IEnumerable<(string Condition, long Times)> Rows => Wanted.Concat(_met.Keys).Distinct().Select(condition => (condition, this[condition]));
+}
