@@ -15,13 +15,13 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
 
     public SearchResult Run(SmallWorld start, int statesMax)
     {
-        var seen = new Dictionary<UInt128, (UInt128 From, string What)> { [SmallWorldPrint.Of(start)] = default };
+        var seen = new Dictionary<UInt128, UInt128> { [SmallWorldPrint.Of(start)] = default };
         var queue = new Queue<(SmallWorld World, UInt128 Key)>([(start, SmallWorldPrint.Of(start))]);
         while (queue.TryDequeue(out var at))
         {
             if (Diverges(at.World) is { } stuck)
             {
-                return new SearchResult(seen.Count, false, stuck, Way(seen, at.Key));
+                return new SearchResult(seen.Count, false, stuck, Way(start, seen, at.Key));
             }
 
             foreach (var (what, next) in rules.Next(at.World))
@@ -29,17 +29,17 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
                 var key = SmallWorldPrint.Of(next);
                 if (Between(at.World, next) is { } leap)
                 {
-                    return new SearchResult(seen.Count, false, leap, [.. Way(seen, at.Key), what]);
+                    return new SearchResult(seen.Count, false, leap, [.. Way(start, seen, at.Key), what]);
                 }
 
-                if (seen.Count >= statesMax || !seen.TryAdd(key, (at.Key, what)))
+                if (seen.Count >= statesMax || !seen.TryAdd(key, at.Key))
                 {
                     continue;
                 }
 
                 if (Within(next) is { } fault)
                 {
-                    return new SearchResult(seen.Count, false, fault, Way(seen, key));
+                    return new SearchResult(seen.Count, false, fault, Way(start, seen, key));
                 }
 
                 queue.Enqueue((next, key));
@@ -235,16 +235,22 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
         return null;
     }
 
-    private static List<string> Way(Dictionary<UInt128, (UInt128 From, string What)> seen, UInt128 key)
+    /// <summary>What happened on the way to a state, found by going it once more: millions of states are kept as where they came from and no more.</summary>
+    private List<string> Way(SmallWorld start, Dictionary<UInt128, UInt128> seen, UInt128 key)
     {
-        var way = new List<string>();
-        while (seen.TryGetValue(key, out var step) && step.What is not null)
+        var keys = new Stack<UInt128>();
+        for (var at = key; seen[at] != default; at = seen[at])
         {
-            way.Add(step.What);
-            key = step.From;
+            keys.Push(at);
         }
 
-        way.Reverse();
+        var (way, world) = (new List<string>(), start);
+        foreach (var next in keys)
+        {
+            (var what, world) = rules.Next(world).First(step => SmallWorldPrint.Of(step.World) == next);
+            way.Add(what);
+        }
+
         return way;
     }
 }
