@@ -49,12 +49,11 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
     {
         tree.SpringAll();
         tree.Network.Clear();
-        foreach (var clone in tree.Clones.Where(c => c.Core is not null))
+        foreach (var clone in tree.Clones.ToArray())
         {
-            clone.Crash(powerCut: false);
+            StopClone(clone);
         }
 
-        tree.Clones.Clear();
         foreach (var node in tree.Nodes.Values)
         {
             node.Disk.Mend();
@@ -193,8 +192,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
     {
         foreach (var clone in tree.Clones.Where(c => c.Place == node.Place).ToArray())
         {
-            clone.Crash(powerCut: false);
-            tree.Clones.Remove(clone);
+            StopClone(clone);
         }
 
         if (Renew(node))
@@ -205,6 +203,17 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
                 Release(parent, node);
             }
         }
+    }
+
+    private void StopClone(SimulatedNode clone)
+    {
+        if (clone.Core?.Journal.Head is { } head && tree[clone.Place.Node].Core?.Journal.ChainHashAt(head.Lsn) != head.ChainHash)
+        {
+            tree.Sometimes.Reached("a clone wrote what its twin did not");
+        }
+
+        clone.Crash(powerCut: false);
+        tree.Clones.Remove(clone);
     }
 
     private bool Renew(SimulatedNode node)
@@ -232,7 +241,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
 
     /// <summary>
     /// What a clone had sent may take office after its twin was put right: the person who then sees a child fenced or quarantined opens it as a restored one once
-    /// more. No child is that never had two histories.
+    /// more. No child is quarantined that never had two histories; one may hear an old hello of its own refused, and asks again.
     /// </summary>
     private void EndDoubts()
     {
@@ -240,9 +249,10 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         {
             var quarantine = parent.Core?.Reception.Child(child.Place.Node)?.Quarantine?.Reason;
             var error = child.Core?.Uplink?.Standing.LastError ?? string.Empty;
-            if (quarantine is not null || error.Contains("FENCED", StringComparison.Ordinal) || error.Contains("EPOCH_REGRESSION", StringComparison.Ordinal))
+            StoryBrokenException.Unless(quarantine is null || Doubled.Contains(child.Place.Node), () => $"{child.Place.Node} was quarantined though it never had two histories: {quarantine}");
+            var isRefused = error.Contains("FENCED", StringComparison.Ordinal) || error.Contains("EPOCH_REGRESSION", StringComparison.Ordinal);
+            if (quarantine is not null || (isRefused && Doubled.Contains(child.Place.Node)))
             {
-                StoryBrokenException.Unless(Doubled.Contains(child.Place.Node), () => $"{child.Place.Node} was set aside though it never had two histories: {quarantine} {error}");
                 Renew(child);
                 Release(parent, child);
             }

@@ -9,6 +9,7 @@ namespace CityGrid.Cli.Simulation;
 public sealed class SimulatedTree
 {
     private readonly List<Ambush> _ambushes = [];
+    private readonly Dictionary<(NodeId Node, long Epoch, ulong Nonce), SimulatedNode> _speakers = [];
 
     public SimulatedTree(ulong seed, TreeShape shape, StoryTwist? twist = null)
     {
@@ -85,6 +86,15 @@ public sealed class SimulatedTree
         foreach (var node in Nodes.Values)
         {
             node.Pump();
+        }
+    }
+
+    /// <summary>A part of a node was taken in this epoch.</summary>
+    internal void Spoke(SimulatedNode child, long epoch, ulong nonce)
+    {
+        if (!_speakers.TryAdd((child.Place.Node, epoch, nonce), child) && _speakers[(child.Place.Node, epoch, nonce)] != child)
+        {
+            Sometimes.Reached("a clone and its twin both spoke in one epoch");
         }
     }
 

@@ -72,20 +72,27 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
         public void Send(ConnectRequest request)
         {
             var bytes = request.ToByteArray();
-            _tree.Network.Keep(() => _child.Line?.ComeAgain(line => line.Deliver(bytes)));
+            KeepFor(line => line.Deliver(bytes));
             Carry(Below, Above, bytes.Length, ref _upFreeAt, () => Deliver(bytes));
         }
 
         public void HangUp() => End("Hung up.");
 
-        /// <summary>A message of another day, perhaps of another connection.</summary>
-        private void ComeAgain(Action<Line> arrival)
+        /// <summary>
+        /// The message may come again another day, on whatever connection there is by then between the same two directories: what binds a frame to a directory is
+        /// its connection, so one of an earlier directory comes on no connection of a later one.
+        /// </summary>
+        private void KeepFor(Action<Line> arrival)
         {
-            if (!_over)
+            var directories = (_child.Directories, _parent.Directories);
+            _tree.Network.Keep(() =>
             {
-                _tree.Sometimes.Reached("a late message came on another connection");
-                arrival(this);
-            }
+                if (_child.Line is { _over: false } line && directories == (_child.Directories, _parent.Directories))
+                {
+                    _tree.Sometimes.Reached("a late message came on another connection");
+                    arrival(line);
+                }
+            });
         }
 
         private void Deliver(byte[] bytes)
@@ -104,9 +111,19 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
             _tree.Hash.AddMessage(_tree.Time.UtcTicks, bytes);
             if (_tree.Twist.Up(_child, _parent, ConnectRequest.Parser.ParseFrom(bytes)) is { } request)
             {
+                if (request.Cells is { Part: 1 } first && _parent.Core?.Reception.Child(Below)?.Cells.Cut is { } begun && begun.Reading != first.Reading)
+                {
+                    _tree.Sometimes.Reached("a cut began anew after half of it was applied");
+                }
+
                 _parent.Hear(core => core.Door.Take(_connection, request, response =>
                 {
                     WireNotes.Note(_tree.Sometimes, request, response);
+                    if (response.Receipt?.Position is { } position)
+                    {
+                        _tree.Spoke(_child, position.Epoch, position.EpochNonce);
+                    }
+
                     Push(response);
                     core.Door.Answered(_connection);
                 }));
@@ -119,7 +136,7 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
         private void Push(ConnectResponse response)
         {
             var bytes = response.ToByteArray();
-            _tree.Network.Keep(() => _child.Line?.ComeAgain(line => line.Answer(bytes)));
+            KeepFor(line => line.Answer(bytes));
             Carry(Above, Below, bytes.Length, ref _downFreeAt, () => Answer(bytes));
         }
 
