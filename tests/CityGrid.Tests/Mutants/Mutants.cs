@@ -1,0 +1,263 @@
+using CityGrid.Cli.Simulation;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using Google.Protobuf;
+
+namespace CityGrid.Tests.Mutants;
+
+/// <summary>The bugs that the stories must find, each small and named.</summary>
+internal static class AllMutants
+{
+    /// <summary>An event kind that no fold knows.</summary>
+    private const ushort NoKind = 999;
+
+    public static IReadOnlyList<Mutant> All { get; } =
+    [
+        .. Sender(), .. Receiver(), .. Welcomes(), .. Records(), .. Snapshots(), .. Storage(),
+    ];
+
+    private static IEnumerable<Mutant> Sender() =>
+    [
+        Up("sender", "a cell that fell to zero is not sent", Cells(c => CellCodec.IsZero(c.Value.Span) ? null : c)),
+        Up("sender", "detail cells are not sent", Cells(c => c.Grain == Grain.Detail.Number ? null : c)),
+        Up("sender", "the last cell of a part is left out", (_, _, r) => RemoveLast(r.Cells?.Cells)),
+        Up("sender", "a revision names no epoch", Cells(c => With(c, cell => cell.Epoch = 1))),
+        Up("sender", "a revision is the time by the wall clock", (child, _, r) => Each(r, c => With(c, cell => cell.Lsn = child.Clock.GetUtcNow().ToUnixTimeSeconds() % 1000))),
+        Up("sender", "a day is counted in another zone", Cells(c => With(c, cell => cell.Day++))),
+        Up("sender", "complete sets are not named", (_, _, r) => r.Cells?.CompleteOrigins.Clear()),
+        Up("sender", "statements are not sent", (_, _, r) =>
+        {
+            r.Cells?.CompleteOrigins.Clear();
+            r.Cells?.Watermarks.Clear();
+        }),
+        Up("relay", "cells of nodes below are not relayed", (child, _, r) => Each(r, c => NameOf(r, c.Origin) == child.Place.Node.ToString() ? c : null)),
+        Up("relay", "cells are stamped anew", (child, _, r) => Each(r, c => NameOf(r, c.Origin) == child.Place.Node.ToString() ? c : With(c, cell => cell.Lsn++))),
+        Up("relay", "an escalation is written anew", (_, _, r) => Envelopes(r, e =>
+        {
+            if (e.Hops.Count > 0)
+            {
+                var content = Escalation.Parser.ParseFrom(e.Escalation);
+                content.Summary += " ";
+                e.Escalation = content.ToByteString();
+            }
+        })),
+        Up("relay", "an escalation loses its hops", (_, _, r) => Envelopes(r, e => e.Hops.Clear())),
+        Up("sender", "the last escalation of a part is left out", (_, _, r) => RemoveLast(r.Escalations?.Escalations)),
+        Up("sender", "only the first version of an escalation goes up", (_, _, r) => KeepOnly(r.Escalations?.Escalations, e => Escalation.Parser.ParseFrom(e.Escalation).Version == 1)),
+        Up("sender", "a retry gives an escalation a new id", (_, _, r) => Envelopes(r, e =>
+        {
+            var content = Escalation.Parser.ParseFrom(e.Escalation);
+            var id = content.Id.ToByteArray();
+            id[^1] ^= (byte)r.Number;
+            content.Id = ByteString.CopyFrom(id);
+            e.Escalation = content.ToByteString();
+        })),
+        Up("sender", "two readings of a cut are not told apart", (_, _, r) => Part(r, p => p.Reading = 1)),
+        Up("sender", "the hello hides the newest epoch", (_, _, r) => Hello(r, h => h.LastEpoch = 0)),
+        Up("sender", "the hello says that no epoch was granted", (_, _, r) => Hello(r, h => (h.Epoch, h.EpochNonce, h.LastEpoch) = (0, 0, 0))),
+        Up("sender", "an epoch is chosen by the child", (_, _, r) => Hello(r, h => h.LastEpoch += 1_000_001)),
+        Up("sender", "every hello names another directory", (_, _, r) => Hello(r, h => h.Incarnation = ByteString.CopyFrom(new Incarnation((UInt128)(ulong)h.SentAt + 1).ToBytes()))),
+    ];
+
+    private static IEnumerable<Mutant> Receiver() =>
+    [
+        Up("receiver", "the chain is not compared", (child, parent, r) => Blind(child, parent, r, takeGaps: false)),
+        Up("receiver", "a gap is accepted", (child, parent, r) => Blind(child, parent, r, takeGaps: true)),
+        Up("receiver", "a last part applies alone", (_, _, r) => Part(r, p =>
+        {
+            if (p.Part == p.Parts)
+            {
+                (p.Part, p.Parts) = (1, 1);
+            }
+        })),
+        Up("receiver", "every part moves the cursor", (_, _, r) => Part(r, p => (p.Part, p.Parts) = (1, 1))),
+        Down("receiver", "a gap is told as a receipt", (child, _, response) =>
+            response.Refusal is { Code: LinkRefusalCode.Gap } && child.Core?.Uplink?.Standing.State is { } sender && sender.UnderWay.Find(o => o.Number == response.Number) is { } asked
+                ? Receipt(sender, asked, response.Number)
+                : response),
+        Down("receiver", "a refusal is told as a receipt", (child, _, response) =>
+            response.Refusal is not null && child.Core?.Uplink?.Standing.State is { } sender && sender.UnderWay.Find(o => o.Number == response.Number) is { } asked
+                ? Receipt(sender, asked, response.Number)
+                : response),
+    ];
+
+    private static IEnumerable<Mutant> Welcomes() =>
+    [
+        Down("greeting", "no grains are asked for", (_, _, response) =>
+        {
+            response.Welcome?.Grains.Clear();
+            return response;
+        }),
+        Down("greeting", "only national cells are asked for", (_, _, response) =>
+        {
+            KeepOnly(response.Welcome?.Grains, g => g == Grain.National.Number);
+            return response;
+        }),
+        Down("greeting", "the parent's position is what the child has of its receipts", (child, _, response) => Positions(response, lane => child.Core!.Uplink!.Standing.State.Lane(lane).Acked)),
+        Down("greeting", "the parent's position is the child's head", (child, _, response) => Positions(response, _ => new StreamMark(child.Core!.Journal.Head.Lsn, child.Core.Journal.Head.ChainHash))),
+        Down("greeting", "EPOCH_REGRESSION and FENCED are not heard", (_, _, response) =>
+            response.Refusal is { Code: LinkRefusalCode.EpochRegression or LinkRefusalCode.Fenced or LinkRefusalCode.Fork } ? null : response)
+            with { Harmless = "what is refused stays refused, and a sender that hears nothing asks again after half a minute: only its operator learns nothing" },
+        new("greeting", "a restored directory keeps its incarnation", () => new Planting { RenewsNothing = true }),
+    ];
+
+    private static IEnumerable<Mutant> Records() =>
+    [
+        Lost("records", "received cells are not written", EventKinds.CellsReceived),
+        Lost("records", "received escalations are not written", EventKinds.EscalationsReceived),
+        Lost("records", "a granted epoch is not written", EventKinds.EpochGranted),
+        Lost("records", "a taken epoch is not written", EventKinds.EpochTaken),
+        Lost("records", "an escalation is not written with its cause", EventKinds.EscalationRaised),
+        Lost("records", "a quarantine is not written", EventKinds.ChildQuarantined) with { Harmless = "the fork that set the child aside is found again by its next part or hello" },
+        Lost("records", "a receipt is not written", EventKinds.ReceiptKept) with { Harmless = "the parent's welcome decides where a lane goes on; the receipt kept is for showing" },
+        Lost("records", "what was parked is settled and not written", EventKinds.ParkedSettled) with { Harmless = "it is judged again after the start, and merging is idempotent" },
+        Written("records", "the last event of a record is not written", record =>
+            record.Events.Count > 1 ? record with { Events = [.. record.Events.Take(record.Events.Count - 1), record.Events[^1] with { Kind = NoKind }] } : record),
+        Written("records", "one report in four is answered and not written", record =>
+            record.Events[0].Kind >= EventKinds.NodeFirst && record.Events[0].Payload.Length % 4 == 0 ? record with { Events = [.. record.Events.Select(e => e with { Kind = NoKind })] } : record),
+        Journal("records", "no record is found by its position", j => new WrongJournal(j) { FindsNothing = true }),
+        Journal("records", "the chain of a position is another after a start", j =>
+        {
+            var first = j.Head.Lsn;
+            return new WrongJournal(j) { Chain = hash => first == Lsn.Zero ? hash : new Hash256(hash.High ^ 1, hash.Low) };
+        }),
+    ];
+
+    private static IEnumerable<Mutant> Snapshots() =>
+    [
+        Journal("snapshot", "the folds are those of the snapshot before", j => new WrongJournal(j) { SnapshotsLag = true }),
+        Journal("snapshot", "the records after it are not read", j => new WrongJournal(j) { Loaded = s => s with { Lsn = j.Head.Lsn } }),
+        .. new[] { "cells", "uplink", "reception", "escalations" }.Select(fold =>
+            Journal("snapshot", $"the fold {fold} is empty in it", j => new WrongJournal(j) { Loaded = s => s with { Folds = [.. s.Folds.Select(f => f.Name == fold && f.Name != "cells" ? f with { Bytes = Array.Empty<byte>() } : f.Name == fold ? f with { Version = f.Version + 100 } : f)] } })
+            with { Harmless = fold == "cells" ? "a fold of another version is made anew from the first record" : null }),
+    ];
+
+    private static IEnumerable<Mutant> Storage() =>
+    [
+        new("storage", "a file's sync does nothing", () => new Planting { OnDisk = disk => new LyingDisk(disk, files: true, folders: false) }),
+        new("storage", "a folder's sync does nothing", () => new Planting { OnDisk = disk => new LyingDisk(disk, files: false, folders: true) }),
+        Fault("records are acknowledged before they are synced", new JournalFaults { AckBeforeSync = true }),
+        Fault("a new segment's entry is not made durable", new JournalFaults { SkipFolderSync = true }),
+        Fault("recovery cuts a whole frame with the incomplete one", new JournalFaults { CutTooFar = true }),
+        Fault("recovery does not make its cut durable", new JournalFaults { SkipCutSync = true }),
+        Fault("recovery trusts what it reads without having synced it", new JournalFaults { SkipRecoverySync = true }),
+        Fault("a sync that failed is taken for one that did not", new JournalFaults { IgnoreFailedSync = true }),
+        Fault("recovery trusts the page cache after a failed sync", new JournalFaults { SkipDropCache = true }),
+    ];
+
+    private static Mutant Up(string area, string name, Action<SimulatedNode, SimulatedNode, ConnectRequest> change) => new(area, name, () => new Planting { OnUp = change });
+
+    private static Mutant Down(string area, string name, Func<SimulatedNode, SimulatedNode, ConnectResponse, ConnectResponse?> change) =>
+        new(area, name, () => new Planting { OnDown = change });
+
+    private static Mutant Journal(string area, string name, Func<IJournal, IJournal> wrong) => new(area, name, () => new Planting { OnJournal = (journal, _) => wrong(journal) });
+
+    private static Mutant Written(string area, string name, Func<RecordDraft, RecordDraft> written) => Journal(area, name, j => new WrongJournal(j) { Written = written });
+
+    private static Mutant Lost(string area, string name, ushort kind) =>
+        Written(area, name, record => record with { Events = [.. record.Events.Select(e => e.Kind == kind ? e with { Kind = NoKind } : e)] });
+
+    private static Mutant Fault(string name, JournalFaults faults) => new("storage", name, () => new Planting { OnOptions = options => options with { Faults = faults } });
+
+    private static Action<SimulatedNode, SimulatedNode, ConnectRequest> Cells(Func<Cell, Cell?> change) => (_, _, request) => Each(request, change);
+
+    private static void Each(ConnectRequest request, Func<Cell, Cell?> change)
+    {
+        if (request.Cells is { } part)
+        {
+            var changed = part.Cells.Select(change).OfType<Cell>().ToList();
+            part.Cells.Clear();
+            part.Cells.AddRange(changed);
+        }
+    }
+
+    private static Cell With(Cell cell, Action<Cell> change)
+    {
+        change(cell);
+        return cell;
+    }
+
+    private static string NameOf(ConnectRequest request, int symbol) => request.Cells.Symbols[symbol];
+
+    private static void Envelopes(ConnectRequest request, Action<EscalationEnvelope> change)
+    {
+        foreach (var envelope in request.Escalations?.Escalations ?? [])
+        {
+            change(envelope);
+        }
+    }
+
+    private static void Part(ConnectRequest request, Action<CellsPart> change)
+    {
+        if (request.Cells is { } part)
+        {
+            change(part);
+        }
+    }
+
+    private static void Hello(ConnectRequest request, Action<Hello> change)
+    {
+        if (request.Hello is { } hello)
+        {
+            change(hello);
+        }
+    }
+
+    private static void RemoveLast<T>(IList<T>? list)
+    {
+        if (list is { Count: > 0 })
+        {
+            list.RemoveAt(list.Count - 1);
+        }
+    }
+
+    private static void KeepOnly<T>(IList<T>? list, Func<T, bool> keeps)
+    {
+        for (var i = (list?.Count ?? 0) - 1; i >= 0; i--)
+        {
+            if (!keeps(list![i]))
+            {
+                list.RemoveAt(i);
+            }
+        }
+    }
+
+    /// <summary>Shows the receiver its own mark as what the part starts from.</summary>
+    private static void Blind(SimulatedNode child, SimulatedNode parent, ConnectRequest request, bool takeGaps)
+    {
+        if (parent.Core?.Reception.Child(child.Place.Node) is not { } row)
+        {
+            return;
+        }
+
+        if (request.Cells is { } cells && (cells.CutFrom == row.Cells.Mark.Lsn.Value || (takeGaps && cells.CutFrom > row.Cells.Mark.Lsn.Value)))
+        {
+            (cells.CutFrom, cells.CutFromChainHash) = (row.Cells.Mark.Lsn.Value, row.Cells.Mark.HashBytes());
+        }
+
+        if (request.Escalations is { } escalations && row.Lane(escalations.LaneOf()).Mark is var mark && (escalations.From == mark.Lsn.Value || (takeGaps && escalations.From > mark.Lsn.Value)))
+        {
+            (escalations.From, escalations.FromChainHash) = (mark.Lsn.Value, mark.HashBytes());
+        }
+    }
+
+    private static ConnectResponse Receipt(Node.Uplink.SenderState sender, Node.Uplink.Outstanding asked, long number)
+    {
+        var after = sender.Lane(asked.Lane).Cut!.Parts[asked.Part].After;
+        return new ConnectResponse { Number = number, Receipt = new Receipt { Lane = asked.Lane, Position = after.ToPosition(asked.Lane, sender.Incarnation, sender.Epoch) } };
+    }
+
+    private static ConnectResponse Positions(ConnectResponse response, Func<Lane, StreamMark> markOf)
+    {
+        foreach (var position in response.Welcome?.Positions ?? [])
+        {
+            var mark = markOf(position.Lane);
+            (position.Lsn, position.ChainHash) = (mark.Lsn.Value, mark.HashBytes());
+        }
+
+        return response;
+    }
+}
