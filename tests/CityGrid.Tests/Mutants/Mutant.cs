@@ -90,6 +90,8 @@ internal sealed class WrongJournal(IJournal real) : IJournal
 
     public Incarnation Incarnation => real.Incarnation;
 
+    public bool IsRestored => real.IsRestored;
+
     public JournalHead Head => real.Head;
 
     public AppendResult Append(IReadOnlyList<RecordDraft> records, Instant recordedAt, Lsn? expectedHead = null) =>

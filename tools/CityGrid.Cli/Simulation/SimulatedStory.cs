@@ -1,5 +1,3 @@
-using CityGrid.Node.Uplink;
-
 namespace CityGrid.Cli.Simulation;
 
 /// <summary>
