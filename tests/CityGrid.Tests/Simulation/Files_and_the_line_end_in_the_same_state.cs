@@ -157,7 +157,7 @@ public sealed class Files_and_the_line_end_in_the_same_state
         public byte[]? TakeAtProvince(byte[] bundle)
         {
             byte[]? answer = null;
-            Province.Core!.BundleDoor.Take(SimulatedNode.IdentityOf(City), BundleContent.Parser.ParseFrom(bundle), told => answer = Google.Protobuf.MessageExtensions.ToByteArray(told.Content));
+            Province.Core!.BundleDoor.Take(City.Identity, BundleContent.Parser.ParseFrom(bundle), told => answer = Google.Protobuf.MessageExtensions.ToByteArray(told.Content));
             Province.Pump();
             return answer;
         }

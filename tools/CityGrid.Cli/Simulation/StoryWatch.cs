@@ -17,6 +17,7 @@ internal sealed class StoryWatch(SimulatedTree tree)
     private readonly Dictionary<(NodeId Parent, NodeId Child), (int Directory, Epoch Epoch, Incarnation Incarnation)> _office = [];
     private readonly Dictionary<NodeId, long> _epochs = [];
     private readonly Dictionary<NodeId, long> _doubtful = [];
+    private readonly Dictionary<(NodeId Child, Lane Lane), (Incarnation Incarnation, Epoch Epoch, StreamMark Mark)> _marks = [];
 
     /// <summary>The greatest epoch number that a node was ever granted.</summary>
     public long GreatestEpochOf(NodeId node) => _epochs.GetValueOrDefault(node);
@@ -96,6 +97,7 @@ internal sealed class StoryWatch(SimulatedTree tree)
             var key = (name, row.Incarnation, row.Epoch, lane, mark.Lsn.Value);
             StoryBrokenException.Unless(!_applied.TryGetValue(key, out var chain) || chain == mark.ChainHash, () => $"INV-8: {parent.Place.Node} took two histories of {name} at {mark.Lsn}");
             _applied[key] = mark.ChainHash;
+            LookAtHistory(child, parent, row, lane);
         }
 
         // RULE-8: another directory comes into office with a greater epoch only.
@@ -109,6 +111,33 @@ internal sealed class StoryWatch(SimulatedTree tree)
         _office[(parent.Place.Node, name)] = (parent.Directories, row.Epoch, row.Incarnation);
         LookAtReceipts(child, parent, row);
         LookAtPrefix(child, parent, row);
+    }
+
+    /// <summary>INV-8: while two histories of a node are live, whoever speaks now is the one who spoke before.</summary>
+    private void LookAtHistory(SimulatedNode child, SimulatedNode parent, ChildRow row, Lane lane)
+    {
+        var (name, mark) = (child.Place.Node, row.Lane(lane).Mark);
+        var before = _marks.GetValueOrDefault((name, lane));
+        _marks[(name, lane)] = (row.Incarnation, row.Epoch, mark);
+        if (before.Mark.IsStart || mark == before.Mark || (before.Incarnation, before.Epoch) != (row.Incarnation, row.Epoch) || !_doubtful.ContainsKey(name))
+        {
+            return;
+        }
+
+        var (speaks, spoke) = (false, false);
+        foreach (var twin in tree.Clones.Where(c => c.Place == child.Place).Append(child).ToArray())
+        {
+            twin.Hear(core =>
+            {
+                if (core.Journal.Incarnation == row.Incarnation && core.Journal.ChainHashAt(mark.Lsn) == mark.ChainHash)
+                {
+                    speaks = true;
+                    spoke |= core.Journal.ChainHashAt(before.Mark.Lsn) == before.Mark.ChainHash;
+                }
+            });
+        }
+
+        StoryBrokenException.Unless(!speaks || spoke, () => $"INV-8: {parent.Place.Node} took {name} at {before.Mark.Lsn} from one history and at {mark.Lsn} from another");
     }
 
     /// <summary>INV-7: who holds a receipt, holds it for what is durable at the parent.</summary>
