@@ -5,7 +5,7 @@ namespace CityGrid.Tests.Mutants;
 
 /// <summary>
 /// The oracles of the stories are tried themselves: each planted bug must be found (reliability 4.5). What runs with every change is one trial each of those that
-/// die soon; the table in docs/mutants.md is written by <c>CITYGRID_MUTANTS=docs/mutants.md dotnet test --filter FullyQualifiedName~Mutants</c>.
+/// die soon; the table in docs/mutants.md is written by <c>CITYGRID_MUTANTS=$PWD/docs/mutants.md dotnet test --filter FullyQualifiedName~Mutants</c>.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class Every_mutant_is_killed
@@ -70,7 +70,7 @@ public sealed class Every_mutant_is_killed
 
         Bugs planted in front of the real code or behind it, and how many stories of the simulation (`citygrid simulate`) it takes to find each: the median of {Trials}
         trials with seeds of their own, at most {StoriesMax} stories a trial. Written by
-        `CITYGRID_MUTANTS=docs/mutants.md dotnet test tests/CityGrid.Tests --filter FullyQualifiedName~Mutants`. Twelve more of the link are found by the search over small
+        `CITYGRID_MUTANTS=$PWD/docs/mutants.md dotnet test tests/CityGrid.Tests --filter FullyQualifiedName~Mutants`. Eleven more of the link are found by the search over small
         worlds (`Link/Planted_faults_are_found`), and those of the journal also by its own search over crash states (`Journal/A_journal_survives_every_crash`).
 
         | of | what is wrong | stories to find it | why it may live |
