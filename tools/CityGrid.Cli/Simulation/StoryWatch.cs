@@ -162,7 +162,7 @@ internal sealed class StoryWatch(SimulatedTree tree)
         var core = parent.Core!;
         var name = child.Place.Node;
         if (row.Epoch.Number > _doubtful.GetValueOrDefault(name) && row.Cells.Cut is null && core.Reception.Origin(name) is { } origin && origin.Watermark.Lsn == row.Cells.Mark.Lsn && origin.Watermark.Epoch == row.Epoch
-            && core.Reception.Aside.All(a => a.Child != name))
+            && core.Reception.Parked.All(a => a.Child != name))
         {
             StoryBrokenException.Unless(
                 core.Cells.DigestOf(name, Grain.National) == origin.Watermark.Digest, () => $"INV-11: at {row.Cells.Mark.Lsn} {parent.Place.Node} does not hold what {name} had there: {StoryEnd.Difference(parent, child)}");
