@@ -9,6 +9,12 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Error, "The fold {Fold} failed at {Lsn} (kind {Kind}); the event is kept, the fold is doubted.")]
     public static partial void FoldFailed(ILogger log, string fold, long lsn, ushort kind, Exception exception);
 
+    [LoggerMessage(30, LogLevel.Warning, "Certificates: {Code}: {What}")]
+    public static partial void CertificatesReported(ILogger log, string code, string what);
+
+    [LoggerMessage(31, LogLevel.Information, "Certificates: {Code}: {What}")]
+    public static partial void CertificatesTold(ILogger log, string code, string what);
+
     [LoggerMessage(4, LogLevel.Warning, "Uplink: {Code}: {What}")]
     public static partial void UplinkReported(ILogger log, string code, string what);
 }

@@ -1,7 +1,9 @@
 using CityGrid.Hub.Bundles;
 using CityGrid.Hub.Cells;
+using CityGrid.Hub.Children;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
@@ -29,6 +31,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
 
     /// <summary>The newest protocol that the node speaks with its parent and its children.</summary>
     public int ProtocolNewest { get; init; } = ReceiverSettings.ProtocolMax;
+
+    /// <summary>How the node takes children in, by an authority of its own; null where it keeps no register of children.</summary>
+    public (ChildrenSettings Settings, CertificateAuthority Authority)? Children { get; init; }
 
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
@@ -62,7 +67,7 @@ public sealed class NodeCore : IDisposable
         Escalations = new EscalationFold(settings.Node);
         Orders = new OrderFold(settings.Node);
         Book = new CaseBook(Cells, settings.Node, settings.Division, () => UplinkFold.RevisionEpoch, seams.Journal.ReadAt);
-        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, finality, Escalations, Orders, Book], seams.Clock);
+        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, finality, Escalations, Orders, ChildrenFold, Book], seams.Clock);
         Sequencer.FoldFailed = (fold, journalEvent, failure) =>
         {
             FoldFailures++;
@@ -86,7 +91,8 @@ public sealed class NodeCore : IDisposable
         Views = new ViewDesk(place, Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock, finality);
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
         var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { ProtocolNewest = settings.ProtocolNewest };
-        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch);
+        Children = settings.Children is { } children ? new ChildrenDesk(children.Settings, ChildrenFold, children.Authority, seams.Entropy) : null;
+        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission };
         OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register), Orders, seams.Journal);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, settings.Register, seams.Journal, () => OwnEpoch, seams.Wire is null);
@@ -128,6 +134,12 @@ public sealed class NodeCore : IDisposable
     public OrderDesk OrderDesk { get; }
 
     public OrderList OrderList { get; }
+
+    /// <summary>The register of children; empty where the node keeps none.</summary>
+    public ChildrenFold ChildrenFold { get; } = new();
+
+    /// <summary>Where children are taken in; null where the node keeps no register of them.</summary>
+    public ChildrenDesk? Children { get; }
 
     public CaseBook Book { get; }
 
@@ -268,10 +280,15 @@ public sealed class NodeCore : IDisposable
         _changed.Clear();
     }
 
-    /// <summary>On the writer, once a batch is durable and visible: keys are erased, the parent and the children hear.</summary>
+    /// <summary>On the writer, once a batch is durable and visible: keys are erased, children that may connect no more are dropped, the parent and the others hear.</summary>
     private void AfterApply(IReadOnlyList<JournalEvent> events)
     {
         Desk.EraseKeys();
+        foreach (var child in ChildrenFold.Dropped(events))
+        {
+            Presence.Drop(child);
+        }
+
         if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived))
         {
             Door.SendOrders();

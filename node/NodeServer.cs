@@ -1,6 +1,5 @@
-using System.Security.Authentication;
-using System.Security.Cryptography.X509Certificates;
 using CityGrid.Hub.Catalogue;
+using CityGrid.Hub.Children;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
@@ -9,13 +8,13 @@ using CityGrid.Hub.Seams;
 using CityGrid.Hub.Storage;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Configuration;
+using CityGrid.Node.Enrolment;
 using CityGrid.Node.Escalations;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Intake;
 using CityGrid.Node.Schedule;
 using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace CityGrid.Node;
 
@@ -31,7 +30,14 @@ public static class NodeServer
         var entropy = new SystemEntropy();
         using var owner = DataFolder.Take(configuration, entropy, clock);
         var spawner = new PoolSpawner(lifetime.Token, (_, failure) => failed.TrySetResult(failure));
-        var credentials = new NodeCredentials(configuration);
+        var settings = SettingsOf(configuration);
+        // Before the authority, whose files may still have to be settled.
+        var credentials = new NodeCredentials(configuration, settings.Register, clock);
+        using var authority = AuthorityOf(configuration);
+        if (configuration.Children is { } taking)
+        {
+            settings = settings with { Children = (ChildrenOf(configuration, taking, settings.Register), authority!) };
+        }
 
         var disk = owner.Guard(PosixDisk.At(configuration.DataFolder));
         var options = new JournalOptions { CopyLastSegment = owner.IsExchanged };
@@ -44,13 +50,15 @@ public static class NodeServer
         owner.Name(journal.Incarnation);
         using var views = new LiteViewStore(disk, journal.Incarnation);
         var wire = configuration.Parent is { } parent
-            ? new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Certificate, credentials.Authorities), spawner, clock)
+            ? new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust), spawner, clock)
             : null;
-        using var core = new NodeCore(SettingsOf(configuration), new NodeSeams(disk, journal, views, new AesGcmSeal(), wire, clock, entropy));
+        using var core = new NodeCore(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), wire, clock, entropy));
         core.Sequencer.Fatal = failure => failed.TrySetResult(failure);
+        credentials.Admission = core.Children?.Admission;
+        var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, authority, clock, entropy);
 
-        await using var app = Build(configuration, core, credentials, clock);
-        Report(app, core);
+        await using var app = Build(configuration, core, credentials, watch, clock);
+        Report(app, core, watch);
         core.Sequencer.Start();
         core.Projector.GapFound = gap => spawner.Spawn("fill a view", _ =>
         {
@@ -61,7 +69,7 @@ public static class NodeServer
         await app.StartAsync();
         core.Uplink?.Start();
         var addresses = NodeHost.Addresses(app);
-        Console.WriteLine($"citygrid-node {configuration.Node} ready link={addresses.Link ?? "none"} operator={addresses.Operator} grpc={addresses.Grpc}");
+        Console.WriteLine($"citygrid-node {configuration.Node} ready link={addresses.Link ?? "none"} operator={addresses.Operator} grpc={addresses.Grpc}{(addresses.Enrolment is { } enrolment ? $" enrolment={enrolment}" : string.Empty)}");
 
         var ended = app.WaitForShutdownAsync();
         var first = await Task.WhenAny(ended, failed.Task);
@@ -95,6 +103,27 @@ public static class NodeServer
         return incarnation;
     }
 
+    private static CertificateAuthority? AuthorityOf(NodeConfiguration configuration)
+    {
+        if (configuration.Children is not { } children)
+        {
+            return null;
+        }
+
+        try
+        {
+            return CertificateAuthority.Open(File.ReadAllText(children.AuthorityFile), File.ReadAllText(children.AuthorityKeyFile), File.ReadAllText(configuration.Link.AuthorityFile));
+        }
+        catch (Exception unusable) when (unusable is System.Security.Cryptography.CryptographicException or ArgumentException)
+        {
+            throw new ConfigurationException(
+                configuration.File, [new("children.authority", $"\"{children.AuthorityFile}\"", $"a PEM certificate of an authority that fits the key {children.AuthorityKeyFile}, and the network's root in {configuration.Link.AuthorityFile}, are needed")]);
+        }
+    }
+
+    private static ChildrenSettings ChildrenOf(NodeConfiguration configuration, ChildrenConfiguration children, Hub.Divisions.DivisionRegister register) =>
+        new(configuration.Node, configuration.Division, register) { Approval = children.Approval, CodeLife = children.CodeLife, CertificateLife = children.CertificateLife };
+
     internal static NodeSettings SettingsOf(NodeConfiguration configuration)
     {
         var register = RegisterCheck.Read(configuration);
@@ -121,9 +150,9 @@ public static class NodeServer
         };
     }
 
-    private static WebApplication Build(NodeConfiguration configuration, NodeCore core, NodeCredentials credentials, TimeProvider clock)
+    private static WebApplication Build(NodeConfiguration configuration, NodeCore core, NodeCredentials credentials, CertificateWatch watch, TimeProvider clock)
     {
-        var builder = NodeHost.CreateBuilder(configuration, clock, credentials.SecureLink);
+        var builder = NodeHost.CreateBuilder(configuration, clock, new LinkDoors(credentials.SecureLink, credentials.SecureEnrolment));
         builder.Services.AddSingleton(core);
         builder.Services.AddSingleton(core.Desk);
         builder.Services.AddSingleton(core.Lists);
@@ -131,10 +160,17 @@ public static class NodeServer
         builder.Services.AddSingleton(core.Door);
         builder.Services.AddSingleton(core.Presence);
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
-        builder.Services.AddSingleton(new BundleKeys(credentials.Certificate, credentials.Authorities, configuration.Parent?.Node, clock, new SystemEntropy()));
+        builder.Services.AddSingleton(new BundleKeys(credentials.Credential, credentials.Trust, configuration.Parent?.Node, clock, new SystemEntropy()));
         builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock));
-        builder.Services.AddSingleton(new NodeStatus(core, configuration, () => credentials.Certificate().NotAfter));
+        builder.Services.AddSingleton(new NodeStatus(core, configuration, () => credentials.Credential().Certificate.NotAfter, watch));
+        builder.Services.AddSingleton(watch);
         builder.Services.AddNodeSchedule(configuration);
+        if (core.Children is { } desk)
+        {
+            builder.Services.AddSingleton(desk);
+            builder.Services.AddSingleton(core.Sequencer);
+        }
+
         var app = builder.Build();
         NodeHost.Map(app, app.Services.GetRequiredService<NodeStatus>().Reports());
         app.MapGrpcService<CasesGrpcService>();
@@ -142,15 +178,33 @@ public static class NodeServer
         app.MapGrpcService<NodeOrdersService>();
         app.MapGrpcService<NodeBundlesService>();
         app.MapGrpcService<NodeLinksService>();
+        app.MapGrpcService<ChildrenGrpcService>();
         app.MapGrpcService<LinkGrpcService>().WithMetadata(new OnDoor(Door.Link)).AllowAnonymous();
+        if (core.Children is { } children)
+        {
+            app.MapGrpcService<RenewalGrpcService>().WithMetadata(new OnDoor(Door.Link)).AllowAnonymous();
+            app.MapGrpcService<EnrolmentGrpcService>().WithMetadata(new OnDoor(Door.Enrolment)).AllowAnonymous();
+        }
+
         return app;
     }
 
     /// <summary>What the core tells goes to the log; ids, counts and codes only.</summary>
-    private static void Report(WebApplication app, NodeCore core)
+    private static void Report(WebApplication app, NodeCore core, CertificateWatch watch)
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("CityGrid.Node");
         core.FoldFailed = (fold, journalEvent, failure) => Log.FoldFailed(log, fold.Name, journalEvent.Lsn.Value, journalEvent.Kind, failure);
+        watch.Told = (code, what) =>
+        {
+            if (code is CertificateWatch.Renewed or CertificateWatch.ReadAgain)
+            {
+                Log.CertificatesTold(log, code, what);
+            }
+            else
+            {
+                Log.CertificatesReported(log, code, what);
+            }
+        };
         if (core.Uplink is { } uplink)
         {
             uplink.Reported = (code, message) => Log.UplinkReported(log, code, message);
@@ -184,44 +238,5 @@ internal static class DataFolder
         }
 
         return DirectoryLock.Take(folder, entropy, clock);
-    }
-}
-
-/// <summary>The node's certificate and whom it trusts, read from the files that the configuration names.</summary>
-internal sealed class NodeCredentials
-{
-    private readonly X509Certificate2 _certificate;
-    private readonly X509Certificate2Collection _authorities = [];
-
-    public NodeCredentials(NodeConfiguration configuration)
-    {
-        var link = configuration.Link;
-        try
-        {
-            using var pem = X509Certificate2.CreateFromPemFile(link.CertificateFile, link.KeyFile);
-            // TLS on some platforms needs the key in a store form; a round trip through PKCS#12 gives it that, in memory.
-            _certificate = X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
-            _authorities.ImportFromPemFile(link.AuthorityFile);
-        }
-        catch (System.Security.Cryptography.CryptographicException)
-        {
-            throw new ConfigurationException(configuration.File, [new("link.certificate", $"\"{link.CertificateFile}\"", $"a PEM certificate that fits the key {link.KeyFile}, and an authority in {link.AuthorityFile}, are needed")]);
-        }
-    }
-
-    public X509Certificate2 Certificate() => _certificate;
-
-    public X509Certificate2Collection Authorities() => _authorities;
-
-    public IPeerIdentity? Judge(X509Certificate2? certificate, out Refusal? refusal) =>
-        PeerCertificate.Read(certificate, _authorities, PeerUse.Client, TimeProvider.System.GetUtcNow(), out refusal);
-
-    /// <summary>Mutual TLS 1.3; who may come in is judged by our own rules alone.</summary>
-    public void SecureLink(HttpsConnectionAdapterOptions https)
-    {
-        https.ServerCertificate = _certificate;
-        https.SslProtocols = SslProtocols.Tls13;
-        https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
-        https.ClientCertificateValidation = (certificate, _, _) => Judge(certificate, out _) is not null;
     }
 }

@@ -3,6 +3,7 @@ using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Reception.V1;
 using CityGrid.Node.Configuration;
+using CityGrid.Node.Enrolment;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Uplink;
 using CityGrid.Node.V1;
@@ -14,7 +15,7 @@ using NodaTime.Text;
 namespace CityGrid.Node;
 
 /// <summary>What a node tells of itself: health, digests, what waits, and how its links stand. Read from the folds, kept nowhere.</summary>
-public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, Func<DateTimeOffset> certificateEnds)
+public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, Func<DateTimeOffset> certificateEnds, CertificateWatch certificates)
 {
     /// <summary>A link without a confirmed exchange for so long stalls: three of the intervals of five minutes at which even nothing is sent.</summary>
     public static readonly Duration ProgressWithin = Duration.FromMinutes(15);
@@ -253,6 +254,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     private NodeFigures Figures()
     {
         var outbox = Outbox();
+        var (own, children) = (SecondsLeft(certificates.Own()), SecondsLeft(certificates.OfChildren()));
         return core.Sequencer.Read(() => new NodeFigures
         {
             Lsn = core.Sequencer.Applied.Value,
@@ -269,8 +271,12 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             ChildrenConnected = core.Presence.Count,
             ParentConnected = core.Uplink?.Standing.State.Phase == Uplink.SenderPhase.Open,
             DiskFreeBytes = core.FreeBytes,
+            CertificateSeconds = own,
+            ChildCertificateSeconds = children,
         });
     }
+
+    private long SecondsLeft(IReadOnlyList<CertificateEnd> ends) => ends.Count == 0 ? 0 : (long)ends.Min(end => (end.NotAfter - core.Now).TotalSeconds);
 
     private long PendingCells() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
         core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, Goes));

@@ -80,10 +80,10 @@ public static class BundleFile
     /// <param name="file">The bytes of the file.</param>
     /// <param name="reader">This node's certificate with its key.</param>
     /// <param name="readerNode">This node.</param>
-    /// <param name="authorities">The network's roots.</param>
+    /// <param name="trust">The network's roots, and the register by which authorities on the way are judged.</param>
     /// <param name="now">The time by which certificates are judged.</param>
     /// <param name="refusal">Why it is not taken.</param>
-    public static OpenedBundle? Open(ReadOnlyMemory<byte> file, X509Certificate2 reader, NodeId readerNode, X509Certificate2Collection authorities, DateTimeOffset now, out Refusal? refusal)
+    public static OpenedBundle? Open(ReadOnlyMemory<byte> file, X509Certificate2 reader, NodeId readerNode, NetworkTrust trust, DateTimeOffset now, out Refusal? refusal)
     {
         if (Read(file) is not { } bundle)
         {
@@ -104,7 +104,14 @@ public static class BundleFile
             return null;
         }
 
-        var peer = PeerCertificate.Read(maker, authorities, PeerUse.Client, now, out refusal);
+        var above = bundle.Certificates.Skip(1).Select(CertificateOf).ToArray();
+        if (above.Any(certificate => certificate is null))
+        {
+            refusal = new Refusal(Malformed, "A certificate above the bundle's cannot be read. Copy the file again from where it was made.");
+            return null;
+        }
+
+        var peer = PeerCertificate.Read(maker, [.. above.OfType<X509Certificate2>()], trust, PeerUse.Client, now, out refusal);
         if (peer is null)
         {
             return null;

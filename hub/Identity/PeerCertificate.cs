@@ -1,13 +1,25 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 
 namespace CityGrid.Hub.Identity;
 
+/// <summary>Whom a node believes: the network's roots, and the register by which an authority's divisions cover those of a certificate below it (clause E2).</summary>
+/// <param name="Roots">The operating system's list of authorities is never asked.</param>
+/// <param name="Register">Null where certificates come from a root directly and no other is taken.</param>
+public sealed record NetworkTrust(X509Certificate2Collection Roots, DivisionRegister? Register);
+
 /// <summary>Who a certificate names: the node and the divisions that it may speak for, from its URI names alone (never from the common name).</summary>
 public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Divisions) : IPeerIdentity
 {
+    /// <inheritdoc/>
+    public PeerMark? Mark { get; init; }
+
+    /// <summary>A peer that shows more than this is not listened to: four steps of authorities are the most there are.</summary>
+    private const int BetweenMax = 8;
+
     /// <summary>The URI name of a node: <c>citygrid://node/ID</c>.</summary>
     public const string NodePrefix = "citygrid://node/";
 
@@ -26,7 +38,18 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
     /// <param name="use">What the peer does in this connection.</param>
     /// <param name="now">The time by which validity is judged.</param>
     /// <param name="refusal">Why it is not taken.</param>
-    public static PeerCertificate? Read(X509Certificate2? certificate, X509Certificate2Collection authorities, PeerUse use, DateTimeOffset now, out Refusal? refusal)
+    public static PeerCertificate? Read(X509Certificate2? certificate, X509Certificate2Collection authorities, PeerUse use, DateTimeOffset now, out Refusal? refusal) =>
+        Read(certificate, [], new NetworkTrust(authorities, null), use, now, out refusal);
+
+    /// <inheritdoc cref="Read(X509Certificate2?, X509Certificate2Collection, PeerUse, DateTimeOffset, out Refusal?)"/>
+    /// <param name="certificate">What the peer showed; null for nothing.</param>
+    /// <param name="between">What the peer showed with it: the authorities between it and a root, in any order.</param>
+    /// <param name="trust">The network's roots, and the register by which each authority on the way must cover what it issued.</param>
+    /// <param name="use">What the peer does in this connection.</param>
+    /// <param name="now">The time by which validity is judged.</param>
+    /// <param name="refusal">Why it is not taken.</param>
+    public static PeerCertificate? Read(
+        X509Certificate2? certificate, X509Certificate2Collection between, NetworkTrust trust, PeerUse use, DateTimeOffset now, out Refusal? refusal)
     {
         refusal = null;
         if (certificate is null)
@@ -35,30 +58,106 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
             return null;
         }
 
-        refusal = Untrusted(certificate, authorities, use, now) ?? WeakKey(certificate);
-        return refusal is null ? Named(certificate, out refusal) : null;
-    }
-
-    private static Refusal? Untrusted(X509Certificate2 certificate, X509Certificate2Collection authorities, PeerUse use, DateTimeOffset now)
-    {
         // A certificate without the extension would pass for any purpose.
         if (certificate.Extensions[ExtendedKeyUsage] is null)
         {
-            return new Refusal("CERTIFICATE_WRONG_USE", "The peer's certificate does not say what it is for.");
+            refusal = new Refusal("CERTIFICATE_WRONG_USE", "The peer's certificate does not say what it is for.");
+            return null;
         }
 
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        if (between.Count > BetweenMax)
+        {
+            refusal = new Refusal("CERTIFICATE_UNTRUSTED", $"The peer showed {between.Count} authorities; at most {BetweenMax} are looked at.");
+            return null;
+        }
+
+        using var chain = ChainTo(trust.Roots, between, now);
         chain.ChainPolicy.ApplicationPolicy.Add(new Oid(use == PeerUse.Client ? "1.3.6.1.5.5.7.3.2" : "1.3.6.1.5.5.7.3.1"));
+        refusal = Untrusted(certificate, chain) ?? chain.ChainElements.SkipLast(1).Select(e => WeakKey(e.Certificate)).FirstOrDefault(r => r is not null);
+        if (refusal is not null || Named(certificate, out refusal) is not { } peer)
+        {
+            return null;
+        }
+
+        var elements = chain.ChainElements.Select(e => e.Certificate).ToArray();
+        refusal = Uncovered(elements, trust.Register);
+        return refusal is null
+            ? peer with { Mark = new PeerMark(certificate.SerialNumber.ToLowerInvariant(), CertificateAuthority.MarkOf(elements[1].PublicKey), new DateTimeOffset(certificate.NotAfter)) }
+            : null;
+    }
+
+    /// <summary>The divisions among a certificate's URI names.</summary>
+    public static IReadOnlyList<DivisionCode> DivisionsOf(X509Certificate2 certificate)
+    {
+        var divisions = new List<DivisionCode>();
+        foreach (var uri in UriNames(certificate))
+        {
+            if (uri.StartsWith(DivisionPrefix, StringComparison.Ordinal) && DivisionCode.TryParse(uri[DivisionPrefix.Length..], out var division))
+            {
+                divisions.Add(division);
+            }
+        }
+
+        return divisions;
+    }
+
+    /// <summary>
+    /// Every authority on the way from the peer to the root covers, by the register, each division of the certificate that it issued. Name constraints could not say that:
+    /// which division lies below which is in no code (SEC-03). A root that names no division is that of a network whose nodes it names itself.
+    /// </summary>
+    private static Refusal? Uncovered(IReadOnlyList<X509Certificate2> elements, DivisionRegister? register)
+    {
+        for (var i = 0; i + 1 < elements.Count; i++)
+        {
+            var isRoot = i + 2 == elements.Count;
+            var covering = DivisionsOf(elements[i + 1]);
+            if (isRoot && covering.Count == 0)
+            {
+                return elements.Count == 2 || register is not null ? null : NoRegister();
+            }
+
+            if (register is null)
+            {
+                return NoRegister();
+            }
+
+            if (!isRoot && UriNames(elements[i + 1]).Count(uri => uri.StartsWith(CertificateAuthority.NamePrefix, StringComparison.Ordinal)) != 1)
+            {
+                return new Refusal("CERTIFICATE_UNTRUSTED", $"{elements[i + 1].Subject} issued the peer's certificate, and is named as no authority of this network.");
+            }
+
+            var outside = DivisionsOf(elements[i]).FirstOrDefault(division => !covering.Any(above => register.IsAtOrBelow(division, above)));
+            if (!outside.IsNone)
+            {
+                return new Refusal("CERTIFICATE_OUTSIDE", $"{elements[i + 1].Subject} may issue for {string.Join(", ", covering)} and what lies below; {elements[i].Subject} names {outside}.");
+            }
+        }
+
+        return null;
+
+        static Refusal NoRegister() => new("CERTIFICATE_UNTRUSTED", "The peer's certificate comes through an authority between it and the root, and here is no register to judge that by.");
+    }
+
+    private static X509Chain ChainTo(X509Certificate2Collection roots, X509Certificate2Collection between, DateTimeOffset now)
+    {
+        var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(roots);
+        chain.ChainPolicy.ExtraStore.AddRange(between);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
         chain.ChainPolicy.VerificationTime = now.UtcDateTime;
+        return chain;
+    }
+
+    private static Refusal? Untrusted(X509Certificate2 certificate, X509Chain chain)
+    {
         try
         {
             if (chain.Build(certificate))
             {
-                return null;
+                // A root that shows itself as a node would be its own issuer.
+                return chain.ChainElements.Count > 1 ? null : new Refusal("CERTIFICATE_UNTRUSTED", "The peer shows a root of the network as its own certificate.");
             }
         }
         catch (CryptographicException damage)
@@ -88,19 +187,15 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
     private static PeerCertificate? Named(X509Certificate2 certificate, out Refusal? refusal)
     {
         var nodes = new List<NodeId>();
-        var divisions = new List<DivisionCode>();
         foreach (var uri in UriNames(certificate))
         {
             if (uri.StartsWith(NodePrefix, StringComparison.Ordinal) && NodeId.TryParse(uri[NodePrefix.Length..], out var node))
             {
                 nodes.Add(node);
             }
-            else if (uri.StartsWith(DivisionPrefix, StringComparison.Ordinal) && DivisionCode.TryParse(uri[DivisionPrefix.Length..], out var division))
-            {
-                divisions.Add(division);
-            }
         }
 
+        var divisions = DivisionsOf(certificate);
         refusal = nodes.Count == 1 && divisions.Count > 0
             ? null
             : new Refusal("CERTIFICATE_WITHOUT_NAMES", $"The peer's certificate names {nodes.Count} nodes and {divisions.Count} divisions; one node and at least one division are expected among its URI names.");
@@ -108,7 +203,7 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
     }
 
     /// <summary>The URI entries (context tag 6) of the subject alternative name.</summary>
-    private static List<string> UriNames(X509Certificate2 certificate)
+    internal static List<string> UriNames(X509Certificate2 certificate)
     {
         var uris = new List<string>();
         if (certificate.Extensions[SubjectAlternativeName] is not { } extension)

@@ -32,6 +32,27 @@ public static class EventKinds
     /// <summary>This node raised an escalation, or a new version of one: the payload is the protocol's Escalation, made once and never changed.</summary>
     public const ushort EscalationRaised = 30;
 
+    /// <summary>A place was asked for: the child that may report, for which divisions.</summary>
+    public const ushort PlaceOpened = 40;
+
+    /// <summary>A place was approved and has a one-time code; its hash alone is here.</summary>
+    public const ushort PlaceApproved = 41;
+
+    /// <summary>A wrong code was tried at an open place.</summary>
+    public const ushort CodeTried = 42;
+
+    /// <summary>A child took its place: the certificates that it was given.</summary>
+    public const ushort ChildEnrolled = 43;
+
+    /// <summary>A child was given new certificates over its link.</summary>
+    public const ushort ChildRenewed = 44;
+
+    /// <summary>Certificates of a child are not taken any more.</summary>
+    public const ushort ChildRevoked = 45;
+
+    /// <summary>A child reports no more.</summary>
+    public const ushort ChildRetired = 46;
+
     /// <summary>An order was issued here: the payload is the protocol's Order, made once and never changed.</summary>
     public const ushort OrderIssued = 60;
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
@@ -9,8 +10,23 @@ using Microsoft.Extensions.Hosting;
 
 namespace CityGrid.Hub.Reception;
 
-/// <summary>Judges the certificate of whoever connects; null with the refusal for one that may not.</summary>
-public delegate IPeerIdentity? PeerJudge(System.Security.Cryptography.X509Certificates.X509Certificate2? certificate, out Refusal? refusal);
+/// <summary>Judges what whoever connects has shown, its certificate and the authorities sent with it; null with the refusal for one that may not.</summary>
+public delegate IPeerIdentity? PeerJudge(X509Certificate2? certificate, X509Certificate2Collection between, out Refusal? refusal);
+
+/// <summary>On a connection: the authorities that the peer sent with its certificate, which the server keeps nowhere else.</summary>
+public sealed record ShownBetween(X509Certificate2Collection Certificates);
+
+/// <summary>A call is judged as its connection was: a certificate may have been revoked since.</summary>
+internal static class PeerJudging
+{
+    public static async Task<IPeerIdentity> OfAsync(this PeerJudge judge, ServerCallContext context)
+    {
+        var http = context.GetHttpContext();
+        var certificate = await http.Connection.GetClientCertificateAsync(context.CancellationToken);
+        return judge(certificate, http.Features.Get<ShownBetween>()?.Certificates ?? [], out var refusal)
+            ?? throw new RpcException(new Status(StatusCode.Unauthenticated, refusal!.ToString()));
+    }
+}
 
 /// <summary>
 /// The link's gRPC service at the parent: one stream a child, frames taken one after the other, each answered when its effect is durable. It holds
@@ -26,11 +42,7 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
 
     public override async Task Connect(IAsyncStreamReader<ConnectRequest> requestStream, IServerStreamWriter<ConnectResponse> responseStream, ServerCallContext context)
     {
-        var certificate = await context.GetHttpContext().Connection.GetClientCertificateAsync(context.CancellationToken);
-        if (judge(certificate, out var refusal) is not { } peer)
-        {
-            throw new RpcException(new Status(StatusCode.Unauthenticated, refusal!.ToString()));
-        }
+        var peer = await judge.OfAsync(context);
 
         // The child must not take itself for connected before it is let in.
         await context.WriteResponseHeadersAsync([]);
@@ -46,7 +58,9 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
         }
         catch (OperationCanceledException) when (seat.Superseded.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.Aborted, $"Another connection of {peer.Node} has taken the place of this one."));
+            throw new RpcException(seat.IsDropped
+                ? new Status(StatusCode.Unauthenticated, $"The certificate of {peer.Node} is not taken any more.")
+                : new Status(StatusCode.Aborted, $"Another connection of {peer.Node} has taken the place of this one."));
         }
         catch (Exception failure) when (failure is OperationCanceledException or IOException && context.CancellationToken.IsCancellationRequested)
         {
@@ -149,6 +163,18 @@ public sealed class LinkPresence
         return seat;
     }
 
+    /// <summary>Ends a child's connection: what let it in holds no more.</summary>
+    public void Drop(NodeId child)
+    {
+        Seat? seat;
+        lock (_lock)
+        {
+            seat = _seats.GetValueOrDefault(child);
+        }
+
+        seat?.Drop();
+    }
+
     private void Leave(NodeId child, Seat seat)
     {
         lock (_lock)
@@ -165,12 +191,20 @@ public sealed class LinkPresence
     {
         private readonly CancellationTokenSource _superseded = new();
 
-        /// <summary>Cancelled when a newer connection of the same child has come.</summary>
+        /// <summary>Cancelled when a newer connection of the same child has come, or it was dropped.</summary>
         public CancellationToken Superseded => _superseded.Token;
+
+        public bool IsDropped { get; private set; }
 
         public void Dispose() => presence.Leave(child, this);
 
         // Not disposed: it has no timer and no handle, and a newer connection may come at the very moment this one ends.
         public void Supersede() => _superseded.Cancel();
+
+        public void Drop()
+        {
+            IsDropped = true;
+            _superseded.Cancel();
+        }
     }
 }

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Cells;
+using CityGrid.Hub.Children;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
@@ -16,6 +17,9 @@ public sealed class ReceptionDesk(
     ReceiverSettings settings, ReceptionFold reception, CellFold cells, EscalationFold escalations, Func<Epoch> ownEpoch)
 {
     public ReceiverSettings Settings => settings;
+
+    /// <summary>Who is a child now, by the register of children; null where this node has none and takes every certificate of its network (development).</summary>
+    public Admission? Admission { get; init; }
 
     /// <param name="peer">Who the certificate says is there.</param>
     /// <param name="session">The session of the last answer on this connection; null before the first.</param>
@@ -69,8 +73,15 @@ public sealed class ReceptionDesk(
 
         public override Decision<LinkDecision> Decide(Instant now)
         {
+            Refusal? denial = null;
+            var admitted = desk.Admission is { } admission ? admission.Admit(peer, now, out denial) : peer;
+            if (admitted is null)
+            {
+                return Decision<LinkDecision>.Nothing(Answers.Refuse(request.Number, LinkRefusalCode.PermissionDenied, denial!.ToString()));
+            }
+
             var judge = new RecordJudge(desk.Settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
-            var decision = LinkReceiver.Decide(desk.Settings, desk.Fold.Child(peer.Node), session, peer, request, desk.OwnEpoch(), nonce, judge);
+            var decision = LinkReceiver.Decide(desk.Settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge);
             if (decision.Response.Welcome is { } welcome)
             {
                 welcome.ReceivedAt = now.ToUnixTimeMilliseconds();

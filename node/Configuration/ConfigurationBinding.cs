@@ -38,6 +38,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Link = Link(root.Section("link"), preset),
             Operator = Operator(root.Section("operator")),
             Parent = root.OptionalSection("parent") is { } parent ? Parent(parent, preset, node, division) : null,
+            Children = root.OptionalSection("children") is { } children ? Children(children) : null,
             Calendar = Calendar(root.Section("calendar")),
             ClosingDelay = DurationAt(root, "closingDelay", Duration.Zero, Duration.FromDays(62), preset.ClosingDelay),
             SnapshotEvery = DurationAt(root, "snapshotEvery", Duration.FromSeconds(10), Duration.FromDays(1), preset.SnapshotEvery),
@@ -45,6 +46,11 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Log = Log(root.Section("log")),
         };
         root.End();
+        if (configuration is { Children: not null, Link.Port: null })
+        {
+            root.Fault("children", "children need a port to connect to: give link.port");
+        }
+
         return configuration;
     }
 
@@ -81,6 +87,23 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         };
         section.End();
         return link;
+    }
+
+    private ChildrenConfiguration Children(JsonSection section)
+    {
+        const int None = -1;
+        var port = section.Optional("enrolmentPort", PortAllowed, JsonReads.Whole(0, 65535), None, "none: no node can enrol");
+        var children = new ChildrenConfiguration
+        {
+            AuthorityFile = PathAt(section, "authority", "the path of a PEM file with the node's authority", null, mustExist: true),
+            AuthorityKeyFile = PathAt(section, "authorityKey", "the path of a PEM file with its private key", null, mustExist: true),
+            Approval = section.Optional<Hub.Children.ApprovalRule>("approval", $"one of {JsonReads.Names(Enum.GetValues<Hub.Children.ApprovalRule>())}", JsonReads.TryReadName, Hub.Children.ApprovalRule.Two, "two"),
+            EnrolmentPort = port == None ? null : port,
+            CodeLife = DurationAt(section, "codeLife", Duration.FromMinutes(5), Duration.FromDays(31), Duration.FromDays(3)),
+            CertificateLife = DurationAt(section, "certificateLife", Duration.FromMinutes(15), Duration.FromDays(825), Duration.FromDays(397)),
+        };
+        section.End();
+        return children;
     }
 
     private OperatorConfiguration Operator(JsonSection section)

@@ -19,6 +19,14 @@ public static class ConfigurationFile
         return reading.Configuration ?? throw new ConfigurationException(file, reading.Faults);
     }
 
+    /// <summary>The same before the node is enrolled: the files of its certificates and tokens are not there yet.</summary>
+    public static NodeConfiguration LoadUnenrolled(string path)
+    {
+        var file = Path.GetFullPath(path);
+        var reading = Read(TextOf(file), file, _ => true);
+        return reading.Configuration ?? throw new ConfigurationException(file, reading.Faults);
+    }
+
     /// <summary>Reads the text of a file that would stand at <paramref name="file"/>; nothing is touched but <paramref name="exists"/>.</summary>
     public static ConfigurationReading Read(string text, string file, Func<string, bool> exists)
     {
@@ -42,7 +50,7 @@ public static class ConfigurationFile
     }
 
     /// <summary>Every key that a file may have, in the order in which they are read, with what is allowed and the default (of a city).</summary>
-    public static IReadOnlyList<ConfigurationKey> Keys { get; } = Read("""{ "tier": "city", "parent": {} }""", "/node.json", _ => true).Keys;
+    public static IReadOnlyList<ConfigurationKey> Keys { get; } = Read("""{ "tier": "city", "parent": {}, "children": {} }""", "/node.json", _ => true).Keys;
 
     private static string TextOf(string file)
     {

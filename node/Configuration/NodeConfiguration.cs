@@ -41,6 +41,9 @@ public sealed record NodeConfiguration
     /// <summary>Whom the node reports to; null for the root of a tree.</summary>
     public required ParentConfiguration? Parent { get; init; }
 
+    /// <summary>How the node takes children in; null where it keeps no register of them.</summary>
+    public required ChildrenConfiguration? Children { get; init; }
+
     public required CalendarConfiguration Calendar { get; init; }
 
     /// <summary>How long after the end of a statistical day its figures may be called final.</summary>
@@ -72,6 +75,27 @@ public sealed record LinkConfiguration
 
     /// <summary>The network's authority (PEM). The operating system's list of authorities is never asked.</summary>
     public required string AuthorityFile { get; init; }
+}
+
+/// <summary>How a node takes children in: by its register of children and by an authority of its own (clauses E1 to E7).</summary>
+public sealed record ChildrenConfiguration
+{
+    /// <summary>The node's authority (PEM), behind it those between it and the root.</summary>
+    public required string AuthorityFile { get; init; }
+
+    public required string AuthorityKeyFile { get; init; }
+
+    /// <summary>How many people open a place.</summary>
+    public required Hub.Children.ApprovalRule Approval { get; init; }
+
+    /// <summary>Where nodes without a certificate enrol; null while none may, so that no port is open to them.</summary>
+    public required int? EnrolmentPort { get; init; }
+
+    /// <summary>How long a one-time code may be used.</summary>
+    public required Duration CodeLife { get; init; }
+
+    /// <summary>How long a child's certificates hold.</summary>
+    public required Duration CertificateLife { get; init; }
 }
 
 /// <summary>Where people and their programs reach the node.</summary>

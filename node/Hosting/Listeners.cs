@@ -4,7 +4,6 @@ using System.Security.Cryptography.X509Certificates;
 using CityGrid.Node.Configuration;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace CityGrid.Node.Hosting;
 
@@ -19,7 +18,15 @@ public enum Door
 
     /// <summary>Where children connect.</summary>
     Link,
+
+    /// <summary>Where nodes enrol that have no certificate yet.</summary>
+    Enrolment,
 }
+
+/// <summary>TLS of the ports that are open to other places: each sets it on its listener.</summary>
+/// <param name="Link">Mutual TLS of the link's port; may be null where the node has none.</param>
+/// <param name="Enrolment">TLS of the port of enrolment; may be null where the node has none.</param>
+public sealed record LinkDoors(Action<ListenOptions>? Link, Action<ListenOptions>? Enrolment = null);
 
 /// <summary>On an endpoint: only connections that came in by this door reach it. Endpoints without it belong to both operator ports.</summary>
 public sealed record OnDoor(Door Door);
@@ -30,12 +37,15 @@ internal static class Listeners
     /// <summary>One connection of a child carries one stream; one of a program carries its parallel calls.</summary>
     private const int StreamsPerConnection = 256;
 
+    /// <summary>A node enrols once; whoever comes in crowds keeps at most these busy.</summary>
+    private const int EnrolmentConnections = 16;
+
     // Measured in the design papers: with the defaults of 128 kB and 96 kB two stalled streams stop the connection. Memory bound:
     // connections x 4 MB, so the number of connections is bounded too.
     private const int ConnectionWindow = 4 << 20;
     private const int StreamWindow = 1 << 20;
 
-    public static void Configure(KestrelServerOptions kestrel, NodeConfiguration configuration, Action<HttpsConnectionAdapterOptions>? linkTls, ILogger log)
+    public static void Configure(KestrelServerOptions kestrel, NodeConfiguration configuration, LinkDoors doors, ILogger log)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -68,11 +78,22 @@ internal static class Listeners
         if (configuration.Link.Port is { } port)
         {
             var children = new ConnectionLimit("link", configuration.Limits.LinkConnections, log);
-            var secure = linkTls ?? throw new InvalidOperationException("A link port without mutual TLS would let anyone report.");
+            var secure = doors.Link ?? throw new InvalidOperationException("A link port without mutual TLS would let anyone report.");
             kestrel.Listen(configuration.Link.Address, port, listen =>
             {
                 Enter(listen, Door.Link, children, HttpProtocols.Http2);
-                listen.UseHttps(secure);
+                secure(listen);
+            });
+        }
+
+        if (configuration.Children?.EnrolmentPort is { } enrolment)
+        {
+            var newcomers = new ConnectionLimit("enrolment", EnrolmentConnections, log);
+            var secure = doors.Enrolment ?? throw new InvalidOperationException("A port of enrolment without TLS would give codes away.");
+            kestrel.Listen(configuration.Link.Address, enrolment, listen =>
+            {
+                Enter(listen, Door.Enrolment, newcomers, HttpProtocols.Http2);
+                secure(listen);
             });
         }
     }
@@ -141,12 +162,17 @@ internal sealed class ConnectionLimit(string name, int most, ILogger log)
 /// <summary>Where a node listens, once it does.</summary>
 public sealed record NodeAddresses(string? Link, string Operator, string Grpc)
 {
-    /// <summary>Reads the addresses in the order in which they were asked for: operator, gRPC, link.</summary>
+    /// <summary>Where nodes enrol; null where none can.</summary>
+    public string? Enrolment { get; init; }
+
+    /// <summary>Reads the addresses in the order in which they were asked for: operator, gRPC, link, enrolment.</summary>
     internal static NodeAddresses Of(IReadOnlyList<string> bound)
     {
         var uris = bound.Select(address => new Uri(address)).ToList();
-        return new NodeAddresses(uris.Count > 2 ? new IPEndPoint(IPAddress.Parse(uris[2].Host.Trim('[', ']')), uris[2].Port).ToString() : null, Root(uris[0]), Root(uris[1]));
+        return new NodeAddresses(uris.Count > 2 ? EndPoint(uris[2]) : null, Root(uris[0]), Root(uris[1])) { Enrolment = uris.Count > 3 ? EndPoint(uris[3]) : null };
     }
+
+    private static string EndPoint(Uri uri) => new IPEndPoint(IPAddress.Parse(uri.Host.Trim('[', ']')), uri.Port).ToString();
 
     private static string Root(Uri uri) => uri.GetLeftPart(UriPartial.Authority);
 }

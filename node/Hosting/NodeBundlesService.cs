@@ -12,8 +12,8 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace CityGrid.Node.Hosting;
 
-/// <summary>The node's own certificate with its key, and the network's roots, as they are now.</summary>
-public sealed record BundleKeys(Func<X509Certificate2> Certificate, Func<X509Certificate2Collection> Authorities, NodeId? Parent, TimeProvider Clock, IEntropy Entropy);
+/// <summary>What the node shows, and whom it trusts, as they are now.</summary>
+public sealed record BundleKeys(Func<LinkCredential> Credential, Func<NetworkTrust> Trust, NodeId? Parent, TimeProvider Clock, IEntropy Entropy);
 
 /// <summary>The bundle calls of node/citygrid/node/v1/bundles.proto: files in and out, pieces of a message's size.</summary>
 [Authorize(Policy = Access.Keep)]
@@ -30,7 +30,8 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
 
         using var reader = ReaderOf(request.ReaderCertificate, parent);
         var (content, end) = core.Sequencer.Read(bundles.Read);
-        var file = BundleFile.Make(content, keys.Certificate(), core.Node, [], reader, parent, keys.Clock.GetUtcNow(), keys.Entropy);
+        var credential = keys.Credential();
+        var file = BundleFile.Make(content, credential.Certificate, core.Node, [.. credential.Between], reader, parent, keys.Clock.GetUtcNow(), keys.Entropy);
         if (end > Lsn.Zero)
         {
             await core.Sequencer.SubmitAsync(bundles.Made(end, Caller.ActorOf(context.GetHttpContext())));
@@ -46,7 +47,7 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
     public override async Task TakeBundle(IAsyncStreamReader<TakeBundleRequest> requestStream, IServerStreamWriter<TakeBundleResponse> responseStream, ServerCallContext context)
     {
         var file = await WholeAsync(requestStream, context.CancellationToken);
-        var opened = BundleFile.Open(file, keys.Certificate(), core.Node, keys.Authorities(), keys.Clock.GetUtcNow(), out var refusal)
+        var opened = BundleFile.Open(file, keys.Credential().Certificate, core.Node, keys.Trust(), keys.Clock.GetUtcNow(), out var refusal)
             ?? throw new RefusedException(StatusCode.InvalidArgument, refusal!);
         if (opened.Content.Requests.Count > 0)
         {
@@ -77,7 +78,8 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
             },
         }, stop);
         using var child = X509CertificateLoader.LoadCertificate(opened.MakersCertificate.Span);
-        var file = BundleFile.Make(answer.Content, keys.Certificate(), core.Node, [], child, opened.Maker.Node, keys.Clock.GetUtcNow(), keys.Entropy);
+        var credential = keys.Credential();
+        var file = BundleFile.Make(answer.Content, credential.Certificate, core.Node, [.. credential.Between], child, opened.Maker.Node, keys.Clock.GetUtcNow(), keys.Entropy);
         foreach (var piece in file.Chunk(PieceBytes))
         {
             await responses.WriteAsync(new TakeBundleResponse { Piece = UnsafeByteOperations.UnsafeWrap(piece) }, stop);
@@ -114,16 +116,18 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
     private X509Certificate2 ReaderOf(string pem, NodeId parent)
     {
         X509Certificate2 reader;
+        var between = new X509Certificate2Collection();
         try
         {
             reader = X509Certificate2.CreateFromPem(pem);
+            between.ImportFromPem(pem);
         }
         catch (CryptographicException)
         {
             throw new RefusedException(StatusCode.InvalidArgument, new Refusal("BUNDLE_READER_KEY", "The certificate of the parent, as PEM, is needed to seal the bundle for it.", "reader_certificate"));
         }
 
-        if (PeerCertificate.Read(reader, keys.Authorities(), PeerUse.Server, keys.Clock.GetUtcNow(), out var refusal) is { } peer && peer.Node == parent)
+        if (PeerCertificate.Read(reader, between, keys.Trust(), PeerUse.Server, keys.Clock.GetUtcNow(), out var refusal) is { } peer && peer.Node == parent)
         {
             return reader;
         }

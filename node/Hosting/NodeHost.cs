@@ -2,7 +2,6 @@ using CityGrid.Node.Configuration;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Serilog;
 
 namespace CityGrid.Node.Hosting;
@@ -13,12 +12,15 @@ namespace CityGrid.Node.Hosting;
 /// </summary>
 public static class NodeHost
 {
+    /// <summary>Three requests of a key are about 1 kB.</summary>
+    private const int EnrolmentBytes = 16 << 10;
+
     /// <summary>
-    /// A builder that reads the configuration given and nothing else: no environment, no appsettings. <paramref name="linkTls"/> sets the mutual
-    /// TLS of the link port, and may be null where the node has none.
+    /// A builder that reads the configuration given and nothing else: no environment, no appsettings. <paramref name="doors"/> set the TLS of
+    /// the ports that are open to other places.
     /// </summary>
     public static WebApplicationBuilder CreateBuilder(
-        NodeConfiguration configuration, TimeProvider clock, Action<HttpsConnectionAdapterOptions>? linkTls, Action<ILoggingBuilder>? logging = null)
+        NodeConfiguration configuration, TimeProvider clock, LinkDoors doors, Action<ILoggingBuilder>? logging = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory, ApplicationName = "citygrid-node" });
         if (logging is null)
@@ -35,7 +37,7 @@ public static class NodeHost
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, _) => { });
         builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
-            .Configure<ILoggerFactory>((kestrel, logs) => Listeners.Configure(kestrel, configuration, linkTls, logs.CreateLogger("CityGrid.Node.Hosting")));
+            .Configure<ILoggerFactory>((kestrel, logs) => Listeners.Configure(kestrel, configuration, doors, logs.CreateLogger("CityGrid.Node.Hosting")));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = configuration.Limits.Shutdown.ToTimeSpan());
         builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton(clock);
@@ -84,19 +86,22 @@ public static class NodeHost
             grpc.MaxReceiveMessageSize = configuration.Limits.RequestBytes;
             grpc.MaxSendMessageSize = configuration.Limits.LinkMessageBytes;
             grpc.Interceptors.Add<RefusalInterceptor>();
-        }).AddServiceOptions<Hub.Reception.LinkGrpcService>(link => link.MaxReceiveMessageSize = configuration.Limits.LinkMessageBytes).AddJsonTranscoding(json =>
+        }).AddServiceOptions<Hub.Reception.LinkGrpcService>(link => link.MaxReceiveMessageSize = configuration.Limits.LinkMessageBytes)
+        .AddServiceOptions<Hub.Children.EnrolmentGrpcService>(enrolment => enrolment.MaxReceiveMessageSize = EnrolmentBytes)
+        .AddServiceOptions<Hub.Children.RenewalGrpcService>(renewal => renewal.MaxReceiveMessageSize = EnrolmentBytes)
+        .AddJsonTranscoding(json =>
         {
             json.JsonSettings.WriteInt64sAsStrings = false;
             json.JsonSettings.IgnoreDefaultValues = false;
         });
     }
 
-    /// <summary>An endpoint of the link is not there for those who came in by the operator's door, and the other way round.</summary>
+    /// <summary>An endpoint of the link or of enrolment is there for those alone who came in by its door, and nothing else is there for them.</summary>
     private static Task KeepToTheDoor(HttpContext context, RequestDelegate next)
     {
         var door = context.Features.Get<OnDoor>()?.Door;
-        var linkOnly = context.GetEndpoint()?.Metadata.GetMetadata<OnDoor>()?.Door == Door.Link;
-        if (door is not null && linkOnly != (door == Door.Link))
+        var wanted = context.GetEndpoint()?.Metadata.GetMetadata<OnDoor>()?.Door;
+        if (door is not null && (wanted is null ? door is Door.Link or Door.Enrolment : door != wanted))
         {
             context.SetEndpoint(null);
             context.Refuse(StatusCodes.Status404NotFound, new Protocol.Names.Refusal("NO_SUCH_CALL", "There is no such call on this port."));

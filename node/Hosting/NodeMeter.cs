@@ -28,6 +28,8 @@ internal sealed class NodeMeter : IDisposable
         Gauge("citygrid.children", "Children known.", f => f.Children);
         Gauge("citygrid.children.connected", "Children connected now.", f => f.ChildrenConnected);
         Gauge("citygrid.parent.connected", "1 while the link to the parent stands.", f => f.ParentConnected ? 1 : 0);
+        Gauge("citygrid.certificate.left", "How long the first of this node's own certificates still holds.", f => f.CertificateSeconds, "s");
+        Gauge("citygrid.children.certificate.left", "How long the first of the children's newest certificates still holds.", f => f.ChildCertificateSeconds, "s");
         Gauge("citygrid.disk.free", "Bytes free where the data directory is.", f => f.DiskFreeBytes, "By");
         _meter.CreateObservableGauge("citygrid.health", () => reports.Health().Status == Health.Serving ? 1 : 0, null, "1 while the node serves.");
     }

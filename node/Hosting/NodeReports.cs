@@ -82,6 +82,12 @@ public sealed record NodeFigures
 
     public bool ParentConnected { get; init; }
 
+    /// <summary>Seconds until the first of the node's own certificates ends; 0 where none is known.</summary>
+    public long CertificateSeconds { get; init; }
+
+    /// <summary>Seconds until the first of the children's newest certificates ends; 0 where the node keeps no register of children, or an empty one.</summary>
+    public long ChildCertificateSeconds { get; init; }
+
     public long DiskFreeBytes { get; init; }
 }
 

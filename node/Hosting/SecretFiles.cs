@@ -14,6 +14,7 @@ public static class SecretFiles
         List<ConfigurationFault?> modes =
         [
             FaultOf("link.key", configuration.Link.KeyFile),
+            configuration.Children is { } children ? FaultOf("children.authorityKey", children.AuthorityKeyFile) : null,
             configuration.Operator.KeyFile is { } key ? FaultOf("operator.key", key) : null,
             FaultOf("tokens", configuration.TokensFile),
         ];

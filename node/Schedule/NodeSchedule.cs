@@ -1,5 +1,6 @@
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Configuration;
+using CityGrid.Node.Enrolment;
 using Quartz;
 
 namespace CityGrid.Node.Schedule;
@@ -18,6 +19,7 @@ public static class NodeSchedule
             quartz.ScheduleJob<SaveSnapshot>(trigger => trigger.WithIdentity("snapshot").WithSimpleSchedule(Every(configuration.SnapshotEvery.ToTimeSpan())));
             quartz.ScheduleJob<Redrive>(trigger => trigger.WithIdentity("redrive").StartNow().WithSimpleSchedule(Every(TimeSpan.FromHours(1))));
             quartz.ScheduleJob<FillViews>(trigger => trigger.WithIdentity("fill-views").StartNow().WithSimpleSchedule(Every(TimeSpan.FromMinutes(1))));
+            quartz.ScheduleJob<WatchCertificates>(trigger => trigger.WithIdentity("certificates").StartNow().WithSimpleSchedule(Every(TimeSpan.FromSeconds(15))));
             if (configuration.Parent is { } parent)
             {
                 quartz.ScheduleJob<PushCells>(trigger => trigger
@@ -42,6 +44,13 @@ public static class NodeSchedule
             core.PassTime();
             return ValueTask.CompletedTask;
         }
+    }
+
+    /// <summary>Certificates are renewed in time, and files that have changed are taken up.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class WatchCertificates(CertificateWatch watch) : IJob
+    {
+        public async ValueTask Execute(IJobExecutionContext context, CancellationToken stop) => await watch.LookAsync(stop);
     }
 
     /// <summary>What children sent too early, or of a division that was not known, is judged again.</summary>

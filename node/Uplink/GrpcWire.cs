@@ -12,7 +12,7 @@ using Grpc.Net.Client;
 namespace CityGrid.Node.Uplink;
 
 /// <summary>What a child shows and expects at the other end.</summary>
-public sealed record GrpcWireSettings(Uri Parent, NodeId ParentNode, DivisionCode ParentDivision, Func<X509Certificate2> Certificate, Func<X509Certificate2Collection> Authorities)
+public sealed record GrpcWireSettings(Uri Parent, NodeId ParentNode, DivisionCode ParentDivision, Func<LinkCredential> Credential, Func<NetworkTrust> Trust)
 {
     /// <summary>A part of 1,000 cells is about 100 kB.</summary>
     public int MessageBytesMax { get; init; } = 8 << 20;
@@ -36,7 +36,8 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         using var hangUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
         try
         {
-            using var handler = Handler(refusal => parentRefused = refusal);
+            var credential = settings.Credential();
+            using var handler = Handler(credential, refusal => parentRefused = refusal);
             using var channel = GrpcChannel.ForAddress(settings.Parent, new GrpcChannelOptions
             {
                 HttpHandler = handler,
@@ -50,7 +51,7 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
 
             // The parent sends headers when it has let this node in.
             await call.ResponseHeadersAsync.WaitAsync(ConnectWait, clock, stop);
-            await CarryAsync(events, call, hangUp);
+            await CarryAsync(events, call, hangUp, () => !ReferenceEquals(credential, settings.Credential()));
         }
         catch (Exception failure) when (failure is RpcException or OperationCanceledException && hangUp.IsCancellationRequested)
         {
@@ -72,8 +73,11 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         events.Ended(reason);
     }
 
-    /// <summary>Carries frames both ways until the parent ends, or one of the two hangs up.</summary>
-    internal static async Task CarryAsync(IWireEvents events, AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse> call, CancellationTokenSource hangUp)
+    /// <summary>
+    /// Carries frames both ways until the parent ends, or one of the two hangs up. Once this node's certificate was renewed it hangs up too, when every frame is answered:
+    /// the next dialling shows the new one.
+    /// </summary>
+    internal static async Task CarryAsync(IWireEvents events, AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse> call, CancellationTokenSource hangUp, Func<bool>? renewed = null)
     {
         var line = new Line(hangUp);
         events.Connected(line);
@@ -83,6 +87,10 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         await foreach (var response in call.ResponseStream.ReadAllAsync(hangUp.Token))
         {
             events.Received(response);
+            if (renewed?.Invoke() == true && response.Number == line.LastNumber)
+            {
+                line.HangUp();
+            }
         }
 
         await hangUp.CancelAsync();
@@ -115,7 +123,7 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         }
     }
 
-    private SocketsHttpHandler Handler(Action<Refusal> refused) => new()
+    private SocketsHttpHandler Handler(LinkCredential credential, Action<Refusal> refused) => new()
     {
         EnableMultipleHttp2Connections = true,
         PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
@@ -125,19 +133,12 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         ConnectTimeout = TimeSpan.FromSeconds(10),
         AllowAutoRedirect = false,
         UseProxy = false,
-        SslOptions =
-        {
-            EnabledSslProtocols = SslProtocols.Tls13,
-            ClientCertificates = [settings.Certificate()],
-            LocalCertificateSelectionCallback = (_, _, _, _, _) => settings.Certificate(),
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => IsParent(certificate, refused),
-        },
+        SslOptions = LinkTls.Client(credential, (certificate, between) => IsParent(certificate, between, refused)),
     };
 
-    private bool IsParent(X509Certificate? certificate, Action<Refusal> refused)
+    private bool IsParent(X509Certificate2? certificate, X509Certificate2Collection between, Action<Refusal> refused)
     {
-        using var shown = certificate is null ? null : new X509Certificate2(certificate);
-        var peer = PeerCertificate.Read(shown, settings.Authorities(), PeerUse.Server, clock.GetUtcNow(), out var refusal);
+        var peer = PeerCertificate.Read(certificate, between, settings.Trust(), PeerUse.Server, clock.GetUtcNow(), out var refusal);
         if (peer is not null && (peer.Node != settings.ParentNode || !peer.Divisions.Contains(settings.ParentDivision)))
         {
             refusal = new Refusal("PARENT_IS_ANOTHER", $"{peer.Node} of {string.Join(", ", peer.Divisions)} answers at {settings.Parent}; {settings.ParentNode} of {settings.ParentDivision} is configured.");
@@ -158,7 +159,14 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
 
         public ChannelReader<ConnectRequest> Outgoing => _outgoing.Reader;
 
-        public void Send(ConnectRequest request) => _outgoing.Writer.TryWrite(request);
+        /// <summary>The number of the newest frame; one answer comes to each, in order.</summary>
+        public long LastNumber { get; private set; }
+
+        public void Send(ConnectRequest request)
+        {
+            LastNumber = request.Number;
+            _outgoing.Writer.TryWrite(request);
+        }
 
         public void HangUp()
         {

@@ -1,12 +1,15 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Globalization;
+using CityGrid.Cli.Enrolment;
 using CityGrid.Cli.Mappings;
 using CityGrid.Cli.Network;
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Checks;
+using CityGrid.Node.Configuration;
+using CityGrid.Node.Enrolment;
 using CityGrid.Node.Intake.Import;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -62,6 +65,9 @@ internal static class Commands
         root.Subcommands.Add(BackupCommands.Restore());
         root.Subcommands.Add(RebuildCommand.Create());
         root.Subcommands.Add(SimulateCommand.Create());
+        root.Subcommands.Add(ChildrenCommands.Root());
+        root.Subcommands.Add(ChildrenCommands.Children());
+        root.Subcommands.Add(EnrolCommand.Create());
         return root;
     }
 
@@ -138,7 +144,7 @@ internal static class Commands
 
     private static bool NotEmpty(string folder) => Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any();
 
-    private static Option<string> NodeOption()
+    internal static Option<string> NodeOption()
     {
         var node = new Option<string>("--node") { Description = Texts.Get("OptionNode"), Required = true };
         node.Validators.Add(result =>
@@ -158,7 +164,7 @@ internal static class Commands
         return await call(client);
     });
 
-    private static Option<FileInfo?> TokenOption() => new("--token-file") { Description = Texts.Get("OptionToken") };
+    internal static Option<FileInfo?> TokenOption() => new("--token-file") { Description = Texts.Get("OptionToken") };
 
     private static Command ImportCommand()
     {
@@ -349,7 +355,7 @@ internal static class Commands
         : Environment.GetEnvironmentVariable("CITYGRID_TOKEN") is { Length: > 0 } token ? token
         : throw new TokenMissingException();
 
-    private static async Task<int> Guarded(Func<Task<int>> work, bool namesNode = true)
+    internal static async Task<int> Guarded(Func<Task<int>> work, bool namesNode = true)
     {
         try
         {
@@ -358,6 +364,14 @@ internal static class Commands
         catch (RpcException refused) when (namesNode && (refused.Status.DebugException is HttpRequestException or IOException or System.Net.Sockets.SocketException))
         {
             return Fail(Unreachable(refused), 1);
+        }
+        catch (EnrolmentRefusedException refused)
+        {
+            return Fail($"{refused.Refusal.Code}: {Texts.Refusal(refused.Refusal.Code, refused.Refusal.Message)}", 1);
+        }
+        catch (ConfigurationException faults)
+        {
+            return Fail(faults.Message, 2);
         }
         catch (RpcException refused)
         {
@@ -383,7 +397,7 @@ internal static class Commands
         return Texts.Get("NotGrpc");
     }
 
-    private static int Fail(string message, int code)
+    internal static int Fail(string message, int code)
     {
         Console.Error.WriteLine(message);
         return code;

@@ -76,7 +76,7 @@ public sealed class A_bundle_opens_for_its_reader_alone : IDisposable
     [Test]
     public void One_for_another_node_is_refused()
     {
-        Assert.That(BundleFile.Open(_file, _reader, NodeId.Parse("hunan"), _roots, Now, out var refusal), Is.Null);
+        Assert.That(BundleFile.Open(_file, _reader, NodeId.Parse("hunan"), Trust, Now, out var refusal), Is.Null);
         Assert.That(refusal!.Code, Is.EqualTo(BundleFile.ForAnother));
     }
 
@@ -84,7 +84,7 @@ public sealed class A_bundle_opens_for_its_reader_alone : IDisposable
     public void One_that_was_sealed_for_another_certificate_is_refused()
     {
         using var renewed = Issued(_authority, Hubei);
-        Assert.That(BundleFile.Open(_file, renewed, Hubei, _roots, Now, out var refusal), Is.Null);
+        Assert.That(BundleFile.Open(_file, renewed, Hubei, Trust, Now, out var refusal), Is.Null);
         Assert.That(refusal!.Code, Is.EqualTo(BundleFile.ReaderKey));
     }
 
@@ -102,13 +102,39 @@ public sealed class A_bundle_opens_for_its_reader_alone : IDisposable
         using var stranger = Issued(other, Wuhan);
         Assert.That(Open(Make(stranger, Wuhan), out var refusal), Is.Null);
         Assert.That(refusal!.Code, Is.EqualTo("CERTIFICATE_UNTRUSTED"));
-        Assert.That(BundleFile.Open(_file, _reader, Hubei, _roots, Now + TimeSpan.FromDays(1000), out refusal), Is.Null);
+        Assert.That(BundleFile.Open(_file, _reader, Hubei, Trust, Now + TimeSpan.FromDays(1000), out refusal), Is.Null);
         Assert.That(refusal!.Code, Does.StartWith("CERTIFICATE_"));
     }
 
     private static BundleContent Content { get; } = new() { ReachesHead = true, Requests = { new ConnectRequest { Number = 1, Hello = new Hello { Node = "wuhan", Division = "a division of its own" } } } };
 
-    private OpenedBundle? Open(byte[] file, out Refusal? refusal) => BundleFile.Open(file, _reader, Hubei, _roots, Now, out refusal);
+    [Test]
+    public void With_the_authorities_between_its_maker_and_the_root_in_it()
+    {
+        var division = DivisionCode.Parse("42");
+        var (rootPem, rootKey) = CertificateAuthority.NewRoot(NodeId.Parse("ministry"), [DivisionCode.Parse("CN")], Now, _entropy);
+        using var root = CertificateAuthority.Open(rootPem, rootKey, rootPem);
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        var between = root.Issue(CertificateKind.Authority, Hubei, [division], new(key), Now, TimeSpan.FromDays(90), CertificateAuthority.SerialFrom(_entropy));
+        using var province = CertificateAuthority.Open(Children.Network.PemOf(between, root), key.ExportPkcs8PrivateKeyPem(), rootPem);
+        using var makersKey = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        var issued = province.Issue(CertificateKind.Link, Wuhan, [DivisionCode.Parse("4201")], new(makersKey), Now, TimeSpan.FromDays(90), CertificateAuthority.SerialFrom(_entropy));
+        using var bare = X509CertificateLoader.LoadCertificate(issued.Der.Span);
+        using var maker = bare.CopyWithPrivateKey(makersKey);
+        using var above = X509CertificateLoader.LoadCertificate(between.Der.Span);
+        var trust = new NetworkTrust([X509Certificate2.CreateFromPem(rootPem)], Reception.Registers.Tempting);
+
+        var whole = BundleFile.Make(Content, maker, Wuhan, [above], _reader, Hubei, Now, _entropy);
+        var alone = BundleFile.Make(Content, maker, Wuhan, [], _reader, Hubei, Now, _entropy);
+
+        Assert.That(BundleFile.Open(whole, _reader, Hubei, trust, Now, out _)?.Maker.Node, Is.EqualTo(Wuhan));
+        Assert.That(BundleFile.Open(alone, _reader, Hubei, trust, Now, out var refusal), Is.Null);
+        Assert.That(refusal?.Code, Is.EqualTo("CERTIFICATE_UNTRUSTED"));
+    }
+
+    private NetworkTrust Trust => new(_roots, null);
+
+    private OpenedBundle? Open(byte[] file, out Refusal? refusal) => BundleFile.Open(file, _reader, Hubei, Trust, Now, out refusal);
 
     private byte[] Make(X509Certificate2 maker, NodeId node) => BundleFile.Make(Content, maker, node, [], _reader, Hubei, Now, _entropy);
 

@@ -6,6 +6,7 @@ using CityGrid.Node.Hosting;
 using CityGrid.Protocol.Names;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -67,7 +68,7 @@ internal sealed class TestNode : IAsyncDisposable
         var builder = NodeHost.CreateBuilder(
             configuration,
             clock ?? TimeProvider.System,
-            tls => Trust(tls, configuration),
+            new LinkDoors(listen => listen.UseHttps(tls => Trust(tls, configuration))),
             logging => logging.AddProvider(log).SetMinimumLevel(LogLevel.Information));
         var app = builder.Build();
         NodeHost.Map(app, reports ?? Figures.Usual);

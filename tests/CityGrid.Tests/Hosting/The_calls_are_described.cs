@@ -24,6 +24,7 @@ public sealed class The_calls_are_described
             app.MapGrpcService<NoViews>();
             app.MapGrpcService<NoOrders>();
             app.MapGrpcService<NoLinks>();
+            app.MapGrpcService<NoChildren>();
         });
         var answer = await _node.GetAsync("/openapi/v1.json", NodeFolder.ViewerToken);
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
@@ -40,7 +41,7 @@ public sealed class The_calls_are_described
     [Test]
     public void Every_route_of_the_contract_stands_in_it()
     {
-        var routes = new[] { Node.V1.CasesReflection.Descriptor, ViewsReflection.Descriptor, OrdersReflection.Descriptor, Node.V1.LinksReflection.Descriptor }
+        var routes = new[] { Node.V1.CasesReflection.Descriptor, Node.V1.ChildrenReflection.Descriptor, ViewsReflection.Descriptor, OrdersReflection.Descriptor, Node.V1.LinksReflection.Descriptor }
             .SelectMany(file => file.Services).SelectMany(service => service.Methods)
             .Select(method => method.GetOptions().GetExtension(Google.Api.AnnotationsExtensions.Http))
             .Select(rule => rule.PatternCase == Google.Api.HttpRule.PatternOneofCase.Get ? ("get", rule.Get) : ("post", rule.Post));
@@ -135,4 +136,7 @@ public sealed class The_calls_are_described
 
     [Authorize(Policy = Access.View)]
     private sealed class NoLinks : Node.V1.LinksService.LinksServiceBase;
+
+    [Authorize(Access.Keep)]
+    private sealed class NoChildren : Node.V1.ChildrenService.ChildrenServiceBase;
 }

@@ -1,4 +1,3 @@
-using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using CityGrid.Hub.Cells;
@@ -19,7 +18,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 
@@ -58,13 +56,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;
-            listen.UseHttps(https =>
-            {
-                https.ServerCertificate = own;
-                https.SslProtocols = SslProtocols.Tls13;
-                https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
-                https.ClientCertificateValidation = (certificate, _, _) => Judge(certificate, out _) is not null;
-            });
+            listen.UseMutualTls(() => own, Judge);
         }));
         var presence = new LinkPresence();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 1 << 20);
@@ -147,7 +139,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
     public async Task Nobody_at_the_address_is_said_in_the_systems_words()
     {
         var heard = new Listener();
-        var settings = new GrpcWireSettings(new Uri("https://127.0.0.1:1"), NodeId.Parse("hubei"), DivisionCode.Parse("42"), () => Issue(_authority, "wuhan", "4201"), () => _roots);
+        var settings = new GrpcWireSettings(new Uri("https://127.0.0.1:1"), NodeId.Parse("hubei"), DivisionCode.Parse("42"), () => Issue(_authority, "wuhan", "4201"), () => new NetworkTrust(_roots, null));
         new GrpcWire(settings, new PoolSpawner(CancellationToken.None, (_, failure) => Assert.Fail(failure.ToString())), TimeProvider.System).Dial(heard);
         Assert.That(await heard.EndAsync(), Does.Contain("refused"));
     }
@@ -189,30 +181,25 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         }
     }
 
-    private IPeerIdentity? Judge(X509Certificate2? certificate, out Refusal? refusal) =>
+    private IPeerIdentity? Judge(X509Certificate2? certificate, X509Certificate2Collection between, out Refusal? refusal) =>
         PeerCertificate.Read(certificate, _roots, PeerUse.Client, TimeProvider.System.GetUtcNow(), out refusal);
 
-    private GrpcWire Wire(X509Certificate2 certificate, string parent = "hubei", string division = "42") => new(
-        new GrpcWireSettings(_address, NodeId.Parse(parent), DivisionCode.Parse(division), () => certificate, () => _roots),
+    private GrpcWire Wire(LinkCredential certificate, string parent = "hubei", string division = "42") => new(
+        new GrpcWireSettings(_address, NodeId.Parse(parent), DivisionCode.Parse(division), () => certificate, () => new NetworkTrust(_roots, null)),
         new PoolSpawner(CancellationToken.None, (_, failure) => Assert.Fail(failure.ToString())),
         TimeProvider.System);
 
-    private GrpcChannel Channel(X509Certificate2? certificate)
+    private GrpcChannel Channel(LinkCredential? certificate)
     {
-        var handler = new SocketsHttpHandler();
-        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
-        if (certificate is not null)
-        {
-            handler.SslOptions.ClientCertificates = [certificate];
-        }
+        var handler = new SocketsHttpHandler { SslOptions = LinkTls.Client(certificate, (_, _) => true) };
 
         return GrpcChannel.ForAddress(_address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
 
-    private static X509Certificate2 Issue(DevelopmentAuthority authority, string node, string division)
+    private static LinkCredential Issue(DevelopmentAuthority authority, string node, string division)
     {
         var (certificate, key) = authority.Issue(NodeId.Parse(node), [DivisionCode.Parse(division)]);
-        return X509Certificate2.CreateFromPem(certificate, key);
+        return LinkCredential.Read(certificate, key);
     }
 
     /// <summary>Only so that a fault ends the test instead of holding it up.</summary>

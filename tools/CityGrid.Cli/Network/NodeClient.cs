@@ -20,6 +20,7 @@ public sealed class NodeClient : IDisposable
         Orders = new OrdersService.OrdersServiceClient(_channel);
         Bundles = new BundlesService.BundlesServiceClient(_channel);
         Links = new LinksService.LinksServiceClient(_channel);
+        Children = new ChildrenService.ChildrenServiceClient(_channel);
     }
 
     public CasesService.CasesServiceClient Cases { get; }
@@ -31,6 +32,8 @@ public sealed class NodeClient : IDisposable
     public BundlesService.BundlesServiceClient Bundles { get; }
 
     public LinksService.LinksServiceClient Links { get; }
+
+    public ChildrenService.ChildrenServiceClient Children { get; }
 
     public CallOptions Options => new(_headers);
 

@@ -6,8 +6,11 @@ namespace CityGrid.Cli.Network;
 /// <summary>Where a node listens, as it says itself when it is ready.</summary>
 public sealed record NodePorts(string Link, string Operator, string Grpc)
 {
+    /// <summary>Empty where no node can enrol there.</summary>
+    public string Enrolment { get; init; } = string.Empty;
+
     /// <summary>
-    /// The line that a node prints once it serves: <c>citygrid-node ID ready link=HOST:PORT operator=URL grpc=URL</c>; null for any other line.
+    /// The line that a node prints once it serves: <c>citygrid-node ID ready link=HOST:PORT operator=URL grpc=URL enrolment=HOST:PORT</c>, the last where nodes can enrol; null for any other line.
     /// </summary>
     public static NodePorts? TryRead(string line)
     {
@@ -18,7 +21,7 @@ public sealed record NodePorts(string Link, string Operator, string Grpc)
         }
 
         string Value(string name) => rest.FirstOrDefault(w => w.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..] ?? string.Empty;
-        return new NodePorts(Value("link"), Value("operator"), Value("grpc"));
+        return new NodePorts(Value("link"), Value("operator"), Value("grpc")) { Enrolment = Value("enrolment") };
     }
 }
 

@@ -1,0 +1,152 @@
+using System.Security.Cryptography.X509Certificates;
+using CityGrid.Hub.Children;
+using CityGrid.Hub.Identity;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Configuration;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Grpc.Core;
+using NodaTime;
+
+namespace CityGrid.Node.Enrolment;
+
+/// <summary>How near a certificate is to its end.</summary>
+public enum EndNear
+{
+    /// <summary>More than 30 days.</summary>
+    Far,
+    Within30Days,
+    Within14Days,
+    Within7Days,
+    Ended,
+}
+
+/// <summary>A certificate and its end. <see cref="Node"/> is whose it is: this node's own, or a child's.</summary>
+public sealed record CertificateEnd(NodeId Node, CertificateKind Kind, string Serial, Instant NotBefore, Instant NotAfter)
+{
+    public EndNear NearAt(Instant now) => (NotAfter - now) switch
+    {
+        var left when left <= Duration.Zero => EndNear.Ended,
+        var left when left <= Duration.FromDays(7) => EndNear.Within7Days,
+        var left when left <= Duration.FromDays(14) => EndNear.Within14Days,
+        var left when left <= Duration.FromDays(30) => EndNear.Within30Days,
+        _ => EndNear.Far,
+    };
+
+    /// <summary>True from two thirds of its life on.</summary>
+    public bool IsDueAt(Instant now) => now >= NotBefore + ((NotAfter - NotBefore) * 2 / 3);
+}
+
+/// <summary>
+/// Looks after certificates (clause E6): takes up changed files, has the node's own renewed at two thirds of their life, and tells 30, 14 and 7 days ahead of every end, the
+/// node's own and its children's.
+/// </summary>
+public sealed class CertificateWatch(
+    NodeConfiguration configuration, NodeCredentials credentials, ChildrenFold children, CertificateAuthority? authority, TimeProvider clock, IEntropy entropy)
+{
+    /// <summary>Codes of <see cref="Told"/> that are good news.</summary>
+    public const string ReadAgain = "CERTIFICATES_READ";
+
+    public const string Renewed = "CERTIFICATES_RENEWED";
+
+    /// <summary>After a renewal that failed: an hour is little of the months that are left.</summary>
+    private static readonly Duration RetryAfter = Duration.FromHours(1);
+
+    private readonly Dictionary<string, EndNear> _told = [];
+    private Instant _nextTry = Instant.MinValue;
+
+    /// <summary>Is told of what an operator should know: a code and words.</summary>
+    public Action<string, string> Told { get; set; } = (_, _) => { };
+
+    /// <summary>The node's own certificates, as they are in the files; a file that cannot be read just now is left out.</summary>
+    public IReadOnlyList<CertificateEnd> Own() => [.. credentials.Files.Pairs.Select(OwnIn).OfType<CertificateEnd>()];
+
+    private CertificateEnd? OwnIn(KeyPairFiles pair)
+    {
+        try
+        {
+            if (!File.Exists(pair.Certificate))
+            {
+                return null;
+            }
+
+            using var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(pair.Certificate));
+            return new CertificateEnd(configuration.Node, pair.Kind, certificate.SerialNumber.ToLowerInvariant(), InstantOf(certificate.NotBefore), InstantOf(certificate.NotAfter));
+        }
+        catch (Exception unreadable) when (unreadable is System.Security.Cryptography.CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The newest certificate for connections of each child that reports.</summary>
+    public IReadOnlyList<CertificateEnd> OfChildren() =>
+    [
+        .. from place in children.Places
+           where place.RetiredAt is null
+           let newest = place.Newest(CertificateKind.Link)
+           where newest is not null
+           select new CertificateEnd(place.Node, CertificateKind.Link, newest.Serial, newest.NotBefore, newest.NotAfter),
+    ];
+
+    /// <summary>One look around. Called every minute, by one thread at a time.</summary>
+    public async Task LookAsync(CancellationToken stop)
+    {
+        if (credentials.Refresh())
+        {
+            Told(ReadAgain, "The files of this node's certificates have changed; connections that begin now have the new ones.");
+        }
+
+        var now = clock.Now();
+        var own = Own();
+        if (now >= _nextTry && own.Any(c => Renews(c.Kind) && c.IsDueAt(now)))
+        {
+            _nextTry = now + RetryAfter;
+            await RenewAsync(stop);
+            own = Own();
+        }
+
+        foreach (var end in own.Concat(OfChildren()))
+        {
+            Warn(end, now);
+        }
+    }
+
+    private bool Renews(CertificateKind kind) => configuration.Parent is not null || (authority is not null && kind != CertificateKind.Authority);
+
+    private async Task RenewAsync(CancellationToken stop)
+    {
+        try
+        {
+            var end = configuration.Parent is { } parent
+                ? await new EnrolmentClient(clock).RenewAsync(
+                    parent.Url, credentials.Credential(), (certificate, between) => IsParent(certificate, between, parent),
+                    new Enrollee(configuration.Node, configuration.Division, credentials.Trust().Register!, credentials.Files), credentials.Trust(), stop)
+                : RootCeremony.GiveItself(configuration, authority!, clock, entropy);
+            credentials.Refresh();
+            Told(Renewed, $"This node's certificates were renewed; they hold until {end:O}.");
+        }
+        catch (Exception failure) when (failure is RpcException or EnrolmentRefusedException or IOException or System.Security.Cryptography.CryptographicException)
+        {
+            Told("CERTIFICATE_NOT_RENEWED", $"This node's certificates were not renewed, and it is tried again in an hour: {(failure is RpcException call ? call.Status.Detail : failure.Message)}");
+        }
+    }
+
+    private bool IsParent(X509Certificate2? certificate, X509Certificate2Collection between, ParentConfiguration parent) =>
+        PeerCertificate.Read(certificate, between, credentials.Trust(), PeerUse.Server, clock.GetUtcNow(), out _) is { } peer && peer.Node == parent.Node && peer.Divisions.Contains(parent.Division);
+
+    /// <summary>Each step nearer to the end is told once, by each life of the process.</summary>
+    private void Warn(CertificateEnd end, Instant now)
+    {
+        var near = end.NearAt(now);
+        if (near > _told.GetValueOrDefault(end.Serial))
+        {
+            _told[end.Serial] = near;
+            Told("CERTIFICATE_ENDS", near == EndNear.Ended
+                ? $"The {end.Kind} certificate of {end.Node} ended on {end.NotAfter}. Open the place of {end.Node} anew at its parent and enrol it again."
+                : $"The {end.Kind} certificate of {end.Node} ends on {end.NotAfter}, in {(end.NotAfter - now).Days} days. It should have been renewed by now: see what {end.Node} says of its renewal.");
+        }
+    }
+
+    private static Instant InstantOf(DateTime local) => Instant.FromDateTimeOffset(new DateTimeOffset(local));
+}

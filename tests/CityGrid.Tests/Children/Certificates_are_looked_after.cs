@@ -1,0 +1,167 @@
+using CityGrid.Hub.Children;
+using CityGrid.Hub.Identity;
+using CityGrid.Node.Configuration;
+using CityGrid.Node.Enrolment;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Tests.Reception;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Children;
+
+/// <summary>Clause E6, feature C1: renewed at two thirds of their life while the node runs; 30, 14 and 7 days ahead of an end both ends say so, once each.</summary>
+public sealed class Certificates_are_looked_after
+{
+    private readonly List<(string Code, string What)> _told = [];
+    private Network _network = null!;
+
+    [SetUp]
+    public async Task Start()
+    {
+        _told.Clear();
+        _network = await Network.StartAsync(life: TimeSpan.FromDays(90));
+    }
+
+    [TearDown]
+    public async Task Stop() => await _network.DisposeAsync();
+
+    [Test]
+    public async Task At_two_thirds_of_its_life_the_childs_is_renewed_over_its_link_and_taken_up_without_a_restart()
+    {
+        var (watch, credentials) = await ChildAsync(_network.Link);
+        var before = credentials.Credential();
+        _network.Clock.Move(TimeSpan.FromDays(59));
+        await watch.LookAsync(CancellationToken.None);
+        Assert.That(_told, Is.Empty, "a day early");
+
+        _network.Clock.Move(TimeSpan.FromDays(2));
+        await watch.LookAsync(CancellationToken.None);
+        await watch.LookAsync(CancellationToken.None);
+
+        var place = _network.Desk.Fold.Find(Network.Wuhan)!;
+        Assert.Multiple(() =>
+        {
+            Assert.That(_told.Select(t => t.Code), Is.EqualTo(new[] { CertificateWatch.Renewed }));
+            Assert.That(credentials.Credential().Certificate.SerialNumber, Is.EqualTo(place.Newest(CertificateKind.Link)!.Serial).IgnoreCase.And.Not.EqualTo(before.Certificate.SerialNumber));
+            Assert.That(place.Certificates.Count(c => c.Kind == CertificateKind.Signer), Is.EqualTo(2), "both kinds together");
+            Assert.That(watch.Own().Select(c => c.NotAfter), Has.All.GreaterThan(_network.Core.Now + NodaTime.Duration.FromDays(89)));
+        });
+        Assert.That(await _network.Dial(credentials.Credential()).IsWelcomeAsync(new Child("wuhan", "4201")), Is.True);
+    }
+
+    [Test]
+    public async Task Where_the_parent_is_not_reached_the_child_says_so_and_warns_as_the_end_comes_near()
+    {
+        var (watch, _) = await ChildAsync(new Uri("https://127.0.0.1:1"));
+        _network.Clock.Move(TimeSpan.FromDays(59));
+        await watch.LookAsync(CancellationToken.None);
+        Assert.That(_told, Is.Empty);
+
+        foreach (var (days, left) in new[] { (2, 28), (15, 13), (7, 6) })
+        {
+            _told.Clear();
+            _network.Clock.Move(TimeSpan.FromDays(days));
+            await watch.LookAsync(CancellationToken.None);
+            await watch.LookAsync(CancellationToken.None);
+            Assert.That(_told.Select(t => t.Code), Is.EqualTo(new[] { "CERTIFICATE_NOT_RENEWED", "CERTIFICATE_ENDS", "CERTIFICATE_ENDS" }), "tried once an hour, warned once a step, of both certificates");
+            Assert.That(_told[1].What, Does.Contain($"in {left} days"));
+        }
+
+        _told.Clear();
+        _network.Clock.Move(TimeSpan.FromDays(8));
+        await watch.LookAsync(CancellationToken.None);
+        Assert.That(_told[1].What, Does.Contain("ended on"));
+    }
+
+    [Test]
+    public async Task The_parent_warns_of_its_childrens_and_not_of_one_that_it_retired()
+    {
+        await _network.TakeInAsync("xiantao", "429004");
+        await _network.TakeInAsync("gone", "429004");
+        await _network.DoAsync(_network.Desk.Retire(NodeId.Parse("gone"), "merged", "keeper"));
+        var (watch, _) = await ChildAsync(_network.Link);
+        var parent = new CertificateWatch(ConfigurationOf(_network.Link), CredentialsOf(_network.Link), _network.Core.ChildrenFold, _network.Province, _network.Clock, _network.Entropy);
+        Assert.That(parent.OfChildren().Select(c => c.Node.ToString()), Is.EqualTo(new[] { "wuhan", "xiantao" }));
+
+        _network.Clock.Move(TimeSpan.FromDays(77));
+        var near = parent.OfChildren().Select(c => (c.Node.ToString(), c.NearAt(_network.Core.Now)));
+
+        Assert.That(near, Is.EqualTo(new[] { ("wuhan", EndNear.Within14Days), ("xiantao", EndNear.Within14Days) }));
+    }
+
+    [TestCase(31, EndNear.Far)]
+    [TestCase(30, EndNear.Within30Days)]
+    [TestCase(14, EndNear.Within14Days)]
+    [TestCase(7, EndNear.Within7Days)]
+    [TestCase(0, EndNear.Ended)]
+    public void The_steps_are_these(int daysLeft, EndNear expected)
+    {
+        var end = new CertificateEnd(Network.Wuhan, CertificateKind.Link, "5a", Parent.Noon, Parent.Noon + NodaTime.Duration.FromDays(90));
+        Assert.That(end.NearAt(end.NotAfter - NodaTime.Duration.FromDays(daysLeft)), Is.EqualTo(expected));
+        Assert.That(end.IsDueAt(Parent.Noon + NodaTime.Duration.FromDays(60)), Is.True);
+        Assert.That(end.IsDueAt(Parent.Noon + NodaTime.Duration.FromDays(60) - NodaTime.Duration.FromSeconds(1)), Is.False);
+    }
+
+    [Test]
+    public async Task Half_of_a_change_by_hand_leaves_what_is_in_force_and_the_whole_is_taken_up()
+    {
+        var (watch, credentials) = await ChildAsync(_network.Link);
+        var before = credentials.Credential();
+        var other = _network.Enrollee("xiantao", "429004");
+        await _network.EnrolAsync(await _network.OpenAsync("xiantao", "429004"), other);
+
+        File.Copy(other.Files.Pairs[0].Certificate, credentials.Files.Pairs[0].Certificate, overwrite: true);
+        await watch.LookAsync(CancellationToken.None);
+        Assert.That(credentials.Credential(), Is.SameAs(before));
+        File.Copy(other.Files.Pairs[0].Key, credentials.Files.Pairs[0].Key, overwrite: true);
+        await watch.LookAsync(CancellationToken.None);
+
+        Assert.That(credentials.Credential(), Is.Not.SameAs(before));
+        Assert.That(_told.Select(t => t.Code), Is.EqualTo(new[] { CertificateWatch.ReadAgain }));
+    }
+
+    [Test]
+    public void The_node_at_the_root_founds_its_network_and_renews_its_own()
+    {
+        var file = Path.Combine(_network.Folder("ministry"), "node.json");
+        var reading = ConfigurationFile.Read("""
+            {
+              "node": "ministry", "division": "CN", "tier": "ministry", "zone": "Asia/Shanghai",
+              "link": { "certificate": "node.pem", "key": "node.key", "authority": "root.pem" },
+              "children": { "authority": "ca.pem", "authorityKey": "ca.key", "certificateLife": "90d" }
+            }
+            """, file, _ => true);
+        RootCeremony.Hold(reading.Configuration!, _network.Clock, _network.Entropy);
+        var credentials = new NodeCredentials(reading.Configuration!, Hub.Divisions.DivisionRegister.BuiltIn, _network.Clock);
+        using var authority = CertificateAuthority.Open(
+            File.ReadAllText(Path.Combine(_network.Folder("ministry"), "ca.pem")), File.ReadAllText(Path.Combine(_network.Folder("ministry"), "ca.key")), File.ReadAllText(Path.Combine(_network.Folder("ministry"), "root.pem")));
+        var watch = new CertificateWatch(reading.Configuration!, credentials, new ChildrenFold(), authority, _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) };
+        var before = credentials.Credential();
+        _network.Clock.Move(TimeSpan.FromDays(61));
+
+        watch.LookAsync(CancellationToken.None).GetAwaiter().GetResult();
+
+        Assert.That(_told.Select(t => t.Code), Is.EqualTo(new[] { CertificateWatch.Renewed }));
+        Assert.That(credentials.Credential(), Is.Not.SameAs(before));
+        Assert.That(() => RootCeremony.Hold(reading.Configuration!, _network.Clock, _network.Entropy), Throws.TypeOf<EnrolmentRefusedException>().With.Message.StartsWith("ROOT_EXISTS"));
+    }
+
+    private async Task<(CertificateWatch Watch, NodeCredentials Credentials)> ChildAsync(Uri parent)
+    {
+        var configuration = ConfigurationOf(parent);
+        await _network.EnrolAsync(
+            await _network.OpenAsync("wuhan", "4201"), new Enrollee(configuration.Node, configuration.Division, Registers.Tempting, CredentialFiles.Of(configuration)));
+        var credentials = CredentialsOf(parent);
+        return (new CertificateWatch(configuration, credentials, new ChildrenFold(), null, _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) }, credentials);
+    }
+
+    private NodeCredentials CredentialsOf(Uri parent) => new(ConfigurationOf(parent), Registers.Tempting, _network.Clock);
+
+    private NodeConfiguration ConfigurationOf(Uri parent) => ConfigurationFile.Read($$"""
+        {
+          "node": "wuhan", "division": "4201", "tier": "city", "zone": "Asia/Shanghai",
+          "link": { "certificate": "node.pem", "key": "node.key", "authority": "root.pem" },
+          "parent": { "url": "https://127.0.0.1:{{parent.Port}}", "node": "hubei", "division": "42" }
+        }
+        """, Path.Combine(_network.Folder("wuhan"), "node.json"), _ => true).Configuration!;
+}
