@@ -35,6 +35,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>How the node takes children in, by an authority of its own; null where it keeps no register of children.</summary>
     public (ChildrenSettings Settings, CertificateAuthority Authority)? Children { get; init; }
 
+    /// <summary>Whether children must sign what they send.</summary>
+    public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Accepted;
+
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
 
@@ -42,7 +45,11 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
 }
 
 /// <summary>Everything that varies, handed in (architecture 5).</summary>
-public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, ISeal Seal, IWire? Wire, TimeProvider Clock, IEntropy Entropy);
+public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, ISeal Seal, IWire? Wire, TimeProvider Clock, IEntropy Entropy)
+{
+    /// <summary>What the node signs with, and judges others by; null where nothing is signed.</summary>
+    public ISignatures? Signatures { get; init; }
+}
 
 /// <summary>
 /// A node without its doors to the world: a journal, the folds of that journal, and feeds read from it. The same object runs on a server, behind gRPC
@@ -90,19 +97,20 @@ public sealed class NodeCore : IDisposable
         var place = new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay);
         Views = new ViewDesk(place, Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock, finality);
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
-        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { ProtocolNewest = settings.ProtocolNewest };
+        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures };
         Children = settings.Children is { } children ? new ChildrenDesk(children.Settings, ChildrenFold, children.Authority, seams.Entropy) : null;
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission };
         OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register), Orders, seams.Journal);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, settings.Register, seams.Journal, () => OwnEpoch, seams.Wire is null);
-        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock);
+        var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) : null;
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary);
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         Reach = ReachOf(settings);
         Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders, settings.Cuts, seams.Entropy.NextUInt64());
         if (seams.Wire is { } wire)
         {
-            var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null);
+            var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = seams.Signatures };
             var sending = new SenderSettings(settings.Node, settings.Division) { ProtocolNewest = settings.ProtocolNewest };
             Uplink = new UplinkPump(SenderState.Start(sending, seams.Journal.Incarnation, UplinkFold), ground, wire, seams.Clock, seams.Entropy);
             Bundles = new BundleUplink(sending, ground, seams.Clock);

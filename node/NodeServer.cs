@@ -32,7 +32,7 @@ public static class NodeServer
         var spawner = new PoolSpawner(lifetime.Token, (_, failure) => failed.TrySetResult(failure));
         var settings = SettingsOf(configuration);
         // Before the authority, whose files may still have to be settled.
-        var credentials = new NodeCredentials(configuration, settings.Register, clock);
+        using var credentials = new NodeCredentials(configuration, settings.Register, clock);
         using var authority = AuthorityOf(configuration);
         if (configuration.Children is { } taking)
         {
@@ -52,7 +52,7 @@ public static class NodeServer
         var wire = configuration.Parent is { } parent
             ? new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust), spawner, clock)
             : null;
-        using var core = new NodeCore(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), wire, clock, entropy));
+        using var core = new NodeCore(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), wire, clock, entropy) { Signatures = credentials.Signatures });
         core.Sequencer.Fatal = failure => failed.TrySetResult(failure);
         credentials.Admission = core.Children?.Admission;
         var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, authority, clock, entropy);
@@ -147,6 +147,7 @@ public static class NodeServer
             ClosingDelay = configuration.ClosingDelay,
             ParentDivision = configuration.Parent?.Division,
             EscalationRules = escalation,
+            Signatures = configuration.Link.Signatures,
         };
     }
 

@@ -56,12 +56,28 @@ public sealed class DevelopmentAuthority : IDisposable
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_root, true, false));
-        var serial = new byte[16];
-        _entropy.Fill(serial);
-        serial[0] &= 0x7F;
-        using var certificate = request.Create(_root.SubjectName, X509SignatureGenerator.CreateForECDsa(_key), _from, _from + Life - TimeSpan.FromDays(1), serial);
-        return (certificate.ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
+        return Signed(request, key);
+    }
+
+    /// <summary>
+    /// A node's signing certificate and key (PEM), beside those for its connections: whoever takes the key of a running connection cannot sign with
+    /// it, and the other way round.
+    /// </summary>
+    public (string Certificate, string Key) IssueSigner(NodeId node, IReadOnlyList<DivisionCode> divisions)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={node} signer", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddUri(new Uri(SignerCertificate.NamePrefix + node));
+        foreach (var division in divisions)
+        {
+            names.AddUri(new Uri(PeerCertificate.DivisionPrefix + division));
+        }
+
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(SignerCertificate.Uses, true));
+        return Signed(request, key);
     }
 
     /// <summary>Writes a PEM file that only its owner may read.</summary>
@@ -81,5 +97,15 @@ public sealed class DevelopmentAuthority : IDisposable
     {
         _root.Dispose();
         _key.Dispose();
+    }
+
+    private (string Certificate, string Key) Signed(CertificateRequest request, ECDsa key)
+    {
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_root, true, false));
+        var serial = new byte[16];
+        _entropy.Fill(serial);
+        serial[0] &= 0x7F;
+        using var certificate = request.Create(_root.SubjectName, X509SignatureGenerator.CreateForECDsa(_key), _from, _from + Life - TimeSpan.FromDays(1), serial);
+        return (certificate.ExportCertificatePem() + "\n", key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 }

@@ -52,6 +52,8 @@ public static class EventKinds
 
     /// <summary>A child reports no more.</summary>
     public const ushort ChildRetired = 46;
+    /// <summary>With what a peer signs from here on: once per change, so that its statements can be checked from this journal alone.</summary>
+    public const ushort SignerShown = 50;
 
     /// <summary>An order was issued here: the payload is the protocol's Order, made once and never changed.</summary>
     public const ushort OrderIssued = 60;

@@ -251,8 +251,9 @@ public sealed class FileJournal : IJournal
             Reserve(at + size + FrameHeader.TrailerBytes, at);
             var record = _buffer.AsSpan(at, RecordFormat.Write(_buffer.AsSpan(at), records[index], head.Lsn.Next, ticks, head.ChainHash));
             var last = new Lsn(head.Lsn.Value + records[index].Events.Count);
-            ranges[index] = new(head.Lsn.Next, last, recordedAt);
-            head = new(last, RecordFormat.HashOf(record));
+            var hash = RecordFormat.HashOf(record);
+            ranges[index] = new(head.Lsn.Next, last, recordedAt) { ChainHash = hash };
+            head = new(last, hash);
             at += record.Length;
         }
 

@@ -14,10 +14,17 @@ public abstract record JournalVerdict(int ExitCode)
     {
         /// <summary>Whose journal it is, by its headers.</summary>
         public required NodeId Node { get; init; }
+
+        /// <summary>The incarnation that the directory began with, by its headers.</summary>
+        public required Incarnation Began { get; init; }
     }
 
     /// <summary>Something that no crash explains, at an offset of a file.</summary>
-    public sealed record Damaged(string File, long Offset, string What) : JournalVerdict(2);
+    public sealed record Damaged(string File, long Offset, string What) : JournalVerdict(2)
+    {
+        /// <summary>The first position that nothing vouches for any more; null where the chain was not walked so far, or leads past the damage.</summary>
+        public Lsn? FirstBad { get; init; }
+    }
 
     /// <summary>There is no journal, the disk refused, or a newer program wrote it.</summary>
     public sealed record CannotDecide(string Reason) : JournalVerdict(3);
@@ -36,13 +43,14 @@ public static class JournalVerifier
     {
         for (var attempt = 1; ; attempt++)
         {
+            var verification = new Verification(disk);
             try
             {
-                return new Verification(disk).Run();
+                return verification.Run();
             }
             catch (JournalDamagedException damage)
             {
-                return new JournalVerdict.Damaged(damage.File, damage.Offset, damage.What);
+                return new JournalVerdict.Damaged(damage.File, damage.Offset, damage.What) { FirstBad = verification.FirstBad };
             }
             catch (NewerFormatException newer)
             {
@@ -64,6 +72,10 @@ public static class JournalVerifier
         private readonly ChainWalk _walk = new(new ActorNames(), JournalFaults.None);
         private readonly Dictionary<Lsn, Hash256?> _snapshots = SnapshotFiles.All(disk).ToDictionary(lsn => lsn, _ => (Hash256?)null);
         private long _incomplete;
+        private bool _walking;
+
+        /// <summary>Where the chain is walked and has not come to its end.</summary>
+        public Lsn? FirstBad => _walking && _walk.HasBegun ? _walk.Position.Next : null;
 
         public JournalVerdict Run()
         {
@@ -78,10 +90,13 @@ public static class JournalVerifier
             try
             {
                 SegmentListing.CheckOrder(segments);
+                _walking = true;
                 for (var i = 0; i < segments.Count; i++)
                 {
                     Walk(segments[i], isLast: i == segments.Count - 1);
                 }
+
+                _walking = false;
             }
             finally
             {
@@ -94,7 +109,7 @@ public static class JournalVerifier
             }
 
             DirectoryLife.Read(disk);
-            return new JournalVerdict.Sound(_walk.Records, _walk.Head, _incomplete) { Node = segments[0].Header.Node };
+            return new JournalVerdict.Sound(_walk.Records, _walk.Head, _incomplete) { Node = segments[0].Header.Node, Began = segments[0].Header.Incarnation };
         }
 
         private List<Segment> Load()

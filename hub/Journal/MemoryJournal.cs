@@ -124,7 +124,7 @@ public sealed class MemoryJournal : IJournal
         var record = RecordFormat.Read(bytes, RecordFormat.HashOf(bytes), _kept.Actors)!;
         _kept.Records.Add(record);
         _kept.Head = new(record.Last, record.Hash);
-        return new(first, record.Last, record.RecordedAt);
+        return new(first, record.Last, record.RecordedAt) { ChainHash = record.Hash };
     }
 
     private sealed class Kept(Incarnation incarnation)

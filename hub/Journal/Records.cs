@@ -30,8 +30,11 @@ public sealed record JournalRecord(Instant RecordedAt, string Actor, Hash256 Pre
 /// <summary>The end of a journal: the position of the last event and the chain hash there (zero before the first record).</summary>
 public readonly record struct JournalHead(Lsn Lsn, Hash256 ChainHash);
 
-/// <summary>The positions that a record was given.</summary>
-public readonly record struct LsnRange(Lsn First, Lsn Last, Instant RecordedAt);
+/// <summary>The positions that a record was given, and the chain hash after it.</summary>
+public readonly record struct LsnRange(Lsn First, Lsn Last, Instant RecordedAt)
+{
+    public Hash256 ChainHash { get; init; }
+}
 
 /// <summary>What came of an append: the positions, or the head that was found instead of the expected one.</summary>
 public readonly record struct AppendResult(bool Appended, IReadOnlyList<LsnRange> Ranges, JournalHead Head);

@@ -66,6 +66,9 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
 
     public ImmutableArray<Incarnation> Retired { get; init; } = [];
 
+    /// <summary>The fingerprint of the signer that it showed last; null where it never showed one.</summary>
+    public Hash256? Signer { get; init; }
+
     public LaneRow Lane(Lane lane) => lane switch
     {
         Protocol.V1.Lane.Escalations => Escalations,
@@ -90,6 +93,7 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
         CellsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Cells = Taken(seat.Cells, taken.Part), LastHeard = recordedAt } : row,
         EscalationsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat.After(taken.Part) with { LastHeard = recordedAt } : row,
         ChildRewind => row is null ? null : row with { Cells = LaneRow.Start, Escalations = LaneRow.Start, Alarms = LaneRow.Start },
+        SignerChange shown => row is null ? null : row with { Signer = shown.Fingerprint },
         QuarantineChange { Released: true } => row is null ? null : row with { Quarantine = null },
         QuarantineChange set => row is null ? null : row with { Quarantine = new Quarantine(set.Code, set.Reason, recordedAt) },
         _ => row,

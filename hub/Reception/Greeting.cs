@@ -7,7 +7,7 @@ namespace CityGrid.Hub.Reception;
 /// <summary>The hello (L2, L3, L7, L8, L13): is this the node its certificate names, in our subtree, and does it speak for the stream in office?</summary>
 internal static class Greeting
 {
-    public static LinkDecision Decide(ReceiverSettings settings, ChildRow? row, IPeerIdentity peer, ConnectRequest request, Epoch parentEpoch, ulong nonce)
+    public static LinkDecision Decide(ReceiverSettings settings, ChildRow? row, IPeerIdentity peer, ConnectRequest request, Epoch parentEpoch, ulong nonce, Attestation? found)
     {
         var hello = request.Hello;
         if (!TryRead(hello, out var who, out var fault))
@@ -28,6 +28,12 @@ internal static class Greeting
             return Answers.Refuse(request.Number, LinkRefusalCode.PermissionDenied, denial);
         }
 
+        var protocol = Math.Min(settings.ProtocolNewest, hello.ProtocolMax);
+        if (SignedHeads.Fault(settings.Signatures, row, who.Node, protocol, found) is { } unsigned)
+        {
+            return Answers.Refuse(request.Number, LinkRefusalCode.Signature, unsigned);
+        }
+
         if (row?.Quarantine is { } quarantine)
         {
             return Answers.Quarantined(request.Number, row.Node, quarantine);
@@ -37,7 +43,8 @@ internal static class Greeting
         if (standing.Epoch is { } epoch)
         {
             var seat = (standing.Grant is null ? row! : ChildRow.After(row, standing.Grant, default)!).Seat(who.Incarnation, epoch)!;
-            return Regressed(seat, hello, request.Number) ?? Welcome(settings, seat, request, parentEpoch) with { Change = standing.Grant };
+            return Regressed(seat, hello, request.Number)
+                ?? Welcome(settings, seat, request, parentEpoch, protocol, protocol < SignedHeads.Protocol ? null : found?.Signer) with { Change = standing.Grant };
         }
 
         return standing.Code == LinkRefusalCode.Fork
@@ -189,12 +196,12 @@ internal static class Greeting
         ChainHash = hello.HeadChainHash,
     };
 
-    private static LinkDecision Welcome(ReceiverSettings settings, ChildRow row, ConnectRequest request, Epoch parentEpoch)
+    private static LinkDecision Welcome(ReceiverSettings settings, ChildRow row, ConnectRequest request, Epoch parentEpoch, int protocol, Signer? signer)
     {
         var welcome = new Welcome
         {
             Node = settings.Node.ToString(),
-            Protocol = Math.Min(settings.ProtocolNewest, request.Hello.ProtocolMax),
+            Protocol = protocol,
             ParentEpoch = parentEpoch.Number,
             ParentEpochNonce = parentEpoch.Nonce,
             ChildEpoch = row.Epoch.Number,
@@ -206,7 +213,11 @@ internal static class Greeting
         }
 
         welcome.Grains.AddRange(settings.Grains.Select(g => (int)g.Number));
-        return new LinkDecision(null, new ConnectResponse { Number = request.Number, Welcome = welcome }, new LinkSession(row.Node, row.Incarnation, row.Epoch) { Protocol = welcome.Protocol, Division = row.Division });
+        var session = new LinkSession(row.Node, row.Incarnation, row.Epoch) { Protocol = protocol, Division = row.Division, Signer = signer };
+        return new LinkDecision(null, new ConnectResponse { Number = request.Number, Welcome = welcome }, session)
+        {
+            NewSigner = signer is null || signer.Fingerprint == row.Signer ? null : new SignerChange(row.Node, signer.Algorithm, signer.Certificates),
+        };
     }
 
     private readonly record struct Caller(NodeId Node, DivisionCode Division, Incarnation Incarnation, Epoch Epoch, long LastEpoch);

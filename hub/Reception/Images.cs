@@ -73,6 +73,11 @@ internal static class Images
             image.QuarantinedSince = Of(quarantine.Since);
         }
 
+        if (row.Signer is { } signer)
+        {
+            image.Signer = ByteString.CopyFrom(signer.ToBytes());
+        }
+
         return image;
     }
 
@@ -87,6 +92,7 @@ internal static class Images
         Alarms = image.Alarms is null ? LaneRow.Start : LaneOf(image.Alarms),
         LastHeard = image.HasLastHeard ? InstantOf(image.LastHeard) : null,
         Retired = [.. image.Retired.Select(bytes => Incarnation.FromBytes(bytes.Span))],
+        Signer = image.Signer.IsEmpty ? null : Hash256.FromBytes(image.Signer.Span),
         Quarantine = image.HasQuarantinedSince ? new Quarantine(image.QuarantineCode, image.QuarantineReason, InstantOf(image.QuarantinedSince)) : null,
     };
 

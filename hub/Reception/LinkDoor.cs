@@ -75,7 +75,7 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
 /// Where children's frames come in, one after the other on each connection: the effect and the new cursor are one record, and the answer leaves only
 /// when that is durable. Orders go out by it.
 /// </summary>
-public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy entropy, LinkPresence presence, OrderReader orders, TimeProvider clock)
+public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy entropy, LinkPresence presence, OrderReader orders, TimeProvider clock, ChildNotary? notary = null)
 {
     /// <summary>What all children together may have under way: of that many bytes of parts this node's memory is sure to have room.</summary>
     public const long UnderWayInAll = 64 << 20;
@@ -97,15 +97,24 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         waiting > Sequencer.QueueMax / 2 ? CreditLeast : Math.Max(UnderWayInAll / Math.Max(connected, 1), CreditLeast);
 
     /// <summary>Takes a frame; null where it has no answer.</summary>
-    public async Task<ConnectResponse?> TakeAsync(LinkConnection connection, ConnectRequest request) =>
-        TakeReceipt(connection, request) ? null : Turn(connection, request, await sequencer.SubmitAsync(CommandOf(connection, request)));
+    public async Task<ConnectResponse?> TakeAsync(LinkConnection connection, ConnectRequest request)
+    {
+        if (TakeReceipt(connection, request))
+        {
+            return null;
+        }
+
+        var found = notary?.Look(connection.Session, request);
+        return Turn(connection, request, await sequencer.SubmitAsync(CommandOf(connection, request, found)), found);
+    }
 
     /// <summary>The same for a caller that pumps the sequencer by hand.</summary>
     public void Take(LinkConnection connection, ConnectRequest request, Action<ConnectResponse> answered)
     {
         if (!TakeReceipt(connection, request))
         {
-            sequencer.Submit(CommandOf(connection, request), decision => answered(Turn(connection, request, decision)));
+            var found = notary?.Look(connection.Session, request);
+            sequencer.Submit(CommandOf(connection, request, found), decision => answered(Turn(connection, request, decision, found)));
         }
     }
 
@@ -136,7 +145,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         return true;
     }
 
-    private ConnectResponse Turn(LinkConnection connection, ConnectRequest request, LinkDecision decision)
+    private ConnectResponse Turn(LinkConnection connection, ConnectRequest request, LinkDecision decision, Attestation? found)
     {
         if (decision.Response.Receipt is { } receipt)
         {
@@ -145,6 +154,11 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         else if (decision.Response.Welcome is { } welcome)
         {
             welcome.WindowBytes = Credit;
+        }
+
+        if (found is not null)
+        {
+            notary!.Answer(decision, found);
         }
 
         connection.Session = decision.Session;
@@ -175,6 +189,6 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     private void Feed(LinkConnection connection, OrderFeedInput input) =>
         connection.Feed(input, (session, state) => sequencer.Read(() => orders.Read(session.Division, state.Cursor, sequencer.Applied, state.KnowsHead)), clock.Now());
 
-    private Command<LinkDecision> CommandOf(LinkConnection connection, ConnectRequest request) =>
-        desk.Receive(connection.Peer, connection.Session, request, entropy.NextUInt64());
+    private Command<LinkDecision> CommandOf(LinkConnection connection, ConnectRequest request, Attestation? found) =>
+        desk.Receive(connection.Peer, connection.Session, request, entropy.NextUInt64(), found);
 }

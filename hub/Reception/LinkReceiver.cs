@@ -11,16 +11,20 @@ namespace CityGrid.Hub.Reception;
 /// </summary>
 public static class LinkReceiver
 {
-    /// <summary>Decides one frame. <paramref name="nonce"/> is a random number drawn for a grant; <paramref name="parentEpoch"/> is this node's own.</summary>
+    /// <summary>
+    /// Decides one frame. <paramref name="nonce"/> is a random number drawn for a grant; <paramref name="parentEpoch"/> is this node's own;
+    /// <paramref name="found"/> is what the frame's signatures are worth, null where nobody looked.
+    /// </summary>
     public static LinkDecision Decide(
-        ReceiverSettings settings, ChildRow? row, LinkSession? session, IPeerIdentity peer, ConnectRequest request, Epoch parentEpoch, ulong nonce, IRecordJudge judge) =>
+        ReceiverSettings settings, ChildRow? row, LinkSession? session, IPeerIdentity peer, ConnectRequest request, Epoch parentEpoch, ulong nonce, IRecordJudge judge,
+        Attestation? found = null) =>
         request.FrameCase switch
         {
             ConnectRequest.FrameOneofCase.Hello when session is not null => Answers.Refuse(
                 request.Number, LinkRefusalCode.NoSession, "A hello was welcomed on this connection already; it comes once. Dial again."),
-            ConnectRequest.FrameOneofCase.Hello => Greeting.Decide(settings, row, peer, request, parentEpoch, nonce),
-            ConnectRequest.FrameOneofCase.Cells => Unseated(row, session, request) ?? TakeCells(Seat(row, session), session!, peer, request, judge),
-            ConnectRequest.FrameOneofCase.Escalations => Unseated(row, session, request) ?? TakeEscalations(Seat(row, session), session!, peer, request, judge),
+            ConnectRequest.FrameOneofCase.Hello => Greeting.Decide(settings, row, peer, request, parentEpoch, nonce, found),
+            ConnectRequest.FrameOneofCase.Cells => Unseated(row, session, request) ?? TakeCells(settings, Seat(row, session), session!, peer, request, judge, found),
+            ConnectRequest.FrameOneofCase.Escalations => Unseated(row, session, request) ?? TakeEscalations(settings, Seat(row, session), session!, peer, request, judge, found),
             _ => Answers.Refuse(request.Number, LinkRefusalCode.Malformed, "The request has no frame that this protocol knows. Send hello, cells or escalations."),
         };
 
@@ -45,7 +49,7 @@ public static class LinkReceiver
                 : Answers.Refuse(request.Number, LinkRefusalCode.NoSession, $"The grant of {session.Epoch} to {row.Node} was withdrawn before it spoke. Send hello again.");
     }
 
-    private static LinkDecision TakeCells(ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge)
+    private static LinkDecision TakeCells(ReceiverSettings settings, ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge, Attestation? found)
     {
         var part = request.Cells;
         if (PartShape.Fault(part) is { } fault)
@@ -53,12 +57,17 @@ public static class LinkReceiver
             return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault, Lane.Cells, Stand(row, Lane.Cells));
         }
 
+        StreamMark.TryRead(part.CutTo, part.CutChainHash, out var to);
+        if (SignedHeads.Fault(settings, session, Lane.Cells, to, request.SignedHead, found) is { } unsigned)
+        {
+            return Answers.Refuse(request.Number, LinkRefusalCode.Signature, unsigned, Lane.Cells, Stand(row, Lane.Cells));
+        }
+
         if (Placed(row, session, request.Number, Lane.Cells, part.CutFrom, part.CutFromChainHash, part.Cells.Count) is { } early)
         {
             return early;
         }
 
-        StreamMark.TryRead(part.CutTo, part.CutChainHash, out var to);
         if (row.Cells.Cut is { } open && to.Lsn == open.To.Lsn && to != open.To)
         {
             return Fork(row, request.Number, Lane.Cells, $"The chain of {row.Node} at {to.Lsn} is {to.ChainHash}, but {open.To.ChainHash} was sent before.");
@@ -83,12 +92,12 @@ public static class LinkReceiver
 
         var mark = part.Part == part.Parts ? to : row.Cells.Mark;
         return new LinkDecision(
-            new CellsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named),
+            new CellsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named) { Head = SignedBy(session, request) },
             Answers.Receipt(request.Number, mark.ToPosition(Lane.Cells, session.Incarnation, session.Epoch), judgement),
             session);
     }
 
-    private static LinkDecision TakeEscalations(ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge)
+    private static LinkDecision TakeEscalations(ReceiverSettings settings, ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge, Attestation? found)
     {
         var part = request.Escalations;
         var lane = part.LaneOf();
@@ -97,18 +106,26 @@ public static class LinkReceiver
             return Answers.Refuse(request.Number, LinkRefusalCode.Malformed, fault, lane, Stand(row, lane));
         }
 
+        StreamMark.TryRead(part.To, part.ChainHash, out var to);
+        if (SignedHeads.Fault(settings, session, lane, to, request.SignedHead, found) is { } unsigned)
+        {
+            return Answers.Refuse(request.Number, LinkRefusalCode.Signature, unsigned, lane, Stand(row, lane));
+        }
+
         if (Placed(row, session, request.Number, lane, part.From, part.FromChainHash, part.Escalations.Count + part.Receipts.Count) is { } early)
         {
             return early;
         }
 
-        StreamMark.TryRead(part.To, part.ChainHash, out var to);
         var judgement = judge.Judge(session, row, peer, part);
         return new LinkDecision(
-            new EscalationsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named),
+            new EscalationsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named) { Head = SignedBy(session, request) },
             Answers.Receipt(request.Number, to.ToPosition(lane, session.Incarnation, session.Epoch), judgement),
             session);
     }
+
+    /// <summary>A head that nobody could check is not kept.</summary>
+    private static SignedHead? SignedBy(LinkSession session, ConnectRequest request) => session.Signer is null ? null : request.SignedHead;
 
     /// <summary>Null where the part starts exactly at the cursor on the same chain; else the answer (L5, L8).</summary>
     private static LinkDecision? Placed(ChildRow row, LinkSession session, long number, Lane lane, long from, Google.Protobuf.ByteString fromHash, int records)

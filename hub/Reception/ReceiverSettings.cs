@@ -41,6 +41,8 @@ public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, Divisi
     /// <summary>The newest protocol that is spoken; a network that is being upgraded may hold back.</summary>
     public int ProtocolNewest { get; init; } = ProtocolMax;
 
+    public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Accepted;
+
     public EpochPolicy Policy { get; init; } = EpochPolicy.AutoGrant;
 
     /// <summary>The grains asked for of a child's own cells and of those it relays.</summary>

@@ -1,5 +1,7 @@
+using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using Google.Protobuf;
 
 namespace CityGrid.Hub.Reception;
 
@@ -11,11 +13,25 @@ public sealed record EpochGrant(NodeId Child, DivisionCode Division, Incarnation
 
 /// <summary>A part of a cells cut was applied, but for the records that <paramref name="Verdicts"/> names.</summary>
 public sealed record CellsTaken(NodeId Child, Incarnation Incarnation, Epoch Epoch, CellsPart Part, IReadOnlyList<RecordReceipt> Verdicts)
-    : ReceptionChange(Child);
+    : ReceptionChange(Child)
+{
+    /// <summary>What the child signed with the part; null where it does not sign.</summary>
+    public SignedHead? Head { get; init; }
+}
 
 /// <summary>Escalations were applied, but for the records that <paramref name="Verdicts"/> names.</summary>
 public sealed record EscalationsTaken(NodeId Child, Incarnation Incarnation, Epoch Epoch, EscalationsPart Part, IReadOnlyList<RecordReceipt> Verdicts)
-    : ReceptionChange(Child);
+    : ReceptionChange(Child)
+{
+    /// <summary>What the child signed with the part; null where it does not sign.</summary>
+    public SignedHead? Head { get; init; }
+}
+
+/// <summary>A peer signs with this from here on; its certificates make the journal enough to check what it said (A3).</summary>
+public sealed record SignerChange(NodeId Child, SignatureAlgorithm Algorithm, IReadOnlyList<ByteString> Certificates) : ReceptionChange(Child)
+{
+    public Hash256 Fingerprint => Hash256.Of(Certificates[0].Span);
+}
 
 /// <summary>The child is to send everything again.</summary>
 public sealed record ChildRewind(NodeId Child) : ReceptionChange(Child);
@@ -41,11 +57,20 @@ public sealed record LinkSession(NodeId Child, Incarnation Incarnation, Epoch Ep
 
     /// <summary>Where the child's division is, by which orders find their way.</summary>
     public DivisionCode Division { get; init; }
+
+    /// <summary>The child's signer: each of its parts must be signed by it. Null for a child that does not sign.</summary>
+    public Signer? Signer { get; init; }
 }
 
 /// <summary>What a receiver decided: what to make durable first (null for nothing), the answer to send once it is, and the session from here on.</summary>
 public sealed record LinkDecision(ReceptionChange? Change, ConnectResponse Response, LinkSession? Session)
 {
+    /// <summary>A signer that is new here, to be made durable beside the change.</summary>
+    public SignerChange? NewSigner { get; init; }
+
+    /// <summary>Where the effect stands in this node's own journal, once it is durable.</summary>
+    public StreamMark? Stands { get; init; }
+
     /// <summary>True where the connection ends after the answer.</summary>
     public bool HangUp => Session is null;
 }

@@ -25,8 +25,9 @@ public sealed class ReceptionDesk(
     /// <param name="session">The session of the last answer on this connection; null before the first.</param>
     /// <param name="request">The frame.</param>
     /// <param name="nonce">A fresh random number, for a grant.</param>
-    public Command<LinkDecision> Receive(IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) =>
-        new ReceiveFrame(this, peer, session, request, nonce) { Actor = $"node/{peer.Node}" };
+    /// <param name="found">What the frame's signatures are worth; null where nobody looked.</param>
+    public Command<LinkDecision> Receive(IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce, Attestation? found = null) =>
+        new ReceiveFrame(this, peer, session, request, nonce, found) { Actor = $"node/{peer.Node}" };
 
     /// <summary>A person releases a quarantined child. Answers false where it was not quarantined.</summary>
     public Command<bool> Release(NodeId child, string actor) => new ReleaseChild(this, child) { Actor = actor };
@@ -48,7 +49,7 @@ public sealed class ReceptionDesk(
 
     private static readonly Touched AllEscalations = Touched.By("escalations", string.Empty);
 
-    private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce) : Command<LinkDecision>
+    private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce, Attestation? found) : Command<LinkDecision>
     {
         /// <summary>The child, and what two children might speak of at once: an origin that both relay, an escalation that came by two paths.</summary>
         public override IReadOnlyCollection<Touched> Touches
@@ -81,7 +82,7 @@ public sealed class ReceptionDesk(
             }
 
             var judge = new RecordJudge(desk.Settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
-            var decision = LinkReceiver.Decide(desk.Settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge);
+            var decision = LinkReceiver.Decide(desk.Settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
             if (decision.Response.Welcome is { } welcome)
             {
                 welcome.ReceivedAt = now.ToUnixTimeMilliseconds();
@@ -92,9 +93,11 @@ public sealed class ReceptionDesk(
                 receipt.ParkedInAll = desk.Fold.ParkedOf(peer.Node) + (decision.Change is null ? 0 : receipt.Parked);
             }
 
-            return decision.Change is null
+            ReceptionChange?[] changes = [decision.Change, decision.NewSigner];
+            var events = changes.OfType<ReceptionChange>().Select(change => ReceptionEvents.ToEvent(change, desk.Settings.Node)).ToArray();
+            return events.Length == 0
                 ? Decision<LinkDecision>.Nothing(decision)
-                : Decision<LinkDecision>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(decision.Change, desk.Settings.Node)]), _ => decision);
+                : Decision<LinkDecision>.Of(new RecordDraft(Actor, events), range => decision with { Stands = new StreamMark(range.Last, range.ChainHash) });
         }
     }
 

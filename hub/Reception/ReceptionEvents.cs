@@ -30,6 +30,7 @@ public static class ReceptionEvents
             EpochNonce = taken.Epoch.Nonce,
             Part = taken.Part.ToByteString(),
             Verdicts = { taken.Verdicts.Select(ToVerdict) },
+            SignedHead = taken.Head?.ToByteString() ?? ByteString.Empty,
         }),
         EscalationsTaken taken => Draft(EventKinds.EscalationsReceived, new EscalationsReceived
         {
@@ -40,7 +41,9 @@ public static class ReceptionEvents
             Part = taken.Part.ToByteString(),
             Verdicts = { taken.Verdicts.Select(ToVerdict) },
             Node = node.ToString(),
+            SignedHead = taken.Head?.ToByteString() ?? ByteString.Empty,
         }),
+        SignerChange shown => SignerShownEvent(shown.Child, shown.Algorithm, shown.Certificates),
         QuarantineChange set => Draft(EventKinds.ChildQuarantined, new ChildQuarantined
         {
             Child = set.Child.ToString(),
@@ -65,20 +68,35 @@ public static class ReceptionEvents
             case EventKinds.CellsReceived:
                 var cells = CellsReceived.Parser.ParseFrom(payload);
                 return new CellsTaken(
-                    NodeId.Parse(cells.Child), Incarnation.FromBytes(cells.Incarnation.Span), new Epoch(cells.Epoch, cells.EpochNonce), CellsPart.Parser.ParseFrom(cells.Part), ToReceipts(cells.Verdicts));
+                    NodeId.Parse(cells.Child), Incarnation.FromBytes(cells.Incarnation.Span), new Epoch(cells.Epoch, cells.EpochNonce), CellsPart.Parser.ParseFrom(cells.Part), ToReceipts(cells.Verdicts))
+                {
+                    Head = HeadOf(cells.SignedHead),
+                };
             case EventKinds.EscalationsReceived:
                 var escalations = EscalationsReceived.Parser.ParseFrom(payload);
                 return new EscalationsTaken(
-                    NodeId.Parse(escalations.Child), Incarnation.FromBytes(escalations.Incarnation.Span), new Epoch(escalations.Epoch, escalations.EpochNonce), EscalationsPart.Parser.ParseFrom(escalations.Part), ToReceipts(escalations.Verdicts));
+                    NodeId.Parse(escalations.Child), Incarnation.FromBytes(escalations.Incarnation.Span), new Epoch(escalations.Epoch, escalations.EpochNonce), EscalationsPart.Parser.ParseFrom(escalations.Part), ToReceipts(escalations.Verdicts))
+                {
+                    Head = HeadOf(escalations.SignedHead),
+                };
             case EventKinds.ChildQuarantined:
                 var set = ChildQuarantined.Parser.ParseFrom(payload);
                 return new QuarantineChange(NodeId.Parse(set.Child), set.Released, set.Code, set.Reason);
             case EventKinds.ChildRewound:
                 return new ChildRewind(NodeId.Parse(ChildRewound.Parser.ParseFrom(payload).Child));
+            case EventKinds.SignerShown:
+                var shown = SignerShown.Parser.ParseFrom(payload);
+                return new SignerChange(NodeId.Parse(shown.Node), (SignatureAlgorithm)shown.Algorithm, shown.Certificates);
             default:
                 return null;
         }
     }
+
+    /// <summary>That a node signs with this from here on.</summary>
+    public static EventDraft SignerShownEvent(NodeId node, SignatureAlgorithm algorithm, IEnumerable<ByteString> certificates) =>
+        Draft(EventKinds.SignerShown, new SignerShown { Node = node.ToString(), Algorithm = (int)algorithm, Certificates = { certificates } });
+
+    private static SignedHead? HeadOf(ByteString bytes) => bytes.IsEmpty ? null : SignedHead.Parser.ParseFrom(bytes);
 
     internal static EventDraft Draft(ushort kind, IMessage payload) => new(kind, Schema, payload.ToByteArray());
 

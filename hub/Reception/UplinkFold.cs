@@ -48,6 +48,9 @@ public sealed class UplinkFold : IFold
     /// <summary>The highest epoch in which <see cref="Parent"/> was ever heard: a node that has its name and an earlier epoch is out of office (INV-24).</summary>
     public Epoch ParentEpoch { get; private set; }
 
+    /// <summary>The fingerprint of the signer that the parent showed last; null where it never showed one.</summary>
+    public Hash256? ParentSigner { get; private set; }
+
     /// <summary>The epoch granted to this data directory, or <see cref="Epoch.NotGranted"/>.</summary>
     public Epoch EpochOf(Incarnation incarnation) => incarnation == _incarnation ? _epoch : Epoch.NotGranted;
 
@@ -84,7 +87,7 @@ public sealed class UplinkFold : IFold
         Forgotten = forgotten,
     });
 
-    public static EventDraft ReceiptKeptEvent(Lane lane, Incarnation incarnation, Epoch epoch, StreamMark mark, IReadOnlyList<RecordReceipt> problems) => ReceptionEvents.Draft(EventKinds.ReceiptKept, new ReceiptKept
+    public static EventDraft ReceiptKeptEvent(Lane lane, Incarnation incarnation, Epoch epoch, StreamMark mark, IReadOnlyList<RecordReceipt> problems, Countersignature? said = null) => ReceptionEvents.Draft(EventKinds.ReceiptKept, new ReceiptKept
     {
         Lane = (int)lane,
         Incarnation = ByteString.CopyFrom(incarnation.ToBytes()),
@@ -93,6 +96,7 @@ public sealed class UplinkFold : IFold
         Lsn = mark.Lsn.Value,
         ChainHash = mark.HashBytes(),
         Verdicts = { problems.Take(ProblemsMax).Select(ReceptionEvents.ToVerdict) },
+        Countersignature = said?.ToByteString() ?? ByteString.Empty,
     });
 
     public void Apply(in JournalEvent journalEvent)
@@ -115,7 +119,9 @@ public sealed class UplinkFold : IFold
                 {
                     _bundles.Remove(_bundles.Min);
                 }
-
+                break;
+            case EventKinds.SignerShown when ReceptionEvents.Read(journalEvent) is SignerChange shown && shown.Child == Parent:
+                ParentSigner = shown.Fingerprint;
                 break;
             default:
                 break;
@@ -137,6 +143,7 @@ public sealed class UplinkFold : IFold
         Alarms = Images.Of(_alarms.Mark),
         AlarmVerdicts = { _alarms.Problems.Select(ReceptionEvents.ToVerdict) },
         Bundles = { _bundles.Select(end => end.Value) },
+        ParentSigner = ParentSigner is { } signer ? ByteString.CopyFrom(signer.ToBytes()) : ByteString.Empty,
     }.WithTimes(_escalations.KeptAt, _cells.KeptAt, _alarms.KeptAt).WriteTo(target);
 
     public void Load(Stream source)
@@ -146,6 +153,7 @@ public sealed class UplinkFold : IFold
         _epoch = new Epoch(image.Epoch, image.EpochNonce);
         Parent = image.Parent.Length == 0 ? null : NodeId.Parse(image.Parent);
         ParentEpoch = new Epoch(image.ParentEpoch, image.ParentEpochNonce);
+        ParentSigner = image.ParentSigner.IsEmpty ? null : Hash256.FromBytes(image.ParentSigner.Span);
         _escalations = new LaneReceipt(Images.MarkOf(image.Escalations), image.HasEscalationsKeptAt ? Images.InstantOf(image.EscalationsKeptAt) : null, ReceptionEvents.ToReceipts(image.EscalationVerdicts));
         _cells = new LaneReceipt(Images.MarkOf(image.Cells), image.HasCellsKeptAt ? Images.InstantOf(image.CellsKeptAt) : null, ReceptionEvents.ToReceipts(image.CellVerdicts));
         _alarms = new LaneReceipt(Images.MarkOf(image.Alarms), image.HasAlarmsKeptAt ? Images.InstantOf(image.AlarmsKeptAt) : null, ReceptionEvents.ToReceipts(image.AlarmVerdicts));
@@ -164,7 +172,9 @@ public sealed class UplinkFold : IFold
 
         _incarnation = incarnation;
         _epoch = epoch;
-        HearParent(NodeId.Parse(taken.Parent), new Epoch(taken.ParentEpoch, taken.ParentEpochNonce), forgotten: false);
+        var parent = NodeId.Parse(taken.Parent);
+        ParentSigner = parent == Parent ? ParentSigner : null;
+        HearParent(parent, new Epoch(taken.ParentEpoch, taken.ParentEpochNonce), forgotten: false);
         _escalations = LaneReceipt.None;
         _cells = LaneReceipt.None;
         _alarms = LaneReceipt.None;

@@ -20,7 +20,7 @@ public sealed record CheckVerdict(int ExitCode, string What, string? Place = nul
     public static CheckVerdict Of(JournalVerdict verdict) => verdict switch
     {
         JournalVerdict.Sound sound => Sound($"{sound.Records} records of {sound.Node} up to {sound.Head.Lsn}, chain {sound.Head.ChainHash}"),
-        JournalVerdict.Damaged damaged => Damaged($"{damaged.File}:{damaged.Offset}", damaged.What),
+        JournalVerdict.Damaged damaged => Damaged($"{damaged.File}:{damaged.Offset}" + (damaged.FirstBad is { } index ? $" (index {index})" : string.Empty), damaged.What),
         JournalVerdict.CannotDecide undecided => CannotDecide(undecided.Reason),
         _ => throw new InvalidOperationException($"An unknown verdict {verdict.GetType().Name}."),
     };

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using NodaTime;
 using Quartz;
@@ -84,7 +85,16 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             CertificateFile = PathAt(section, "certificate", Certificate, null, mustExist: true),
             KeyFile = PathAt(section, "key", "the path of a PEM file with the private key", null, mustExist: true),
             AuthorityFile = PathAt(section, "authority", "the path of a PEM file with the network's authority", null, mustExist: true),
+            SigningCertificateFile = OptionalPathAt(section, "signingCertificate", "the path of a PEM file with the signing certificate"),
+            SigningKeyFile = OptionalPathAt(section, "signingKey", "the path of a PEM file with its private key"),
+            Signatures = section.Optional<SignaturePolicy>(
+                "signatures", $"one of {JsonReads.Names(Enum.GetValues<SignaturePolicy>())}", JsonReads.TryReadName, SignaturePolicy.Accepted, "accepted"),
         };
+        if (link.SigningCertificateFile is null != link.SigningKeyFile is null)
+        {
+            section.Fault(link.SigningCertificateFile is null ? "signingCertificate" : "signingKey", "certificate and key are given together");
+        }
+
         section.End();
         return link;
     }

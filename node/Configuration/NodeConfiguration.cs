@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using NodaTime;
 
@@ -75,6 +76,14 @@ public sealed record LinkConfiguration
 
     /// <summary>The network's authority (PEM). The operating system's list of authorities is never asked.</summary>
     public required string AuthorityFile { get; init; }
+
+    /// <summary>The node's signing certificate (PEM, with intermediate ones after it), beside that of its connections; null for a node that signs nothing.</summary>
+    public required string? SigningCertificateFile { get; init; }
+
+    public required string? SigningKeyFile { get; init; }
+
+    /// <summary>Whether children must sign what they send.</summary>
+    public required SignaturePolicy Signatures { get; init; }
 }
 
 /// <summary>How a node takes children in: by its register of children and by an authority of its own (clauses E1 to E7).</summary>

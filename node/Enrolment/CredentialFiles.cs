@@ -22,7 +22,7 @@ public sealed record CredentialFiles(IReadOnlyList<KeyPairFiles> Pairs, string R
         var pairs = new List<KeyPairFiles>
         {
             new(CertificateKind.Link, link.CertificateFile, link.KeyFile),
-            new(CertificateKind.Signer, Path.Combine(beside, "signer.pem"), Path.Combine(beside, "signer.key")),
+            new(CertificateKind.Signer, link.SigningCertificateFile ?? Path.Combine(beside, "signer.pem"), link.SigningKeyFile ?? Path.Combine(beside, "signer.key")),
         };
         if (configuration.Children is { } children)
         {

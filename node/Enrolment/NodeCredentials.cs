@@ -15,7 +15,7 @@ namespace CityGrid.Node.Enrolment;
 /// The node's certificate and whom it trusts, read from the files that the configuration names, and again when these have changed: connections that begin then have the new
 /// ones, those that stand keep theirs. Safe for many threads.
 /// </summary>
-public sealed class NodeCredentials
+public sealed class NodeCredentials : IDisposable
 {
     private readonly NodeConfiguration _configuration;
     private readonly DivisionRegister _register;
@@ -42,12 +42,19 @@ public sealed class NodeCredentials
             throw new ConfigurationException(
                 configuration.File, [new("link.certificate", $"\"{link.CertificateFile}\"", $"a PEM certificate that fits the key {link.KeyFile}, and an authority in {link.AuthorityFile}, are needed")]);
         }
+
+        Signatures = SignaturesOf(configuration);
     }
 
     public CredentialFiles Files { get; }
 
+    /// <summary>What the node signs with, apart from the key of its connections; read at the start.</summary>
+    public CertificateSignatures Signatures { get; }
+
     /// <summary>Who is a child, once the core is there; null for a node without a register of children.</summary>
     public Admission? Admission { get; set; }
+
+    public void Dispose() => Signatures.Dispose();
 
     public LinkCredential Credential() => _current.Credential;
 
@@ -84,6 +91,28 @@ public sealed class NodeCredentials
     public void SecureLink(ListenOptions listen) => listen.UseMutualTls(Credential, Judge);
 
     public void SecureEnrolment(ListenOptions listen) => listen.UseEnrolmentTls(Credential);
+
+    private CertificateSignatures SignaturesOf(NodeConfiguration configuration)
+    {
+        if (configuration.Link is not { SigningCertificateFile: { } certificate, SigningKeyFile: { } key })
+        {
+            return CertificateSignatures.WithoutKey(() => Trust().Roots);
+        }
+
+        var signatures = CertificateSignatures.Load(certificate, key, configuration.Node, () => Trust().Roots, _clock.Now(), out var refusal)
+            ?? throw new ConfigurationException(configuration.File, [new("link.signingCertificate", $"\"{certificate}\"", refusal!.ToString())]);
+        if (signatures.Own is { } own)
+        {
+            using var signer = X509CertificateLoader.LoadCertificate(own.Certificates[0].Span);
+            if (signer.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(Credential().Certificate.PublicKey.ExportSubjectPublicKeyInfo()))
+            {
+                signatures.Dispose();
+                throw new ConfigurationException(configuration.File, [new("link.signingKey", $"\"{key}\"", "it is the key of the node's connections too; a signing key is one of its own")]);
+            }
+        }
+
+        return signatures;
+    }
 
     private Read Load()
     {

@@ -15,6 +15,7 @@ public static class SecretFiles
         [
             FaultOf("link.key", configuration.Link.KeyFile),
             configuration.Children is { } children ? FaultOf("children.authorityKey", children.AuthorityKeyFile) : null,
+            configuration.Link.SigningKeyFile is { } signing ? FaultOf("link.signingKey", signing) : null,
             configuration.Operator.KeyFile is { } key ? FaultOf("operator.key", key) : null,
             FaultOf("tokens", configuration.TokensFile),
         ];

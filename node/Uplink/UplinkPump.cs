@@ -25,9 +25,14 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private readonly IEntropy _entropy;
     private readonly ConcurrentQueue<SenderInput> _inputs = new();
     private readonly ITimer _alarm;
+    private readonly ParentNotary? _notary;
     private SenderState _state;
     private IWireLine? _line;
     private bool _hangUpWhenConnected;
+
+    /// <summary>What the parent countersigned with the answer that is being heard.</summary>
+    private Countersignature? _said;
+    private Signer? _parentSigner;
     private int _taking;
     private volatile bool _stopped;
     private volatile string? _hungUpFor;
@@ -37,6 +42,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     {
         (_state, _ground, _wire, _clock, _entropy) = (start, ground, wire, clock, entropy);
         _standing = new UplinkStanding(start, null, string.Empty);
+        _notary = ground.Signatures is { } signatures ? new ParentNotary(signatures, clock) : null;
         _alarm = clock.CreateTimer(_ => Feed(new SenderInput.Woken()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -118,12 +124,50 @@ public sealed class UplinkPump : IWireEvents, IDisposable
 
     private void Take(SenderInput input)
     {
+        _said = input is SenderInput.Responded { Response: var response } ? Hear(response) : null;
         var (state, effects) = LinkSender.Step(_state, input, _clock.Now());
         _state = state;
         _standing = _standing with { State = state };
         foreach (var effect in effects)
         {
             Do(effect);
+        }
+    }
+
+    /// <summary>What the parent signed is looked at before the sender hears the answer, which it believes or not whatever the signature is worth.</summary>
+    private Countersignature? Hear(ConnectResponse response)
+    {
+        if (_notary is null)
+        {
+            return null;
+        }
+
+        Refusal? refusal;
+        var said = default(Countersignature);
+        if (response.Welcome is { } welcome && _state.Phase == SenderPhase.Greeting && response.Number == _state.Number)
+        {
+            _parentSigner = _notary.Meet(welcome, out refusal);
+            NoteParentSigner();
+        }
+        else
+        {
+            said = _notary.Check(response, _state, out refusal);
+        }
+
+        if (refusal is { } told)
+        {
+            Reported?.Invoke(told.Code, told.Message);
+        }
+
+        return said;
+    }
+
+    /// <summary>Once per change; of a parent that is new it is kept behind the epoch that it grants.</summary>
+    private void NoteParentSigner()
+    {
+        if (_parentSigner is { } signer)
+        {
+            _ground.Sequencer.Submit(new KeepParentSigner(_ground.Uplink, signer) { Actor = "uplink" }, _ => { });
         }
     }
 
@@ -135,6 +179,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 _wire.Dial(this);
                 break;
             case SenderEffect.Send send:
+                _notary?.Sign(send.Request, _state);
                 _line?.Send(send.Request);
                 break;
             case SenderEffect.HangUp hangUp:
@@ -154,7 +199,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 break;
             case SenderEffect.StoreReceipt store:
                 _ground.Sequencer.Submit(
-                    new KeepReceipt(_ground.Uplink, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, store.Problems) { Actor = "uplink" },
+                    new KeepReceipt(_ground.Uplink, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, store.Problems, _said) { Actor = "uplink" },
                     mark => Feed(new SenderInput.ReceiptStored(store.Lane, mark)));
                 _standing = _standing with { LastSuccess = _clock.Now(), LastError = string.Empty };
                 break;
@@ -162,6 +207,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 _ground.Sequencer.Submit(
                     new TakeEpoch(_ground.Uplink, _state.Incarnation, take.Epoch, take.Parent, take.ParentEpoch) { Actor = "uplink" },
                     epoch => Feed(new SenderInput.EpochStored(epoch)));
+                NoteParentSigner();
                 break;
             case SenderEffect.TakeOrders take:
                 _ground.Sequencer.Submit(
@@ -192,6 +238,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
 /// <param name="OwnStatement">This node's statement about itself; null for one that keeps no cells of its own.</param>
 public sealed record UplinkGround(Sequencer Sequencer, UplinkFold Uplink, CutReader Cuts, IJournal Journal, OrderDesk Orders, Func<OriginWatermark>? OwnStatement)
 {
+    /// <summary>What this node signs with, and by what it judges its parent's signer; null where nothing is signed.</summary>
+    public ISignatures? Signatures { get; init; }
+
     /// <summary>Where the folds stand. Under the sequencer's lock.</summary>
     public StreamMark Head() => MarkAt(Sequencer.Applied);
 

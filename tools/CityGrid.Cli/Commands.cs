@@ -11,6 +11,7 @@ using CityGrid.Node.Checks;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Enrolment;
 using CityGrid.Node.Intake.Import;
+using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -338,11 +339,45 @@ internal static class Commands
     {
         var folder = DataOption();
         var anchors = new Option<string?>("--anchors") { Description = Texts.Get("OptionAnchors") };
+        var authority = new Option<string?>("--authority") { Description = Texts.Get("OptionAuthority") };
         var verify = VerifyCommand(Texts.Get("VerifyAudit"), folder, parsed =>
             Existing(parsed.GetRequiredValue(folder)) ?? (parsed.GetValue(anchors) is { } above ? Existing(above) : null)
-            ?? AuditCheck.Verify(parsed.GetRequiredValue(folder), parsed.GetValue(anchors)));
+            ?? AuditCheck.Verify(parsed.GetRequiredValue(folder), parsed.GetValue(anchors), parsed.GetValue(authority)));
         verify.Options.Add(anchors);
-        return new Command("audit", Texts.Get("CommandAudit")) { verify };
+        verify.Options.Add(authority);
+        return new Command("audit", Texts.Get("CommandAudit")) { verify, ProveCommand(authority) };
+    }
+
+    private static Command ProveCommand(Option<string?> authority)
+    {
+        var folder = DataOption();
+        var node = new Option<NodeId>("--node")
+        {
+            Description = Texts.Get("OptionProveNode"),
+            Required = true,
+            CustomParser = result =>
+            {
+                var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : string.Empty;
+                if (!NodeId.TryParse(text, out var read))
+                {
+                    result.AddError(Texts.Get("NoNodeName", text));
+                }
+
+                return read;
+            },
+        };
+        var lsn = new Option<long>("--lsn") { Description = Texts.Get("OptionProveLsn"), DefaultValueFactory = _ => 1 };
+        var prove = new Command("prove", Texts.Get("ProveAudit")) { folder, node, lsn, authority };
+        prove.SetAction(parsed =>
+        {
+            var verdict = Existing(parsed.GetRequiredValue(folder));
+            var proof = verdict is not null
+                ? null
+                : AuditProof.Make(parsed.GetRequiredValue(folder), parsed.GetRequiredValue(node), new Lsn(Math.Max(parsed.GetValue(lsn), 0)), parsed.GetValue(authority), out verdict);
+            Console.Out.WriteLine(proof ?? Texts.Verdict(verdict!));
+            return verdict?.ExitCode ?? CheckVerdict.SoundCode;
+        });
+        return prove;
     }
 
     private static CheckVerdict? Existing(string folder) => Directory.Exists(folder) ? null : CheckVerdict.CannotDecide(Texts.Get("FolderMissing", folder));

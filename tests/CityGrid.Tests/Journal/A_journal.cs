@@ -47,7 +47,11 @@ public abstract class A_journal
     {
         var result = Journal.Append([Drafts.Of("a", [1], [2]), Drafts.Of("b", [3])], Drafts.Noon);
         Assert.That(result.Appended);
-        Assert.That(result.Ranges, Is.EqualTo(new[] { new LsnRange(new(1), new(2), Drafts.Noon), new LsnRange(new(3), new(3), Drafts.Noon) }));
+        Assert.That(result.Ranges, Is.EqualTo(new[]
+        {
+            new LsnRange(new(1), new(2), Drafts.Noon) { ChainHash = Journal.ReadAt(new Lsn(1))!.Hash },
+            new LsnRange(new(3), new(3), Drafts.Noon) { ChainHash = Journal.Head.ChainHash },
+        }));
         Assert.That(result.Head, Is.EqualTo(Journal.Head));
         var second = Journal.ReadAt(new Lsn(2))!;
         Assert.That((second.First, second.Last, second.Actor), Is.EqualTo((new Lsn(1), new Lsn(2), "a")));

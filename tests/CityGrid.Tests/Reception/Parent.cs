@@ -48,19 +48,33 @@ internal sealed class Parent
 
     public Instant Now { get; set; } = Noon;
 
+    /// <summary>Looks at signatures, where this parent does.</summary>
+    public ChildNotary? Notary { get; set; }
+
     /// <summary>Takes a frame on the child's connection.</summary>
     public ConnectResponse Take(IPeerIdentity peer, ConnectRequest request)
     {
         var judge = new RecordJudge(Settings, Reception, Cells, Escalations, Now);
-        var decision = LinkReceiver.Decide(Settings, Reception.Child(peer.Node), _sessions.GetValueOrDefault(peer.Node), peer, request, Epoch.NotGranted, _nonce++, judge);
-        if (decision.Change is { } change)
+        var session = _sessions.GetValueOrDefault(peer.Node);
+        var found = Notary?.Look(session, request);
+        var decision = LinkReceiver.Decide(Settings, Reception.Child(peer.Node), session, peer, request, Epoch.NotGranted, _nonce++, judge, found);
+        foreach (var change in new[] { decision.Change, decision.NewSigner }.OfType<ReceptionChange>())
         {
             Apply(ReceptionEvents.ToEvent(change, Settings.Node));
+            decision = decision with { Stands = MarkAt(Head) };
+        }
+
+        if (found is not null)
+        {
+            Notary!.Answer(decision, found);
         }
 
         _sessions[peer.Node] = decision.Session;
         return decision.Response;
     }
+
+    /// <summary>What was made durable, in order.</summary>
+    public IEnumerable<JournalEvent> Events => _journal.SelectMany(record => record.Events);
 
     public void Apply(EventDraft draft)
     {

@@ -89,11 +89,21 @@ public static class TreeWriter
         var (certificate, key) = authority.Issue(NodeId.Parse(place.Node), [place.Division]);
         File.WriteAllText(Path.Combine(home, "node.pem"), certificate);
         DevelopmentAuthority.WriteSecret(Path.Combine(home, "node.key"), key);
+        var (signer, signingKey) = authority.IssueSigner(NodeId.Parse(place.Node), [place.Division]);
+        File.WriteAllText(Path.Combine(home, "signer.pem"), signer);
+        DevelopmentAuthority.WriteSecret(Path.Combine(home, "signer.key"), signingKey);
         var tokens = Roles.ToDictionary(role => role, _ => Token(entropy));
         DevelopmentAuthority.WriteSecret(Path.Combine(home, "tokens"), string.Concat(tokens.Select(t => $"{t.Key} {RolesOf(t.Key)} {t.Value}\n")));
 
         var takesChildren = place.Tier != "city";
-        var link = new JsonObject { ["certificate"] = "node.pem", ["key"] = "node.key", ["authority"] = "../authority.pem" };
+        var link = new JsonObject
+        {
+            ["certificate"] = "node.pem",
+            ["key"] = "node.key",
+            ["authority"] = "../authority.pem",
+            ["signingCertificate"] = "signer.pem",
+            ["signingKey"] = "signer.key",
+        };
         if (takesChildren)
         {
             link["port"] = ports[0];

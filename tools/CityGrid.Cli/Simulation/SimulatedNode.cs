@@ -39,6 +39,7 @@ public sealed class SimulatedNode
         (_tree, Place, _entropy) = (tree, place, new SeededEntropy(seed));
         Clock = new VirtualClock(tree.Time) { Rang = Pump };
         Disk = new ModelDisk();
+        Signatures = new StandInSignatures(place.Node);
     }
 
     public SimulatedPlace Place { get; }
@@ -49,6 +50,9 @@ public sealed class SimulatedNode
 
     /// <summary>The newest protocol that it speaks from its next start on.</summary>
     public int ProtocolNewest { get; set; } = ReceiverSettings.ProtocolMax;
+
+    /// <summary>What it signs with from its next start on; null for nothing.</summary>
+    public ISignatures? Signatures { get; set; }
 
     /// <summary>Null while the node is down.</summary>
     public NodeCore? Core { get; private set; }
@@ -208,7 +212,7 @@ public sealed class SimulatedNode
         var rules = new CaseRules { Place = Place.Division, Divisions = _tree.Register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is null ? null : new SimulatedWire(_tree, this);
         var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest, Cuts = _tree.Cuts };
-        return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy));
+        return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures });
     }
 
     private ITimer Every(TimeSpan first, TimeSpan period, Action<NodeCore> job) => Clock.CreateTimer(_ => Hear(job), null, first, period);

@@ -1,0 +1,36 @@
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Hub.Seams;
+
+/// <summary>
+/// Signing, and judging who signs, handed in: certificates and ECDSA in production, a cheap keyed stand-in in simulation. What is a valid statement
+/// is decided elsewhere; here it is only whether this key made this signature.
+/// </summary>
+public interface ISignatures
+{
+    /// <summary>This node's own signer; null for a node without a signing key.</summary>
+    Signer? Own { get; }
+
+    /// <summary>Signs with this node's key; throws <see cref="InvalidOperationException"/> where it has none.</summary>
+    byte[] Sign(ReadOnlySpan<byte> statement);
+
+    /// <summary>
+    /// Judges a signer that a peer showed: its certificate and those between it and the authority. Null with the refusal for one that is not a signer of
+    /// this network at this time.
+    /// </summary>
+    Signer? Judge(IReadOnlyList<ByteString> certificates, Instant now, out Refusal? refusal);
+
+    /// <summary>True where the signer's key made the signature over exactly this statement.</summary>
+    bool Verify(Signer signer, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature);
+}
+
+/// <summary>Who signs, as the certificate says.</summary>
+/// <param name="Node">The one node whose statements this key makes.</param>
+/// <param name="Fingerprint">SHA-256 of the certificate.</param>
+/// <param name="Algorithm">How it signs.</param>
+/// <param name="Certificates">The certificate (DER), then those between it and the authority.</param>
+/// <param name="HoldsTo">The last moment at which it signs anything.</param>
+public sealed record Signer(NodeId Node, Hash256 Fingerprint, SignatureAlgorithm Algorithm, IReadOnlyList<ByteString> Certificates, Instant HoldsTo);

@@ -1,0 +1,97 @@
+using System.Globalization;
+using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
+using Google.Protobuf;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Wire;
+
+/// <summary>Clauses A1, A2 and A4: the bytes that are signed, and that nothing can be moved from one field to another.</summary>
+public sealed class What_is_signed_has_one_form
+{
+    private static readonly SignedHead Head = new()
+    {
+        Node = "suzhou",
+        Receiver = "jiangsu",
+        Incarnation = Bytes(16, 1),
+        Epoch = 2,
+        EpochNonce = 0xFEDCBA9876543210,
+        Lane = Lane.Cells,
+        Lsn = 300,
+        ChainHash = Bytes(32, 2),
+        PartHash = Bytes(32, 3),
+        SignedAt = 1_795_500_000_000,
+        Algorithm = SignatureAlgorithm.EcdsaP256Sha256,
+        Signer = Bytes(32, 4),
+    };
+
+    private static readonly Countersignature Said = new()
+    {
+        Node = "jiangsu",
+        Incarnation = Bytes(16, 5),
+        Lsn = 7001,
+        ChainHash = Bytes(32, 6),
+        Child = "suzhou",
+        ChildIncarnation = Bytes(16, 1),
+        ChildEpoch = 2,
+        ChildEpochNonce = 0xFEDCBA9876543210,
+        Lane = Lane.Cells,
+        ChildLsn = 300,
+        ChildChainHash = Bytes(32, 2),
+        PartHash = Bytes(32, 3),
+        SignedAt = 1_795_500_000_250,
+        Algorithm = SignatureAlgorithm.EcdsaP256Sha256,
+        Signer = Bytes(32, 7),
+    };
+
+    [Test]
+    public void The_vectors_of_the_contract_are_kept()
+    {
+        var vectors = Contract.TableAfter("#### Vectors of A2 and A4: what is signed").ToDictionary(row => row[0], row => row[1].Replace(" ", string.Empty, StringComparison.Ordinal));
+        Assert.Multiple(() =>
+        {
+            Assert.That(Convert.ToHexStringLower(Statements.BytesOf(Head)), Is.EqualTo(vectors["a head"]));
+            Assert.That(Convert.ToHexStringLower(Statements.BytesOf(Said)), Is.EqualTo(vectors["a countersignature"]));
+            Assert.That(Statements.HashOf(new CellsPart { CutTo = 300, CutChainHash = Bytes(32, 2), Part = 1, Parts = 1 }).ToString(), Is.EqualTo(vectors["the hash of an empty part"]));
+        });
+    }
+
+    [Test]
+    public void Each_field_changes_what_is_signed_but_the_signature()
+    {
+        Every(Head, head => Statements.BytesOf(head));
+        Every(Said, said => Statements.BytesOf(said));
+    }
+
+    [Test]
+    public void What_stands_at_the_end_of_a_field_cannot_be_the_beginning_of_the_next()
+    {
+        var (one, other) = (Head.Clone(), Head.Clone());
+        (one.Node, one.Receiver) = ("a", "bc");
+        (other.Node, other.Receiver) = ("ab", "c");
+        Assert.That(Statements.BytesOf(one), Is.Not.EqualTo(Statements.BytesOf(other)));
+    }
+
+    private static void Every<T>(T message, Func<T, byte[]> bytesOf)
+        where T : IMessage<T>
+    {
+        var before = bytesOf(message);
+        foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
+        {
+            var changed = message.Clone();
+            field.Accessor.SetValue(changed, field.Accessor.GetValue(changed) switch
+            {
+                string text => text + "x",
+                ByteString bytes => ByteString.CopyFrom([.. bytes, 0]),
+                long number => number + 1,
+                ulong number => number + 1,
+                Lane => Lane.Alarms,
+                SignatureAlgorithm => SignatureAlgorithm.Unspecified,
+                var other => throw new NotSupportedException(string.Create(CultureInfo.InvariantCulture, $"{field.Name}: {other}")),
+            });
+            Assert.That(bytesOf(changed), field.Name == "signature" ? Is.EqualTo(before) : Is.Not.EqualTo(before), field.FullName);
+        }
+    }
+
+    private static ByteString Bytes(int count, byte first) => ByteString.CopyFrom([.. Enumerable.Range(0, count).Select(i => (byte)((first * 16) + i))]);
+}
