@@ -17,4 +17,7 @@ internal static partial class Log
 
     [LoggerMessage(4, LogLevel.Warning, "Uplink: {Code}: {What}")]
     public static partial void UplinkReported(ILogger log, string code, string what);
+
+    [LoggerMessage(5, LogLevel.Error, "Link: what {Node} sent was refused for its signature: {What}")]
+    public static partial void SignatureRefused(ILogger log, string node, string what);
 }

@@ -35,6 +35,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>How the node takes children in, by an authority of its own; null where it keeps no register of children.</summary>
     public (ChildrenSettings Settings, CertificateAuthority Authority)? Children { get; init; }
 
+    /// <summary>How long the parent may not have confirmed this node's head before writes stop; null where they never do.</summary>
+    public Duration? AnchorRequired { get; init; }
+
     /// <summary>Whether children must sign what they send.</summary>
     public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Accepted;
 
@@ -58,6 +61,7 @@ public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, I
 public sealed class NodeCore : IDisposable
 {
     private readonly NodeSettings _settings;
+    private readonly Instant _startedAt;
     private readonly NodeSeams _seams;
     private readonly KeyPool _keys;
     private readonly Projector _projector;
@@ -67,6 +71,7 @@ public sealed class NodeCore : IDisposable
     public NodeCore(NodeSettings settings, NodeSeams seams)
     {
         (_settings, _seams) = (settings, seams);
+        _startedAt = seams.Clock.Now();
         Cells = new CellFold();
         UplinkFold = new UplinkFold((epoch, lsn) => Cells.Restamp(settings.Node, new Revision(epoch.Number, lsn.Value), lsn));
         Reception = new ReceptionFold(Cells);
@@ -92,6 +97,7 @@ public sealed class NodeCore : IDisposable
         _projector = new Projector(seams.Views, Remake);
         Desk = new CaseDesk(Sequencer, Book, _projector, new CaseSeals(_keys, new Sealer(_keys, seams.Seal, seams.Entropy)), seams.Clock, seams.Entropy, settings.Rules,
             new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween));
+        Desk.Held = AnchorOverdue;
         Desk.EraseKeys();
         Lists = new CaseLists(Desk, Sequencer, _projector);
         var place = new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay);
@@ -201,6 +207,9 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>Is told of an event that a fold could not take.</summary>
     public Action<IFold, JournalEvent, Exception>? FoldFailed { get; set; }
+
+    /// <summary>Why writes are refused by the policy about anchors; null where they are taken. Under the sequencer's lock, or on the writer.</summary>
+    public Refusal? AnchorOverdue(Instant now) => AnchorDuty.Overdue(_settings.AnchorRequired, UplinkFold.AnchoredAt ?? _startedAt, now);
 
     public StatDay Today => StatDay.Of(_seams.Clock.Now(), _settings.Zone);
 

@@ -148,6 +148,7 @@ public static class NodeServer
             ParentDivision = configuration.Parent?.Division,
             EscalationRules = escalation,
             Signatures = configuration.Link.Signatures,
+            AnchorRequired = configuration.AnchorRequired,
         };
     }
 
@@ -211,6 +212,7 @@ public static class NodeServer
             uplink.Reported = (code, message) => Log.UplinkReported(log, code, message);
         }
 
+        core.Door.SignatureRefused = (child, what) => Log.SignatureRefused(log, child.ToString(), what);
         Log.Recovered(log, core.Sequencer.Applied.Value, core.Replayed, core.Cells.Count, core.Book.Open.Count);
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using NodaTime;
 
@@ -90,6 +91,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     private readonly ConcurrentDictionary<LinkConnection, long> _open = [];
     private long _opened;
 
+    /// <summary>Is told of a child whose signer or signature was refused, which only a person can explain.</summary>
+    public Action<NodeId, string>? SignatureRefused { get; set; }
+
     /// <summary>How many bytes of parts a child may have under way now (L14).</summary>
     public long Credit => CreditOf(presence.Count, sequencer.Waiting);
 
@@ -159,6 +163,11 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         if (found is not null)
         {
             notary!.Answer(decision, found);
+        }
+
+        if (decision.Response.Refusal is { Code: LinkRefusalCode.Signature } refusal)
+        {
+            SignatureRefused?.Invoke(connection.Peer.Node, refusal.Message);
         }
 
         connection.Session = decision.Session;

@@ -51,6 +51,9 @@ public sealed class UplinkFold : IFold
     /// <summary>The fingerprint of the signer that the parent showed last; null where it never showed one.</summary>
     public Hash256? ParentSigner { get; private set; }
 
+    /// <summary>When the parent last told that it has this node's head, with its signature where it has shown a signer; null before the first time.</summary>
+    public Instant? AnchoredAt { get; private set; }
+
     /// <summary>The epoch granted to this data directory, or <see cref="Epoch.NotGranted"/>.</summary>
     public Epoch EpochOf(Incarnation incarnation) => incarnation == _incarnation ? _epoch : Epoch.NotGranted;
 
@@ -128,7 +131,18 @@ public sealed class UplinkFold : IFold
         }
     }
 
-    public void Save(Stream target) => new UplinkImage
+    public void Save(Stream target)
+    {
+        var image = Image();
+        if (AnchoredAt is { } anchored)
+        {
+            image.AnchoredAt = Images.Of(anchored);
+        }
+
+        image.WriteTo(target);
+    }
+
+    private UplinkImage Image() => new UplinkImage
     {
         Incarnation = ByteString.CopyFrom(_incarnation.ToBytes()),
         Epoch = _epoch.Number,
@@ -144,7 +158,7 @@ public sealed class UplinkFold : IFold
         AlarmVerdicts = { _alarms.Problems.Select(ReceptionEvents.ToVerdict) },
         Bundles = { _bundles.Select(end => end.Value) },
         ParentSigner = ParentSigner is { } signer ? ByteString.CopyFrom(signer.ToBytes()) : ByteString.Empty,
-    }.WithTimes(_escalations.KeptAt, _cells.KeptAt, _alarms.KeptAt).WriteTo(target);
+    }.WithTimes(_escalations.KeptAt, _cells.KeptAt, _alarms.KeptAt);
 
     public void Load(Stream source)
     {
@@ -153,6 +167,7 @@ public sealed class UplinkFold : IFold
         _epoch = new Epoch(image.Epoch, image.EpochNonce);
         Parent = image.Parent.Length == 0 ? null : NodeId.Parse(image.Parent);
         ParentEpoch = new Epoch(image.ParentEpoch, image.ParentEpochNonce);
+        AnchoredAt = image.HasAnchoredAt ? Images.InstantOf(image.AnchoredAt) : null;
         ParentSigner = image.ParentSigner.IsEmpty ? null : Hash256.FromBytes(image.ParentSigner.Span);
         _escalations = new LaneReceipt(Images.MarkOf(image.Escalations), image.HasEscalationsKeptAt ? Images.InstantOf(image.EscalationsKeptAt) : null, ReceptionEvents.ToReceipts(image.EscalationVerdicts));
         _cells = new LaneReceipt(Images.MarkOf(image.Cells), image.HasCellsKeptAt ? Images.InstantOf(image.CellsKeptAt) : null, ReceptionEvents.ToReceipts(image.CellVerdicts));
@@ -197,6 +212,11 @@ public sealed class UplinkFold : IFold
             || !StreamMark.TryRead(kept.Lsn, kept.ChainHash, out var mark))
         {
             return;
+        }
+
+        if (ParentSigner is null || !kept.Countersignature.IsEmpty)
+        {
+            AnchoredAt = recordedAt;
         }
 
         switch ((Lane)kept.Lane)

@@ -95,6 +95,9 @@ public sealed class CaseDesk
     /// <summary>True while the view lags so far that whoever brings new cases should wait a little.</summary>
     public bool ShouldSlow => _projector.ShouldSlowIntake;
 
+    /// <summary>Why nothing new is taken from people for now; null where it is. Asked on the writer. What time does, and the erasing of a person, go on.</summary>
+    public Func<Instant, Refusal?>? Held { get; set; }
+
     /// <summary>Until it is disposed the view may lag behind intake, and lists say so.</summary>
     public IDisposable Bulk() => _projector.Bulk();
 

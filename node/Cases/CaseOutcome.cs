@@ -60,4 +60,5 @@ public static class CaseRefusals
     public const string ImportInconsistent = "IMPORT_INCONSISTENT";
     public const string ImportNotNewer = "IMPORT_NOT_NEWER";
     public const string ImportWorkedHere = "IMPORT_WORKED_HERE";
+    public const string AnchorOverdue = "ANCHOR_OVERDUE";
 }

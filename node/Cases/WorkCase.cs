@@ -71,6 +71,7 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
                 new CaseAnswer { State = state, Version = repeated.Version, Lsn = repeated.Lsn, Repeated = true }),
             CaseOutcome.Unchanged unchanged => Decision<CaseAnswer>.Nothing(
                 new CaseAnswer { State = state, Version = unchanged.Version, Lsn = state?.LastLsn ?? Lsn.Zero, Unchanged = true }),
+            CaseOutcome.Decided when wanted is not (PassTime or ReckonAgain or EraseReporter) && desk.Held?.Invoke(now) is { } held => Refused(held),
             CaseOutcome.Decided decided => Record(state, desk.Escalate(state, decided, now)),
             _ => throw new InvalidOperationException($"An unknown outcome {outcome.GetType().Name}."),
         };

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CityGrid.Hub.Journal;
@@ -16,7 +17,8 @@ namespace CityGrid.Node.Checks;
 /// </summary>
 public static class AuditProof
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    /// <summary>Base64 stands as it is; it is read by programs, and never put into a page.</summary>
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The proof as JSON, checked before it is given out; null with the verdict where there is none.</summary>
     /// <param name="folder">The data directory of whoever was told.</param>

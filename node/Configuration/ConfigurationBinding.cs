@@ -26,6 +26,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         var preset = TierPreset.Of(tier);
         var node = root.Required("node", "the node's name for life: 1 to 64 of a-z, 0-9, '-', '_', '.'", JsonReads.Text<NodeId>(NodeId.TryParse), default);
         var division = root.Required("division", "the code of a division in the register: 1 to 32 of A-Z, 0-9 and '-'", JsonReads.Text<DivisionCode>(DivisionCode.TryParse), default);
+        var audit = root.Section("audit");
         var configuration = new NodeConfiguration
         {
             File = file,
@@ -43,9 +44,16 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Calendar = Calendar(root.Section("calendar")),
             ClosingDelay = DurationAt(root, "closingDelay", Duration.Zero, Duration.FromDays(62), preset.ClosingDelay),
             SnapshotEvery = DurationAt(root, "snapshotEvery", Duration.FromSeconds(10), Duration.FromDays(1), preset.SnapshotEvery),
+            AnchorRequired = AnchorRequired(audit),
             Limits = Limits(root.Section("limits"), preset),
             Log = Log(root.Section("log")),
         };
+        if (configuration is { AnchorRequired: not null, Parent: null })
+        {
+            audit.Fault("anchorRequired", "a node without a parent has nobody to confirm its record; leave it out, or give the node a parent");
+        }
+
+        audit.End();
         root.End();
         if (configuration is { Children: not null, Link.Port: null })
         {
@@ -199,6 +207,12 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
 
         section.End();
         return calendar;
+    }
+
+    private static Duration? AnchorRequired(JsonSection section)
+    {
+        var most = DurationAt(section, "anchorRequired", Duration.Zero, Duration.FromDays(30), Duration.Zero);
+        return most > Duration.Zero ? most : null;
     }
 
     private static LimitsConfiguration Limits(JsonSection section, TierPreset preset)

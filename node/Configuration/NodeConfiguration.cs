@@ -53,6 +53,9 @@ public sealed record NodeConfiguration
     /// <summary>How often the folds are kept beside the journal, so that a start need not replay all of it.</summary>
     public required Duration SnapshotEvery { get; init; }
 
+    /// <summary>How long the parent may not have confirmed this node's record before writes stop; null where they never do.</summary>
+    public required Duration? AnchorRequired { get; init; }
+
     public required LimitsConfiguration Limits { get; init; }
 
     public required LogConfiguration Log { get; init; }

@@ -109,6 +109,7 @@ internal static class RequestReads
     {
         CaseRefusals.CaseUnknown => StatusCode.NotFound,
         CaseRefusals.VersionConflict => StatusCode.Aborted,
+        CaseRefusals.AnchorOverdue => StatusCode.Unavailable,
         CaseRefusals.RequestKeyReused or CaseRefusals.CaseExists => StatusCode.AlreadyExists,
         CaseRefusals.HandlerMayNotClose => StatusCode.PermissionDenied,
         CaseRefusals.TypeUnknown or CaseRefusals.DivisionUnknown or CaseRefusals.RowUnknown or CaseRefusals.ReasonMissing or CaseRefusals.ReasonUnknown

@@ -33,7 +33,11 @@ public sealed class A_tree_can_be_checked_by_anyone
             await ExpectAsync(0, "sound", "audit", "verify", data);
             if (node.Parent is { } parent)
             {
-                await ExpectAsync(0, "agree up to", "audit", "verify", data, "--anchors", Folders.DataOf(_tree.Nodes.Single(other => other.Node == parent)));
+                var (above, authority) = (Folders.DataOf(_tree.Nodes.Single(other => other.Node == parent)), Path.Combine(_folder, "authority.pem"));
+                await ExpectAsync(0, "agree up to", "audit", "verify", data, "--anchors", above, "--authority", authority);
+                await ExpectAsync(0, "are signed", "audit", "verify", above, "--anchors", data, "--authority", authority);
+                await ExpectAsync(0, "citygrid/head/1", "audit", "prove", above, "--node", node.Node, "--authority", authority);
+                await ExpectAsync(0, "citygrid/receipt/1", "audit", "prove", data, "--node", parent, "--authority", authority);
             }
 
             Assert.That(Folders.Contents(data), Is.EqualTo(before), "looking changes nothing");
@@ -80,7 +84,7 @@ public sealed class A_tree_can_be_checked_by_anyone
         Directory.Delete(Path.Combine(cut, "snapshots"), recursive: true);
 
         await ExpectAsync(2, "has recorded its chain up to", "audit", "verify", cut, "--anchors", above);
-        await ExpectAsync(3, "has recorded nothing of", "audit", "verify", above, "--anchors", Folders.DataOf(second));
+        await ExpectAsync(3, "has recorded nothing of", "audit", "verify", Folders.DataOf(first), "--anchors", Folders.DataOf(second));
     }
 
     [TestCase("journal")]

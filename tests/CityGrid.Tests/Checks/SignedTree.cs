@@ -133,13 +133,8 @@ internal sealed class SignedTree : IDisposable
         return folder;
     }
 
-    public void Dispose()
-    {
-        _folders.ForEach(folder => Directory.Delete(folder, recursive: true));
-        Signers.Dispose();
-    }
-
-    private void Report(string type, EmergencyGrade grade)
+    /// <summary>A case comes in at the city, or why it does not.</summary>
+    public Refusal? TryReport(string type, EmergencyGrade grade)
     {
         CaseAnswer? told = null;
         var district = _tree.Register.ChildrenOf(City.Place.Division).First().Code;
@@ -147,8 +142,16 @@ internal sealed class SignedTree : IDisposable
             new ReportCase(TypeCode.Parse(type), district, SourceCode.Parse("hotline")) { Case = City.Core.Desk.Mint(), Actor = "desk", Grade = grade, Request = new RequestMark($"s-{++_requests}", (ulong)_requests) },
             answer => told = answer);
         City.Pump();
-        Assert.That(told?.Refusal, Is.Null);
+        return told!.Refusal;
     }
+
+    public void Dispose()
+    {
+        _folders.ForEach(folder => Directory.Delete(folder, recursive: true));
+        Signers.Dispose();
+    }
+
+    private void Report(string type, EmergencyGrade grade) => Assert.That(TryReport(type, grade), Is.Null);
 
     /// <summary>The first draw, which becomes the incarnation of a new directory, is chosen.</summary>
     private sealed class Chosen(Incarnation first) : IEntropy

@@ -31,7 +31,7 @@ internal sealed class Signers : IDisposable
     public X509Certificate2Collection Roots { get; }
 
     /// <summary>A new key and certificate for a node, as a running node has them.</summary>
-    public CertificateSignatures Of(string node)
+    public ISignatures Of(string node)
     {
         var (certificate, key) = _authority.IssueSigner(NodeId.Parse(node), [DivisionCode.Parse("42")]);
         return Load(certificate, key, node, out var refusal) ?? throw new InvalidOperationException(refusal?.ToString());

@@ -51,6 +51,9 @@ public sealed class SimulatedNode
     /// <summary>The newest protocol that it speaks from its next start on.</summary>
     public int ProtocolNewest { get; set; } = ReceiverSettings.ProtocolMax;
 
+    /// <summary>How long its parent may not have confirmed its head before writes stop; null for no such policy.</summary>
+    public Duration? AnchorRequired { get; set; }
+
     /// <summary>What it signs with from its next start on; null for nothing.</summary>
     public ISignatures? Signatures { get; set; }
 
@@ -211,7 +214,7 @@ public sealed class SimulatedNode
         var calendar = new WorkCalendar(Shanghai);
         var rules = new CaseRules { Place = Place.Division, Divisions = _tree.Register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is null ? null : new SimulatedWire(_tree, this);
-        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest, Cuts = _tree.Cuts };
+        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, Cuts = _tree.Cuts };
         return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures });
     }
 
