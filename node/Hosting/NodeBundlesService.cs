@@ -29,7 +29,7 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
         }
 
         using var reader = ReaderOf(request.ReaderCertificate, parent);
-        var (content, end) = core.Sequencer.Read(bundles.Read);
+        var (content, end) = bundles.Make();
         var credential = keys.Credential();
         var file = BundleFile.Make(content, credential.Certificate, core.Node, [.. credential.Between], reader, parent, keys.Clock.GetUtcNow(), keys.Entropy);
         if (end > Lsn.Zero)

@@ -30,8 +30,24 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
 
     private static readonly Grain[] Grains = [Grain.Detail, Grain.National];
 
-    /// <summary>What there is to say, and the position up to which it is said. Under the sequencer's lock.</summary>
-    public (BundleContent Content, Lsn End) Read()
+    /// <summary>What there is to say, signed where this node signs, and the position up to which it is said.</summary>
+    public (BundleContent Content, Lsn End) Make()
+    {
+        var ((content, end), state, parent) = ground.Sequencer.Read(() => (Read(), Stream(), ground.Uplink.Parent));
+        if (ground.Signatures is { } signatures)
+        {
+            var notary = new ParentNotary(signatures, clock);
+            foreach (var request in content.Requests)
+            {
+                notary.Sign(request, state, parent);
+            }
+        }
+
+        return (content, end);
+    }
+
+    /// <summary>Under the sequencer's lock.</summary>
+    private (BundleContent Content, Lsn End) Read()
     {
         var incarnation = ground.Journal.Incarnation;
         var epoch = ground.Uplink.EpochOf(incarnation);
@@ -82,7 +98,11 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     /// <param name="parent">The parent, as the bundle's certificate says.</param>
     /// <param name="content">The answer.</param>
     /// <param name="actor">Who brought it.</param>
-    public Command<BundleOutcome> Take(NodeId parent, BundleContent content, string actor) => new TakeAnswer(ground, parent, content) { Actor = actor };
+    public Command<BundleOutcome> Take(NodeId parent, BundleContent content, string actor) =>
+        new TakeAnswer(ground, Stream, ground.Signatures is { } signatures ? new ParentNotary(signatures, clock) : null, parent, content) { Actor = actor };
+
+    /// <summary>The stream that this node speaks for.</summary>
+    private SenderState Stream() => SenderState.Start(settings, ground.Journal.Incarnation, ground.Uplink) with { Speaks = settings.ProtocolNewest };
 
     /// <summary>A lane from what the parent has applied to the head, cut where earlier bundles ended.</summary>
     private IEnumerable<CutPart> PartsOf(Lane lane, StreamMark acked, Incarnation incarnation)
@@ -112,7 +132,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
             Decision<bool>.Of(new RecordDraft(Actor, [UplinkFold.BundleMadeEvent(ground.Journal.Incarnation, end)]), _ => true);
     }
 
-    private sealed class TakeAnswer(UplinkGround ground, NodeId parent, BundleContent content) : Command<BundleOutcome>
+    private sealed class TakeAnswer(UplinkGround ground, Func<SenderState> stream, ParentNotary? notary, NodeId parent, BundleContent content) : Command<BundleOutcome>
     {
         private readonly Incarnation _incarnation = ground.Journal.Incarnation;
 
@@ -145,7 +165,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 case ConnectResponse.FrameOneofCase.Welcome:
                     return Greeted(outcome, response.Welcome, events);
                 case ConnectResponse.FrameOneofCase.Receipt:
-                    return outcome with { Disbelieved = Kept(response.Receipt.Position, [.. response.Receipt.Records], events) };
+                    return outcome with { Disbelieved = Kept(response.Receipt.Position, [.. response.Receipt.Records], events, response.Countersignature) };
                 case ConnectResponse.FrameOneofCase.Refusal:
                     return outcome with { Refusal = response.Refusal };
                 case ConnectResponse.FrameOneofCase.Orders:
@@ -166,10 +186,17 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 return outcome with { Disbelieved = new Refusal(BundleFile.Malformed, "The parent's welcome does not name its maker, or grants no epoch. Have the answer made again.") };
             }
 
+            var signer = notary?.Meet(welcome, out _);
             if (granted != outcome.Epoch && granted.Number > ground.Uplink.RevisionEpoch)
             {
                 events.Add(UplinkFold.EpochTakenEvent(_incarnation, granted, parent, new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce)));
+                NoteSigner(signer, events);
                 return outcome with { Epoch = granted };
+            }
+
+            if (ground.Uplink.Parent == parent)
+            {
+                NoteSigner(signer, events);
             }
 
             // An answer from before the epoch in office is out of date, and no harm.
@@ -177,8 +204,17 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 : outcome with { Disbelieved = welcome.Positions.Select(position => Kept(position, [], events)).FirstOrDefault(fault => fault is not null) };
         }
 
+        /// <summary>Once per change (A4).</summary>
+        private void NoteSigner(Signer? signer, List<EventDraft> events)
+        {
+            if (signer is not null && signer.Fingerprint != ground.Uplink.ParentSigner)
+            {
+                events.Add(ReceptionEvents.SignerShownEvent(signer.Node, signer.Algorithm, signer.Certificates));
+            }
+        }
+
         /// <summary>Keeps what the parent has applied, forwards only; a position that this journal does not have is not believed.</summary>
-        private Refusal? Kept(StreamPosition position, IReadOnlyList<RecordReceipt> problems, List<EventDraft> events)
+        private Refusal? Kept(StreamPosition position, IReadOnlyList<RecordReceipt> problems, List<EventDraft> events, Countersignature? said = null)
         {
             var epoch = ground.Uplink.EpochOf(_incarnation);
             if (!epoch.IsGranted || !position.IsOf(_incarnation, epoch) || !LinkWords.Lanes.Contains(position.Lane) || !StreamMark.TryRead(position.Lsn, position.ChainHash, out var mark))
@@ -193,7 +229,8 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
 
             if (mark.Lsn > ground.Uplink.ReceiptOf(position.Lane, _incarnation).Mark.Lsn || problems.Count > 0)
             {
-                events.Add(UplinkFold.ReceiptKeptEvent(position.Lane, _incarnation, epoch, mark, problems));
+                var proof = said is not null && notary is not null && notary.Fault(said, stream(), position.Lane, mark, null) is null ? said : null;
+                events.Add(UplinkFold.ReceiptKeptEvent(position.Lane, _incarnation, epoch, mark, problems, proof));
             }
 
             return null;

@@ -16,8 +16,11 @@ public sealed class ParentNotary(ISignatures signatures, TimeProvider clock)
     private NodeId? _parent;
     private Signer? _signer;
 
-    /// <summary>Adds what the contract lets this node sign to a frame on its way up.</summary>
-    public void Sign(ConnectRequest request, SenderState state)
+    /// <summary>Adds what the contract lets this node sign to a frame on its way up to the parent that welcomed it.</summary>
+    public void Sign(ConnectRequest request, SenderState state) => Sign(request, state, _parent);
+
+    /// <summary>The same for a frame that goes by file, to the parent that granted the epoch.</summary>
+    public void Sign(ConnectRequest request, SenderState state, NodeId? receiver)
     {
         if (signatures.Own is not { } own)
         {
@@ -28,7 +31,7 @@ public sealed class ParentNotary(ISignatures signatures, TimeProvider clock)
         {
             request.Hello.Signer.Add(own.Certificates);
         }
-        else if (state.Speaks >= 2 && _parent is { } parent && PartStatements.Of(request) is { } said)
+        else if (state.Speaks >= 2 && receiver is { } parent && PartStatements.Of(request) is { } said)
         {
             var head = new SignedHead
             {
@@ -83,17 +86,28 @@ public sealed class ParentNotary(ISignatures signatures, TimeProvider clock)
 
         var part = state.Lane(asked.Lane).Cut!.Parts[asked.Part];
         var due = (part.Cells is { } cells ? PartStatements.Of(cells) : PartStatements.Of(part.Escalations!))!.Value;
+        refusal = Fault(said, state, asked.Lane, due.To, due.Part);
+        return refusal is null ? said : null;
+    }
+
+    /// <summary>Why a countersignature is not believed; null where it is.</summary>
+    /// <param name="said">What the parent countersigned.</param>
+    /// <param name="state">The stream that it must speak of.</param>
+    /// <param name="lane">The lane of the part.</param>
+    /// <param name="to">The end of the part.</param>
+    /// <param name="part">The part; null where it went by file, and is not at hand any more.</param>
+    public Refusal? Fault(Countersignature said, SenderState state, Lane lane, StreamMark to, IMessage? part)
+    {
         var wrong =
             _signer is not { } signer ? "it has shown no signer"
             : said.Node != signer.Node.ToString() || said.Algorithm != signer.Algorithm || !said.Signer.Span.SequenceEqual(signer.Fingerprint.ToBytes()) ? "it names another signer"
             : clock.Now() > signer.HoldsTo ? $"the signer's certificate held until {signer.HoldsTo}"
             : said.Child != state.Settings.Node.ToString() || Incarnation.FromBytes(said.ChildIncarnation.Span) != state.Incarnation
-                || said.ChildEpoch != state.Epoch.Number || said.ChildEpochNonce != state.Epoch.Nonce || said.Lane != asked.Lane ? "it speaks of another stream"
-            : said.ChildLsn != due.To.Lsn.Value || said.ChildChainHash != due.To.HashBytes() || !said.PartHash.Span.SequenceEqual(Statements.HashOf(due.Part).ToBytes()) ? "it speaks of another part"
+                || said.ChildEpoch != state.Epoch.Number || said.ChildEpochNonce != state.Epoch.Nonce || said.Lane != lane ? "it speaks of another stream"
+            : said.ChildLsn != to.Lsn.Value || said.ChildChainHash != to.HashBytes() || (part is not null && !said.PartHash.Span.SequenceEqual(Statements.HashOf(part).ToBytes())) ? "it speaks of another part"
             : said.Incarnation.Length != 16 || said.Lsn < 1 || said.ChainHash.Length != Hash256.Size ? "it names no position of its own"
             : !signatures.Verify(signer, Statements.BytesOf(said), said.Signature.Span) ? "the signature is not one of the signer's key"
             : null;
-        refusal = wrong is null ? null : new Refusal("COUNTERSIGNATURE_WRONG", $"The parent's countersignature was not believed: {wrong}. The figures go on; this receipt is kept without proof.");
-        return wrong is null ? said : null;
+        return wrong is null ? null : new Refusal("COUNTERSIGNATURE_WRONG", $"The parent's countersignature was not believed: {wrong}. The figures go on; this receipt is kept without proof.");
     }
 }

@@ -33,6 +33,25 @@ public sealed class A_history_is_kept_by_its_neighbours
     }
 
     [Test]
+    public void What_goes_by_file_is_signed_and_countersigned_too()
+    {
+        _tree.CutTheLine();
+        _tree.Work(2);
+        var (above, below) = (Above().Anchors.Count, Below().Anchors.Count);
+        _tree.ExchangeByFile();
+        var (heads, receipts) = (Above(), Below());
+        Assert.Multiple(() =>
+        {
+            Assert.That(heads.Fault ?? receipts.Fault, Is.Null);
+            Assert.That(heads.Anchors, Has.Count.GreaterThan(above));
+            Assert.That(receipts.Anchors, Has.Count.GreaterThan(below));
+            Assert.That(heads.Anchors.All(anchor => anchor.Signed is not null));
+        });
+        Sound(_tree.City.Disk.Copy(), heads, "are signed");
+        Sound(_tree.Province.Disk.Copy(), receipts, "are signed");
+    }
+
+    [Test]
     public void A_new_key_changes_nothing_of_what_the_old_one_signed()
     {
         _tree.RenewKey();
@@ -165,9 +184,9 @@ public sealed class A_history_is_kept_by_its_neighbours
         return head.ToByteString();
     }
 
-    private AnchorBook Above() => SignedTree.BookOf(_tree.Province.Disk, SignedTree.ProvinceName, SignedTree.CityName, _tree.Signers);
+    private AnchorBook Above() => SignedTree.BookOf(_tree.Province.Disk.Copy(), SignedTree.ProvinceName, SignedTree.CityName, _tree.Signers);
 
-    private AnchorBook Below() => SignedTree.BookOf(_tree.City.Disk, SignedTree.CityName, SignedTree.ProvinceName, _tree.Signers);
+    private AnchorBook Below() => SignedTree.BookOf(_tree.City.Disk.Copy(), SignedTree.CityName, SignedTree.ProvinceName, _tree.Signers);
 
     private static void Sound(ModelDisk disk, AnchorBook book, string what)
     {

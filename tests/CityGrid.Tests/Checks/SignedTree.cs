@@ -1,4 +1,5 @@
 using CityGrid.Cli.Simulation;
+using CityGrid.Hub.Bundles;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Cases;
@@ -61,6 +62,20 @@ internal sealed class SignedTree : IDisposable
 
             Run(16);
         }
+    }
+
+    /// <summary>Nothing goes by the line any more.</summary>
+    public void CutTheLine() => _tree.Weather = SimulatedWeather.Fair with { CutOf1000 = 1000 };
+
+    /// <summary>A bundle of the city goes to the province, and the answer back.</summary>
+    public void ExchangeByFile()
+    {
+        var bundle = City.Core!.Bundles!.Make().Content;
+        BundleAnswer? answer = null;
+        Province.Core!.BundleDoor.Take(SimulatedNode.IdentityOf(City), BundleContent.Parser.ParseFrom(Google.Protobuf.MessageExtensions.ToByteArray(bundle)), told => answer = told);
+        Province.Pump();
+        City.Core.Sequencer.Submit(City.Core.Bundles.Take(ProvinceName, answer!.Content, "courier"), outcome => Assert.That((outcome.Disbelieved, outcome.Refusal), Is.EqualTo(((Refusal?)null, (LinkRefusal?)null))));
+        City.Pump();
     }
 
     public void Run(int minutes) => _tree.Run(TimeSpan.FromMinutes(minutes));

@@ -144,7 +144,7 @@ public sealed class Files_and_the_line_end_in_the_same_state
         public byte[] Make()
         {
             var core = City.Core!;
-            var (content, end) = core.Sequencer.Read(core.Bundles!.Read);
+            var (content, end) = core.Bundles!.Make();
             if (end > Lsn.Zero)
             {
                 core.Sequencer.Submit(core.Bundles.Made(end, "courier"), _ => { });
