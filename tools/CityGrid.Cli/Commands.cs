@@ -339,7 +339,7 @@ internal static class Commands
     {
         var folder = DataOption();
         var anchors = new Option<string?>("--anchors") { Description = Texts.Get("OptionAnchors") };
-        var authority = new Option<string?>("--authority") { Description = Texts.Get("OptionAuthority") };
+        var authority = new Option<string?>("--authority") { Description = Texts.Get("OptionSignersAuthority") };
         var verify = VerifyCommand(Texts.Get("VerifyAudit"), folder, parsed =>
             Existing(parsed.GetRequiredValue(folder)) ?? (parsed.GetValue(anchors) is { } above ? Existing(above) : null)
             ?? AuditCheck.Verify(parsed.GetRequiredValue(folder), parsed.GetValue(anchors), parsed.GetValue(authority)));

@@ -72,7 +72,7 @@ internal sealed class SignedTree : IDisposable
     {
         var bundle = City.Core!.Bundles!.Make().Content;
         BundleAnswer? answer = null;
-        Province.Core!.BundleDoor.Take(SimulatedNode.IdentityOf(City), BundleContent.Parser.ParseFrom(Google.Protobuf.MessageExtensions.ToByteArray(bundle)), told => answer = told);
+        Province.Core!.BundleDoor.Take(City.Identity, BundleContent.Parser.ParseFrom(Google.Protobuf.MessageExtensions.ToByteArray(bundle)), told => answer = told);
         Province.Pump();
         City.Core.Sequencer.Submit(City.Core.Bundles.Take(ProvinceName, answer!.Content, "courier"), outcome => Assert.That((outcome.Disbelieved, outcome.Refusal), Is.EqualTo(((Refusal?)null, (LinkRefusal?)null))));
         City.Pump();
