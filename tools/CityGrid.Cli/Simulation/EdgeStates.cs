@@ -81,7 +81,7 @@ internal static class EdgeStates
             EdgeState.FrameUndecided => parent.Core?.Sequencer.Waiting > 0,
             EdgeState.ReceiptUnstored => child.Core?.Sequencer.Waiting > 0 && sender?.Phase == SenderPhase.Open,
             EdgeState.Quarantined => row?.Quarantine is not null,
-            EdgeState.RecordsAside => parent.Core?.Reception.Parked.Any(a => a.Child == child.Place.Node) == true,
+            EdgeState.RecordsAside => parent.Core?.Reception.Parked.Concat(parent.Core.Reception.Refused).Any(a => a.Child == child.Place.Node) == true,
             _ => false,
         };
     }

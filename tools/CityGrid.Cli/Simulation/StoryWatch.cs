@@ -129,10 +129,12 @@ internal sealed class StoryWatch(SimulatedTree tree)
         {
             twin.Hear(core =>
             {
-                if (core.Journal.Incarnation == row.Incarnation && core.Journal.ChainHashAt(mark.Lsn) == mark.ChainHash)
+                if (core.Journal.Incarnation == row.Incarnation)
                 {
-                    speaks = true;
-                    spoke |= core.Journal.ChainHashAt(before.Mark.Lsn) == before.Mark.ChainHash;
+                    // Both are read before either counts: a disk that fails here ends the process, and nothing is known of its history.
+                    var (now, then) = (core.Journal.ChainHashAt(mark.Lsn), core.Journal.ChainHashAt(before.Mark.Lsn));
+                    speaks |= now == mark.ChainHash;
+                    spoke |= now == mark.ChainHash && (then is null || then == before.Mark.ChainHash);
                 }
             });
         }
@@ -162,7 +164,7 @@ internal sealed class StoryWatch(SimulatedTree tree)
         var core = parent.Core!;
         var name = child.Place.Node;
         if (row.Epoch.Number > _doubtful.GetValueOrDefault(name) && row.Cells.Cut is null && core.Reception.Origin(name) is { } origin && origin.Watermark.Lsn == row.Cells.Mark.Lsn && origin.Watermark.Epoch == row.Epoch
-            && core.Reception.Parked.All(a => a.Child != name))
+            && core.Reception.Parked.Concat(core.Reception.Refused).All(a => a.Child != name))
         {
             StoryBrokenException.Unless(
                 core.Cells.DigestOf(name, Grain.National) == origin.Watermark.Digest, () => $"INV-11: at {row.Cells.Mark.Lsn} {parent.Place.Node} does not hold what {name} had there: {StoryEnd.Difference(parent, child)}");
