@@ -5,6 +5,7 @@ using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
@@ -41,6 +42,15 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>Whether children must sign what they send.</summary>
     public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Accepted;
 
+    /// <summary>Records that the case lists may lag behind before intake slows; where they lag ten times as far, all that may be let go of is.</summary>
+    public int ViewLagRecords { get; init; } = 10_000;
+
+    /// <summary>The program's own memory at which all that may be let go of is.</summary>
+    public long MemoryMax { get; init; } = long.MaxValue;
+
+    /// <summary>How much memory the program has for itself now.</summary>
+    public Func<long> MemoryNow { get; init; } = () => 0;
+
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
 
@@ -68,7 +78,10 @@ public sealed class NodeCore : IDisposable
     private readonly Lock _filling = new();
 
     /// <summary>Recovers the node from its journal. Nothing runs yet.</summary>
-    public NodeCore(NodeSettings settings, NodeSeams seams)
+    /// <param name="settings">Who the node is.</param>
+    /// <param name="seams">Everything that varies.</param>
+    /// <param name="pressure">Another measure of how near the node is to what it can bear than its own.</param>
+    public NodeCore(NodeSettings settings, NodeSeams seams, PressureGauge? pressure = null)
     {
         (_settings, _seams) = (settings, seams);
         _startedAt = seams.Clock.Now();
@@ -94,7 +107,7 @@ public sealed class NodeCore : IDisposable
             _keys.Take();
         }
 
-        _projector = new Projector(seams.Views, Remake);
+        _projector = new Projector(seams.Views, Remake, new ProjectorOptions { LagMax = settings.ViewLagRecords });
         Desk = new CaseDesk(Sequencer, Book, _projector, new CaseSeals(_keys, new Sealer(_keys, seams.Seal, seams.Entropy)), seams.Clock, seams.Entropy, settings.Rules,
             new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween));
         Desk.Held = AnchorOverdue;
@@ -106,11 +119,12 @@ public sealed class NodeCore : IDisposable
         var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures };
         Children = settings.Children is { } children ? new ChildrenDesk(children.Settings, ChildrenFold, children.Authority, seams.Entropy) : null;
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission };
+        Pressure = pressure ?? new PressureGauge(Measure, seams.Clock);
         OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register), Orders, seams.Journal);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, settings.Register, seams.Journal, () => OwnEpoch, seams.Wire is null);
         var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) : null;
-        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary);
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure };
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         Reach = ReachOf(settings);
         Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders, settings.Cuts, seams.Entropy.NextUInt64());
@@ -171,6 +185,9 @@ public sealed class NodeCore : IDisposable
     public ReaderLane Readers { get; } = ReaderLane.BesideTheWriter();
 
     public LinkDoor Door { get; }
+
+    /// <summary>How near the node is to what it can bear, and what it lets go of because of it.</summary>
+    public PressureGauge Pressure { get; }
 
     /// <summary>Which children are connected now.</summary>
     public LinkPresence Presence { get; } = new();
@@ -254,6 +271,16 @@ public sealed class NodeCore : IDisposable
         Sequencer.Dispose();
         Readers.Dispose();
         _keys.Dispose();
+    }
+
+    /// <summary>An import may leave the lists behind on purpose and says so itself: its lag is no pressure.</summary>
+    private Pressure Measure()
+    {
+        var views = _projector.Status;
+        return new Pressure(
+            (double)Sequencer.Waiting / Sequencer.QueueMax,
+            (double)_settings.MemoryNow() / _settings.MemoryMax,
+            views.Building ? 0 : (double)views.Lag / (10L * _settings.ViewLagRecords));
     }
 
     private OriginWatermark OwnWatermark() => new(

@@ -149,21 +149,26 @@ public static class NodeServer
             EscalationRules = escalation,
             Signatures = configuration.Link.Signatures,
             AnchorRequired = configuration.AnchorRequired,
+            ViewLagRecords = configuration.Limits.ViewLagRecords,
+            MemoryMax = configuration.Limits.MemoryMegabytes is > 0 and var megabytes ? (long)megabytes << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3,
+            MemoryNow = () => GC.GetGCMemoryInfo(GCKind.Any).HeapSizeBytes,
         };
     }
 
-    private static WebApplication Build(NodeConfiguration configuration, NodeCore core, NodeCredentials credentials, CertificateWatch watch, TimeProvider clock)
+    /// <summary>The doors of a node around its core, not yet open.</summary>
+    internal static WebApplication Build(NodeConfiguration configuration, NodeCore core, NodeCredentials credentials, CertificateWatch watch, TimeProvider clock, Action<ILoggingBuilder>? logging = null)
     {
-        var builder = NodeHost.CreateBuilder(configuration, clock, new LinkDoors(credentials.SecureLink, credentials.SecureEnrolment));
+        var builder = NodeHost.CreateBuilder(configuration, clock, new LinkDoors(credentials.SecureLink, credentials.SecureEnrolment), logging);
         builder.Services.AddSingleton(core);
         builder.Services.AddSingleton(core.Desk);
         builder.Services.AddSingleton(core.Lists);
         builder.Services.AddSingleton(core.Readers);
         builder.Services.AddSingleton(core.Door);
         builder.Services.AddSingleton(core.Presence);
+        builder.Services.AddSingleton(core.Pressure);
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
         builder.Services.AddSingleton(new BundleKeys(credentials.Credential, credentials.Trust, configuration.Parent?.Node, clock, new SystemEntropy()));
-        builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock));
+        builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock, core.Pressure));
         builder.Services.AddSingleton(new NodeStatus(core, configuration, () => credentials.Credential().Certificate.NotAfter, watch));
         builder.Services.AddSingleton(watch);
         builder.Services.AddNodeSchedule(configuration);
@@ -213,6 +218,7 @@ public static class NodeServer
         }
 
         core.Door.SignatureRefused = (child, what) => Log.SignatureRefused(log, child.ToString(), what);
+        core.Pressure.Changed = (level, pressure) => NodeLog.Pressure(log, level, pressure);
         Log.Recovered(log, core.Sequencer.Applied.Value, core.Replayed, core.Cells.Count, core.Book.Open.Count);
     }
 }

@@ -1,5 +1,6 @@
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Reception.V1;
 using CityGrid.Node.Configuration;
@@ -175,6 +176,8 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         : core.FreeBytes < FreeBytesMin ? new HealthReport(Hosting.Health.DiskFull, $"{core.FreeBytes} bytes are free on the data disk; make room.")
         : core.FoldFailures > 0 ? new HealthReport(Hosting.Health.ReadOnly, $"{core.FoldFailures} events could not be folded; see the log.")
         : core.Sequencer.Read(() => core.AnchorOverdue(core.Now)) is { } overdue ? new HealthReport(Hosting.Health.ReadOnly, overdue.Message)
+        : core.Pressure.Now is { Level: > 0 } now
+            ? new HealthReport(Hosting.Health.Serving, $"Under pressure ({now.Pressure.What} at {now.Pressure.Percent} % of its bound): not taken are {string.Join(", ", Shedding.Words(now.Level))}.")
         : new HealthReport(Hosting.Health.Serving, string.Empty);
 
     private DigestReport Digest()
@@ -274,6 +277,9 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             DiskFreeBytes = core.FreeBytes,
             CertificateSeconds = own,
             ChildCertificateSeconds = children,
+            PressurePercent = core.Pressure.Now.Pressure.Percent,
+            ShedKinds = core.Pressure.Now.Level,
+            ShedCalls = Enumerable.Range(0, (int)CallKind.Essential).Sum(kind => core.Pressure.CountOf((CallKind)kind)),
         });
     }
 

@@ -184,6 +184,9 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
         return strong && !oldHash ? null : new Refusal("CERTIFICATE_WEAK", "The peer's certificate has a weak key or a SHA-1 signature.");
     }
 
+    /// <summary>Whom a certificate names, whoever made it; null where it names none. For counting, never for letting in.</summary>
+    public static PeerCertificate? NamesIn(X509Certificate2 certificate) => Named(certificate, out _);
+
     private static PeerCertificate? Named(X509Certificate2 certificate, out Refusal? refusal)
     {
         var nodes = new List<NodeId>();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -94,8 +95,15 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>Is told of a child whose signer or signature was refused, which only a person can explain.</summary>
     public Action<NodeId, string>? SignatureRefused { get; set; }
 
-    /// <summary>How many bytes of parts a child may have under way now (L14).</summary>
-    public long Credit => CreditOf(presence.Count, sequencer.Waiting);
+    /// <summary>What this node is under, and lets go of.</summary>
+    public PressureGauge Pressure { get; init; } = PressureGauge.Calm;
+
+    /// <summary>How many bytes of parts a child may have under way now (L14). As soon as anything is let go of, it is the least: children slow down before they are turned away.</summary>
+    public long Credit => Pressure.Now.Level > 0 ? CreditLeast : CreditOf(presence.Count, sequencer.Waiting);
+
+    /// <summary>Why a frame is not taken now; null where it is. Cells can wait: they are absolute values, and the next cut has them all.</summary>
+    public Refusal? Shed(ConnectRequest request) =>
+        request.FrameCase == ConnectRequest.FrameOneofCase.Cells ? Pressure.Shed(CallKind.IndicatorPush) : null;
 
     internal static long CreditOf(int connected, int waiting) =>
         waiting > Sequencer.QueueMax / 2 ? CreditLeast : Math.Max(UnderWayInAll / Math.Max(connected, 1), CreditLeast);

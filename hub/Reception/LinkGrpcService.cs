@@ -1,12 +1,15 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Hub.Reception;
 
@@ -32,8 +35,14 @@ internal static class PeerJudging
 /// The link's gRPC service at the parent: one stream a child, frames taken one after the other, each answered when its effect is durable. It holds
 /// no state but who is connected.
 /// </summary>
+[BindServiceMethod(typeof(LinkGrpcService), nameof(Bind))]
 public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJudge judge, IHostApplicationLifetime lifetime) : LinkService.LinkServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => LinkService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, LinkService.LinkServiceBase service) => LinkService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     /// <summary>A full queue is half a second of work; with the child's own jitter 36 children come back over several seconds.</summary>
     private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(5);
 
@@ -89,6 +98,12 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
         {
             while (!connection.IsOver && await requests.MoveNext(stop))
             {
+                if (door.Shed(requests.Current) is { } shed)
+                {
+                    await outgoing.Writer.WriteAsync(Answers.Busy(requests.Current.Number, shed.Message, Shedding.PauseOf(CallKind.IndicatorPush)), stop);
+                    return;
+                }
+
                 ConnectResponse? response;
                 try
                 {

@@ -180,6 +180,30 @@ public sealed record LimitsConfiguration
 
     public required int LinkConnections { get; init; }
 
+    /// <summary>Open connections of one child.</summary>
+    public required int LinkConnectionsPerPeer { get; init; }
+
+    /// <summary>Streams of one child on all its connections together.</summary>
+    public required int LinkStreamsPerPeer { get; init; }
+
+    /// <summary>Calls under way on both operator ports together.</summary>
+    public required int CallsUnderWay { get; init; }
+
+    /// <summary>Calls a second of one token; twice that at once.</summary>
+    public required int CallsPerUser { get; init; }
+
+    /// <summary>Of these, views and lists.</summary>
+    public required int ReadsPerUser { get; init; }
+
+    /// <summary>Calls without a token, and new connections, a second from one address; twice that at once.</summary>
+    public required int CallsPerAddress { get; init; }
+
+    /// <summary>The time that a call has.</summary>
+    public required Duration CallTime { get; init; }
+
+    /// <summary>The program's own memory in MiB at which all that may be let go of is; 0 for three quarters of what the machine or its container has.</summary>
+    public required int MemoryMegabytes { get; init; }
+
     /// <summary>Rows of one page of a list.</summary>
     public required int PageRows { get; init; }
 

@@ -10,7 +10,7 @@ namespace CityGrid.Node.Hosting;
 /// <remarks>
 /// The library's authentication and authorization took a tenth of what a durable report costs a node; all that is asked of them is here.
 /// </remarks>
-internal sealed class Doorkeeper(RequestDelegate next, TokenBook tokens)
+internal sealed class Doorkeeper(RequestDelegate next, TokenBook tokens, CallLimits limits)
 {
     private const string Prefix = "Bearer ";
     private const string NoToken = "A token is needed: send the header Authorization: Bearer TOKEN, with a token of this node's token file.";
@@ -21,12 +21,17 @@ internal sealed class Doorkeeper(RequestDelegate next, TokenBook tokens)
         var endpoint = context.GetEndpoint();
         if (endpoint?.Metadata.GetMetadata<IAllowAnonymous>() is not null)
         {
-            return next(context);
+            return StrangerMustWait(context) ? Task.CompletedTask : next(context);
         }
 
         var header = context.Request.Headers.Authorization;
         if (OwnerOf(header) is not { } owner)
         {
+            if (StrangerMustWait(context))
+            {
+                return Task.CompletedTask;
+            }
+
             context.Response.Headers.WWWAuthenticate = "Bearer";
             context.Refuse(StatusCodes.Status401Unauthorized, new Refusal("UNAUTHENTICATED", header.Count == 0 ? NoToken : WrongToken, "Authorization"));
             return Task.CompletedTask;
@@ -41,6 +46,21 @@ internal sealed class Doorkeeper(RequestDelegate next, TokenBook tokens)
 
         context.Features.Set(owner);
         return next(context);
+    }
+
+    /// <summary>
+    /// True where the address has called without a token too often and was told so. On the link a peer's certificate speaks for it, and its streams are
+    /// counted there.
+    /// </summary>
+    private bool StrangerMustWait(HttpContext context)
+    {
+        if (context.Features.Get<OnDoor>() is { Door: Door.Link } || limits.Strangers.Take(CallLimits.NameOf(context.Connection.RemoteIpAddress)) is not { } wait)
+        {
+            return false;
+        }
+
+        context.Refuse(StatusCodes.Status429TooManyRequests, CallLimits.TooManyCalls(limits.CallsPerAddress), wait);
+        return true;
     }
 
     private TokenOwner? OwnerOf(Microsoft.Extensions.Primitives.StringValues header) =>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace CityGrid.Node.Hosting;
@@ -45,6 +46,10 @@ internal sealed class ErrorShape(RequestDelegate next, ILogger<ErrorShape> log)
         {
             context.Refuse(e.StatusCode, new Refusal(CodeOf(e.StatusCode), MessageOf(e.StatusCode), context.Request.Path));
         }
+        catch (OperationCanceledException) when (!response.HasStarted && context.Features.Get<CallTime>() is { Over.IsCancellationRequested: true })
+        {
+            context.Refuse(StatusCodes.Status504GatewayTimeout, CallTime.IsOver);
+        }
         catch (Exception e) when (!response.HasStarted && e is not OperationCanceledException)
         {
             var id = context.TraceIdentifier;
@@ -75,6 +80,14 @@ internal sealed class ErrorShape(RequestDelegate next, ILogger<ErrorShape> log)
     private static Task UnreadableIsTheCallersFault(object state)
     {
         var response = (HttpResponse)state;
+        if (response.HttpContext.Features.Get<Refusal>() is null && response.Headers.TryGetValue(Refusals.CodeTrailer, out var code) && code == BoundedCalls.Malformed)
+        {
+            // It was refused before any interceptor, where nobody knows the caller's language.
+            var told = Uri.UnescapeDataString(response.Headers["grpc-message"].ToString());
+            var bounded = new Refusal(BoundedCalls.Malformed, told[(told.IndexOf(' ', StringComparison.Ordinal) + 1)..]).SpokenTo(response.HttpContext.Request);
+            response.Headers["grpc-message"] = Uri.EscapeDataString(bounded.ToString());
+        }
+
         if (response.Headers.TryGetValue("grpc-status", out var status) && status == "2")
         {
             response.Headers["grpc-status"] = "3";
@@ -118,6 +131,7 @@ internal sealed class ErrorShape(RequestDelegate next, ILogger<ErrorShape> log)
         StatusCodes.Status408RequestTimeout => "TOO_SLOW",
         StatusCodes.Status413PayloadTooLarge => "TOO_LARGE",
         StatusCodes.Status415UnsupportedMediaType => "WRONG_MEDIA_TYPE",
+        StatusCodes.Status431RequestHeaderFieldsTooLarge => "HEADERS_TOO_LARGE",
         _ => status >= StatusCodes.Status500InternalServerError ? "INTERNAL" : "BAD_REQUEST",
     };
 
@@ -128,6 +142,7 @@ internal sealed class ErrorShape(RequestDelegate next, ILogger<ErrorShape> log)
         StatusCodes.Status408RequestTimeout => "The request came too slowly; send it again.",
         StatusCodes.Status413PayloadTooLarge => "The request is larger than limits.requestBytes of this node; send it in parts.",
         StatusCodes.Status415UnsupportedMediaType => "Send the body as application/json.",
+        StatusCodes.Status431RequestHeaderFieldsTooLarge => "A request has at most 100 headers of 32 kB in all.",
         _ => status >= StatusCodes.Status500InternalServerError ? "The node could not do this; its log has more." : "The request cannot be read as HTTP with a JSON body.",
     };
 

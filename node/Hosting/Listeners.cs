@@ -34,7 +34,7 @@ public sealed record OnDoor(Door Door);
 /// <summary>The ports of a node, their limits, and their TLS.</summary>
 internal static class Listeners
 {
-    /// <summary>One connection of a child carries one stream; one of a program carries its parallel calls.</summary>
+    /// <summary>One connection of a child carries one stream; one of a program carries its parallel calls. Those of one child are counted by <see cref="PeerPlaces"/>.</summary>
     private const int StreamsPerConnection = 256;
 
     /// <summary>A node enrols once; whoever comes in crowds keeps at most these busy.</summary>
@@ -45,7 +45,7 @@ internal static class Listeners
     private const int ConnectionWindow = 4 << 20;
     private const int StreamWindow = 1 << 20;
 
-    public static void Configure(KestrelServerOptions kestrel, NodeConfiguration configuration, LinkDoors doors, ILogger log)
+    public static void Configure(KestrelServerOptions kestrel, NodeConfiguration configuration, LinkDoors doors, PeerPlaces peers, TimeProvider clock, ILogger log)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -64,7 +64,8 @@ internal static class Listeners
         var desk = configuration.Operator;
         var tls = desk.CertificateFile is { } file ? Certificate(file, desk.KeyFile!) : null;
         // One count for both operator ports: they serve the same people.
-        var desks = new ConnectionLimit("operator", configuration.Limits.OperatorConnections, log);
+        var arrivals = new TokenBuckets(configuration.Limits.CallsPerAddress, clock);
+        var desks = new ConnectionLimit("operator", configuration.Limits.OperatorConnections, arrivals, log);
         kestrel.Listen(desk.Address, desk.Port, listen =>
         {
             Enter(listen, Door.Operator, desks, tls is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2);
@@ -77,18 +78,19 @@ internal static class Listeners
         });
         if (configuration.Link.Port is { } port)
         {
-            var children = new ConnectionLimit("link", configuration.Limits.LinkConnections, log);
+            var children = new ConnectionLimit("link", configuration.Limits.LinkConnections, arrivals, log);
             var secure = doors.Link ?? throw new InvalidOperationException("A link port without mutual TLS would let anyone report.");
             kestrel.Listen(configuration.Link.Address, port, listen =>
             {
                 Enter(listen, Door.Link, children, HttpProtocols.Http2);
                 secure(listen);
+                listen.Use(next => connection => peers.RunAsync(connection, next));
             });
         }
 
         if (configuration.Children?.EnrolmentPort is { } enrolment)
         {
-            var newcomers = new ConnectionLimit("enrolment", EnrolmentConnections, log);
+            var newcomers = new ConnectionLimit("enrolment", EnrolmentConnections, arrivals, log);
             var secure = doors.Enrolment ?? throw new InvalidOperationException("A port of enrolment without TLS would give codes away.");
             kestrel.Listen(configuration.Link.Address, enrolment, listen =>
             {
@@ -134,8 +136,10 @@ internal static class Listeners
     }
 }
 
-/// <summary>At most so many connections at a time by one door; one more is closed at once, and the log says so.</summary>
-internal sealed class ConnectionLimit(string name, int most, ILogger log)
+/// <summary>
+/// At most so many connections at a time by one door, and so many new ones a second from one address; one more is closed at once, and the log says so.
+/// </summary>
+internal sealed class ConnectionLimit(string name, int most, TokenBuckets arrivals, ILogger log)
 {
     private int _open;
 
@@ -147,6 +151,13 @@ internal sealed class ConnectionLimit(string name, int most, ILogger log)
             {
                 Log.TooManyConnections(log, name, most);
                 connection.Abort(new ConnectionAbortedException("Too many connections."));
+                return;
+            }
+
+            if (arrivals.Take(CallLimits.NameOf((connection.RemoteEndPoint as IPEndPoint)?.Address)) is not null)
+            {
+                Log.TooManyArrivals(log, name);
+                connection.Abort(new ConnectionAbortedException("Too many new connections from this address."));
                 return;
             }
 

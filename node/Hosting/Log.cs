@@ -21,6 +21,18 @@ internal static partial class Log
     [LoggerMessage(120, LogLevel.Error, "{Method} {Route} failed; the caller was told the id {ErrorId}.")]
     public static partial void CallFailed(ILogger log, string method, string route, string errorId, Exception exception);
 
+    [LoggerMessage(122, LogLevel.Warning, "New connections to the {Listener} port come faster from one address than limits.callsPerAddress allows; one was closed.")]
+    public static partial void TooManyArrivals(ILogger log, string listener);
+
+    [LoggerMessage(123, LogLevel.Warning, "The child {Node} has {Count} connections open, the most allowed; a new one was closed.")]
+    public static partial void TooManyOfOnePeer(ILogger log, string node, int count);
+
+    [LoggerMessage(124, LogLevel.Warning, "Under pressure ({What} at {Count} % of its bound): {Code} are let go of until it falls.")]
+    public static partial void Sheds(ILogger log, string what, int count, string code);
+
+    [LoggerMessage(125, LogLevel.Information, "The pressure has fallen ({What} at {Count} % of its bound): all calls are taken again.")]
+    public static partial void ShedsNothing(ILogger log, string what, int count);
+
     [LoggerMessage(121, LogLevel.Warning, "The {Listener} port has {Count} connections, the most allowed; a new one was closed.")]
     public static partial void TooManyConnections(ILogger log, string listener, int count);
 }

@@ -1,7 +1,9 @@
+using CityGrid.Hub.Load;
 using CityGrid.Node.Configuration;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Serilog;
 
 namespace CityGrid.Node.Hosting;
@@ -37,7 +39,7 @@ public static class NodeHost
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, _) => { });
         builder.Services.AddOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>()
-            .Configure<ILoggerFactory>((kestrel, logs) => Listeners.Configure(kestrel, configuration, doors, logs.CreateLogger("CityGrid.Node.Hosting")));
+            .Configure<ILoggerFactory, PeerPlaces>((kestrel, logs, peers) => Listeners.Configure(kestrel, configuration, doors, peers, clock, logs.CreateLogger("CityGrid.Node.Hosting")));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = configuration.Limits.Shutdown.ToTimeSpan());
         builder.Services.AddSingleton(configuration);
         builder.Services.AddSingleton(clock);
@@ -52,7 +54,9 @@ public static class NodeHost
         app.UseMiddleware<ErrorShape>();
         app.UseRouting();
         app.Use(KeepToTheDoor);
+        app.UseMiddleware<PeerStreams>();
         app.UseMiddleware<Doorkeeper>();
+        app.UseMiddleware<Admission>();
         app.UseMiddleware<StrictJson>();
         var metrics = new MetricsText();
         var meter = new NodeMeter(reports);
@@ -72,6 +76,9 @@ public static class NodeHost
     {
         services.AddSingleton(provider => new TokenBook(
             configuration.TokensFile, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<TokenBook>>()));
+        services.AddSingleton(provider => new CallLimits(configuration.Limits, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new PeerPlaces(configuration.Limits, provider.GetRequiredService<ILogger<PeerPlaces>>()));
+        services.TryAddSingleton(PressureGauge.Calm);
         services.AddRouting();
         // The doorkeeper handles what endpoints say of who may; the library looks for its own.
         services.Configure<RouteOptions>(routing => routing.SuppressCheckForUnhandledSecurityMetadata = true);

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Load;
 using CityGrid.Node.Configuration;
 using Serilog;
 using Serilog.Events;
@@ -38,6 +39,19 @@ public static class NodeLog
         }
 
         return logger.CreateLogger();
+    }
+
+    /// <summary>That a node under pressure lets go of something else than before.</summary>
+    public static void Pressure(Microsoft.Extensions.Logging.ILogger log, int level, Pressure pressure)
+    {
+        if (level == 0)
+        {
+            Log.ShedsNothing(log, pressure.What, pressure.Percent);
+        }
+        else
+        {
+            Log.Sheds(log, pressure.What, pressure.Percent, string.Join(", ", Shedding.Words(level)));
+        }
     }
 
     private static LogEventLevel Max(LogEventLevel one, LogEventLevel other) => one > other ? one : other;

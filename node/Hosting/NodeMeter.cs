@@ -30,6 +30,9 @@ internal sealed class NodeMeter : IDisposable
         Gauge("citygrid.parent.connected", "1 while the link to the parent stands.", f => f.ParentConnected ? 1 : 0);
         Gauge("citygrid.certificate.left", "How long the first of this node's own certificates still holds.", f => f.CertificateSeconds, "s");
         Gauge("citygrid.children.certificate.left", "How long the first of the children's newest certificates still holds.", f => f.ChildCertificateSeconds, "s");
+        Gauge("citygrid.pressure.percent", "How near the node is to what it can bear: queue, memory or lag of views, the highest.", f => f.PressurePercent);
+        Gauge("citygrid.shed.kinds", "Kinds of calls let go of now: 1 views, 2 and drill-through, 3 and bulk imports, 4 and indicator pushes.", f => f.ShedKinds);
+        Gauge("citygrid.shed.calls", "Calls that were let go of under pressure since the start.", f => f.ShedCalls);
         Gauge("citygrid.disk.free", "Bytes free where the data directory is.", f => f.DiskFreeBytes, "By");
         _meter.CreateObservableGauge("citygrid.health", () => reports.Health().Status == Health.Serving ? 1 : 0, null, "1 while the node serves.");
     }

@@ -89,6 +89,12 @@ public sealed record NodeFigures
     public long ChildCertificateSeconds { get; init; }
 
     public long DiskFreeBytes { get; init; }
+
+    public int PressurePercent { get; init; }
+
+    public int ShedKinds { get; init; }
+
+    public long ShedCalls { get; init; }
 }
 
 /// <summary>What the node tells of itself; the core fills it in. Each is quick, safe for many threads, and throws nothing.</summary>

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using Grpc.Core;
@@ -19,7 +20,7 @@ internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Inte
         {
             return await continuation(request, context);
         }
-        catch (Exception e) when (e is not RpcException)
+        catch (Exception e) when (e is not RpcException { StatusCode: not StatusCode.Unknown })
         {
             throw Answer(e, context);
         }
@@ -32,7 +33,7 @@ internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Inte
         {
             return await continuation(requestStream, context);
         }
-        catch (Exception e) when (e is not RpcException)
+        catch (Exception e) when (e is not RpcException { StatusCode: not StatusCode.Unknown })
         {
             throw Answer(e, context);
         }
@@ -45,7 +46,7 @@ internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Inte
         {
             await continuation(request, responseStream, context);
         }
-        catch (Exception e) when (e is not RpcException)
+        catch (Exception e) when (e is not RpcException { StatusCode: not StatusCode.Unknown })
         {
             throw Answer(e, context);
         }
@@ -61,7 +62,7 @@ internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Inte
         {
             await continuation(requestStream, responseStream, context);
         }
-        catch (Exception e) when (e is not RpcException)
+        catch (Exception e) when (e is not RpcException { StatusCode: not StatusCode.Unknown })
         {
             throw Answer(e, context);
         }
@@ -70,25 +71,48 @@ internal sealed class RefusalInterceptor(ILogger<RefusalInterceptor> log) : Inte
     private RpcException Answer(Exception exception, ServerCallContext context)
     {
         var http = context.GetHttpContext();
-        RpcException Refused(StatusCode status, Refusal refusal)
+        RpcException Refused(StatusCode status, Refusal refusal, TimeSpan? wait = null)
         {
+            if (wait is { } pause && !http.Response.HasStarted)
+            {
+                http.Response.Headers.RetryAfter = Refusals.InSeconds(pause);
+            }
+
             http.Features.Set(Refusals.IsGrpc(http) ? refusal : refusal.InJson());
             return Refusals.ToRpc(new RefusedException(status, refusal), http.Request);
         }
 
         if (exception is RefusedException refused)
         {
-            return Refused(refused.Status, refused.Refusal);
+            return Refused(refused.Status, refused.Refusal, refused.Wait);
+        }
+
+        if (exception is NodeBusyException)
+        {
+            return Refused(StatusCode.ResourceExhausted, new Refusal(Shedding.Busy, exception.Message), TimeSpan.FromSeconds(1));
+        }
+
+        if (exception is NodeStoppedException { InnerException: null } or ObjectDisposedException)
+        {
+            return Refused(StatusCode.Unavailable, new Refusal("STOPPING", "The node is ending; call again when it is back."));
+        }
+
+        if (exception is OperationCanceledException && http.Features.Get<CallTime>() is { Over.IsCancellationRequested: true })
+        {
+            return Refused(StatusCode.DeadlineExceeded, CallTime.IsOver);
+        }
+
+        if (exception is OperationCanceledException or IOException && context.CancellationToken.IsCancellationRequested)
+        {
+            return Refused(StatusCode.Cancelled, new Refusal("CANCELLED", "The caller gave the call up."));
         }
 
         if (exception is OperationCanceledException)
         {
-            return context.CancellationToken.IsCancellationRequested
-                ? Refused(StatusCode.Cancelled, new Refusal("CANCELLED", "The caller gave the call up."))
-                : Refused(StatusCode.Unavailable, new Refusal("STOPPING", "The node is ending; call again when it is back."));
+            return Refused(StatusCode.Unavailable, new Refusal("STOPPING", "The node is ending; call again when it is back."));
         }
 
-        if (exception is DiskFailedException or JournalDamagedException)
+        if (exception is DiskFailedException or JournalDamagedException or NodeStoppedException)
         {
             return Refused(
                 StatusCode.Unavailable,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
 using Google.Protobuf.Reflection;
 
 namespace CityGrid.Node.Hosting;
@@ -13,6 +14,8 @@ namespace CityGrid.Node.Hosting;
 internal sealed class StrictMessage(Func<string, bool> inPath)
 {
     private const int ToldMax = 60;
+
+    private int _items;
 
     public Refusal? FaultOf(JsonElement body, MessageDescriptor type) => body.ValueKind == JsonValueKind.Object
         ? Fields(body, type, string.Empty)
@@ -82,6 +85,13 @@ internal sealed class StrictMessage(Func<string, bool> inPath)
         if (value.ValueKind != JsonValueKind.Array)
         {
             return WrongKind(at, "a list [ … ]", value);
+        }
+
+        var length = value.GetArrayLength();
+        _items += Math.Min(length, MessageBounds.ItemsInAllMax + 1);
+        if (length > MessageBounds.ItemsMax || _items > MessageBounds.ItemsInAllMax)
+        {
+            return new Refusal("TOO_MANY_ITEMS", $"A list has at most {MessageBounds.ItemsMax} items, and a body {MessageBounds.ItemsInAllMax} in all; send them in parts.", at);
         }
 
         var index = 0;

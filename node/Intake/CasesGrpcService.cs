@@ -1,18 +1,27 @@
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Stored;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
 using Grpc.Core;
 using Microsoft.AspNetCore.Authorization;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Node.Intake;
 
 /// <summary>The case calls of node/citygrid/node/v1/cases.proto, over gRPC and as JSON. It reads requests, asks the desk, and writes answers.</summary>
 [Authorize(Policy = Access.View)]
+[BindServiceMethod(typeof(CasesGrpcService), nameof(Bind))]
 public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane readers, RowIntake intake) : CasesService.CasesServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => CasesService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, CasesService.CasesServiceBase service) => CasesService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     [Authorize(Policy = Access.Work)]
     public override async Task<ReportResponse> Report(ReportRequest request, ServerCallContext context)
     {
@@ -63,6 +72,7 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
         return response;
     }
 
+    [OfKind(CallKind.View)]
     public override Task<GetHistoryResponse> GetHistory(GetHistoryRequest request, ServerCallContext context)
     {
         var asOf = RequestReads.InstantOrNull(request.AsOf, "as_of");
@@ -85,6 +95,7 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
         return Task.FromResult(response);
     }
 
+    [OfKind(CallKind.View)]
     public override async Task<ListResponse> List(ListRequest request, ServerCallContext context)
     {
         var query = CaseListing.Of(request);

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Stored;
@@ -14,7 +15,7 @@ namespace CityGrid.Node.Intake;
 /// Rows of another system: each is a command of its own, so one bad row keeps no other back, and all of a request share the journal's batches. A
 /// row is named by its system and its id there; the same row again changes nothing.
 /// </summary>
-public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider clock) : IDisposable
+public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider clock, PressureGauge? pressure = null) : IDisposable
 {
     /// <summary>1,000 rows of about 500 B are half a megabyte a request.</summary>
     public const int RowsMax = 5_000;
@@ -43,6 +44,11 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
         if (request.Rows.Count > RowsMax)
         {
             throw RequestReads.Bad("TOO_MANY_ROWS", $"A request has at most {RowsMax} rows; send the rest in the next one.", "rows");
+        }
+
+        if (request.Rows.Count >= RowsOfBulk && pressure?.Shed(CallKind.BulkImport) is { } busy)
+        {
+            throw new RefusedException(Grpc.Core.StatusCode.ResourceExhausted, busy) { Wait = Shedding.PauseOf(CallKind.BulkImport) };
         }
 
         using var bulk = request.Rows.Count >= RowsOfBulk ? _bulk.Enter() : null;

@@ -8,6 +8,7 @@ using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -41,8 +42,11 @@ internal sealed class TestNode : IAsyncDisposable
 
     public IHostApplicationLifetime Lifetime => _app.Lifetime;
 
+    public T Services<T>()
+        where T : notnull => _app.Services.GetRequiredService<T>();
+
     public static async Task<TestNode> StartAsync(
-        NodeReports? reports = null, string? settings = null, TimeProvider? clock = null, Action<WebApplication>? map = null, bool link = false)
+        NodeReports? reports = null, string? settings = null, TimeProvider? clock = null, Action<WebApplication>? map = null, bool link = false, Hub.Load.PressureGauge? pressure = null)
     {
         var folder = new NodeFolder();
         using (var authority = DevelopmentAuthority.Create("test", TimeProvider.System.GetUtcNow(), new SystemEntropy()))
@@ -70,6 +74,11 @@ internal sealed class TestNode : IAsyncDisposable
             clock ?? TimeProvider.System,
             new LinkDoors(listen => listen.UseHttps(tls => Trust(tls, configuration))),
             logging => logging.AddProvider(log).SetMinimumLevel(LogLevel.Information));
+        if (pressure is not null)
+        {
+            builder.Services.AddSingleton(pressure);
+        }
+
         var app = builder.Build();
         NodeHost.Map(app, reports ?? Figures.Usual);
         app.MapGrpcService<LittleCases>();

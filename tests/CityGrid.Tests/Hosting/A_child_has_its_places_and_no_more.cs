@@ -1,0 +1,115 @@
+using System.Security.Cryptography.X509Certificates;
+using CityGrid.Hub.Load;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Hosting;
+using CityGrid.Protocol.V1;
+using CityGrid.Tests.Reception;
+using Grpc.Core;
+using Grpc.Net.Client;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Hosting;
+
+/// <summary>SEC-19, SEC-22, INV-26: connections and streams of one child are counted by whom its certificate names; another child is not touched by it.</summary>
+public sealed class A_child_has_its_places_and_no_more
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    [Test]
+    public async Task So_many_connections()
+    {
+        await using var node = await WholeNode.StartAsync("\"linkConnectionsPerPeer\": 2, \"callsPerAddress\": 1000");
+        // The same child with another certificate is the same child.
+        var channels = Enumerable.Range(0, 3).Select(_ => node.LinkChannel(node.CertificateOf("shangcheng", "330102"))).ToList();
+        var calls = new List<AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse>>();
+        var let = 0;
+        foreach (var channel in channels)
+        {
+            var call = new LinkService.LinkServiceClient(channel).Connect();
+            calls.Add(call);
+            let += await IsLetInAsync(call) ? 1 : 0;
+        }
+
+        using var other = node.LinkChannel(node.CertificateOf("xiacheng", "330103"));
+        using var theirs = new LinkService.LinkServiceClient(other).Connect();
+        Assert.That(let, Is.EqualTo(2));
+        Assert.That(await IsLetInAsync(theirs), Is.True);
+        Assert.That(node.Log.Lines.Count(line => line.Event == 123), Is.GreaterThan(0));
+        calls.ForEach(call => call.Dispose());
+        channels.ForEach(channel => channel.Dispose());
+    }
+
+    [Test]
+    public void So_many_streams_and_each_that_ends_gives_its_place_back()
+    {
+        using var folder = new NodeFolder();
+        var limits = Node.Configuration.ConfigurationFile.Load(folder.ConfigurationFile).Limits with { LinkStreamsPerPeer = 2, LinkConnectionsPerPeer = 1 };
+        var places = new PeerPlaces(limits, Microsoft.Extensions.Logging.Abstractions.NullLogger<PeerPlaces>.Instance);
+        var (one, other) = (new LinkPeer("shangcheng"), new LinkPeer("xiacheng"));
+
+        Assert.That(places.Enter(one, 1, 0) && places.Enter(one, 0, 1) && places.Enter(one, 0, 1), Is.True);
+        Assert.That(places.Enter(one, 0, 1) || places.Enter(one, 1, 0), Is.False);
+        Assert.That(places.Enter(other, 1, 0) && places.Enter(other, 0, 1), Is.True);
+        places.Leave(one, 0, 1);
+        Assert.That(places.Enter(one, 0, 1), Is.True);
+    }
+
+    [Test]
+    public async Task A_stream_too_many_is_RESOURCE_EXHAUSTED()
+    {
+        await using var node = await WholeNode.StartAsync("\"linkStreamsPerPeer\": 1, \"callsPerAddress\": 1000");
+        using var channel = node.LinkChannel(node.CertificateOf("shangcheng", "330102"));
+        using var first = new LinkService.LinkServiceClient(channel).Connect();
+        Assert.That(await IsLetInAsync(first), Is.True);
+
+        using var second = new LinkService.LinkServiceClient(channel).Connect();
+        var refused = (await Assert.ThrowsAsync<RpcException>(() => second.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Patience)))!;
+
+        Assert.That((refused.StatusCode, refused.Trailers.GetValue("retry-after")), Is.EqualTo((StatusCode.ResourceExhausted, "1")), refused.Status.Detail);
+    }
+
+    [Test]
+    public async Task Under_pressure_cells_are_told_to_come_later_and_escalations_are_taken()
+    {
+        var time = new VirtualTime(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
+        var share = 0.0;
+        await using var node = await WholeNode.StartAsync("\"callsPerAddress\": 1000", new PressureGauge(() => new Pressure(0, share, 0), new VirtualClock(time)));
+        var child = new Child("shangcheng", "330102");
+        using var channel = node.LinkChannel(node.CertificateOf("shangcheng", "330102"));
+        using var call = new LinkService.LinkServiceClient(channel).Connect();
+
+        var welcome = (await AskAsync(call, child.Hello())).Welcome;
+        child.Epoch = new Protocol.Names.Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
+        share = 1;
+        time.Run(TimeSpan.FromSeconds(1));
+        var escalation = (await AskAsync(call, child.Raise(0, 5, child.Escalation(3, 1)))).Receipt;
+        var cells = (await AskAsync(call, child.Cut(0, 5, [child.Cell(3, 1)]))).Refusal;
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((escalation.Accepted, escalation.WindowBytes), Is.EqualTo((1, Hub.Reception.LinkDoor.CreditLeast)), "slower before it is turned away");
+            Assert.That((cells.Code, cells.RetryAfterMs), Is.EqualTo((LinkRefusalCode.Busy, 2000L)), cells.Message);
+            Assert.That(node.Core.Cells.Count, Is.Zero);
+        });
+    }
+
+    private static async Task<ConnectResponse> AskAsync(AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse> call, ConnectRequest frame)
+    {
+        await call.RequestStream.WriteAsync(frame);
+        Assert.That(await call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Patience), Is.True);
+        return call.ResponseStream.Current;
+    }
+
+    private static async Task<bool> IsLetInAsync(AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse> call)
+    {
+        try
+        {
+            _ = await call.ResponseHeadersAsync.WaitAsync(Patience);
+            return true;
+        }
+        catch (RpcException)
+        {
+            return false;
+        }
+    }
+}

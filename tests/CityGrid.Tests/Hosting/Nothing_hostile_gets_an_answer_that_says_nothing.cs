@@ -1,0 +1,222 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using CityGrid.Hub.Journal;
+using CityGrid.Node.Hosting;
+using CityGrid.Node.V1;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Hosting;
+
+/// <summary>
+/// SEC-19, SEC-33, INV-26: every RPC and every route of both ports, found by reflection, is given what is wrong in every field. Each answer has a status
+/// of the declared set and a code; none says UNKNOWN or INTERNAL, or shows a stack, a path or a type; and nothing of what was refused is recorded.
+/// </summary>
+public sealed class Nothing_hostile_gets_an_answer_that_says_nothing
+{
+    /// <summary>What a call of this product ends with; UNKNOWN, INTERNAL and DATA_LOSS are not among it.</summary>
+    private static readonly StatusCode[] Declared =
+    [
+        StatusCode.OK, StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.AlreadyExists, StatusCode.PermissionDenied, StatusCode.FailedPrecondition,
+        StatusCode.Aborted, StatusCode.ResourceExhausted, StatusCode.Unauthenticated, StatusCode.Unimplemented, StatusCode.Unavailable, StatusCode.DeadlineExceeded,
+    ];
+
+    private static readonly int[] DeclaredHttp = [200, 400, 401, 403, 404, 405, 409, 413, 415, 429, 501, 503, 504];
+
+    private static readonly Marshaller<byte[]> Raw = Marshallers.Create<byte[]>(bytes => bytes, bytes => bytes);
+
+    private WholeNode _node = null!;
+
+    private static IEnumerable<MethodDescriptor> Calls =>
+        new[] { CasesService.Descriptor, ViewsService.Descriptor }.SelectMany(service => service.Methods);
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _node = await WholeNode.StartAsync("\"callsPerUser\": 1000000, \"readsPerUser\": 1000000, \"callsPerAddress\": 1000000, \"linkStreamsPerPeer\": 1000, \"callTime\": \"1s\"");
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        Assert.That(_node.Failure, Is.Null);
+        await _node.DisposeAsync();
+    }
+
+    [TestCaseSource(nameof(Calls))]
+    public async Task By_a_call_over_grpc(MethodDescriptor call)
+    {
+        var wrong = new List<string>();
+        var invoker = _node.Grpc.CreateCallInvoker();
+        var method = new Method<byte[], byte[]>(MethodType.Unary, call.Service.FullName, call.Name, Raw, Raw);
+        foreach (var (what, bytes) in HostileMessages.Of(call.InputType))
+        {
+            var before = _node.Core.Sequencer.Applied;
+            Status status;
+            try
+            {
+                await invoker.AsyncUnaryCall(method, null, new CallOptions(Every_call_needs_a_token_that_may.Bearer(NodeFolder.AdminToken)), bytes);
+                status = Status.DefaultSuccess;
+            }
+            catch (RpcException refused)
+            {
+                status = refused.Status;
+            }
+
+            Judge(wrong, what, Declared.Contains(status.StatusCode), status.StatusCode == StatusCode.OK, $"{status.StatusCode} {status.Detail}", before);
+        }
+
+        Assert.That(wrong, Is.Empty);
+    }
+
+    [Test]
+    public async Task By_a_frame_on_the_link()
+    {
+        var wrong = new List<string>();
+        using var channel = _node.LinkChannel(_node.CertificateOf("shangcheng", "330102"));
+        foreach (var (what, bytes) in HostileMessages.Of(ConnectRequest.Descriptor))
+        {
+            var before = _node.Core.Sequencer.Applied;
+            var (status, answer) = await OnceAsync(channel, bytes);
+            // Only a hello of this very child may be welcome, and these are none.
+            Judge(wrong, what, Declared.Contains(status.StatusCode), answer?.Welcome is not null || answer?.Receipt is not null, $"{status.StatusCode} {status.Detail} {answer?.Refusal?.Message}", before);
+            if (answer is null && status.StatusCode == StatusCode.OK)
+            {
+                wrong.Add($"{what}: neither an answer nor a status");
+            }
+        }
+
+        Assert.That(wrong, Is.Empty);
+    }
+
+    [Test]
+    public async Task By_a_route_over_http()
+    {
+        var wrong = new List<string>();
+        var (routes, sent) = (0, 0);
+        foreach (var endpoint in _node.App.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>())
+        {
+            var path = "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
+            var methods = endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? [];
+            if (path.StartsWith("/citygrid.", StringComparison.Ordinal) || methods.Count == 0)
+            {
+                continue;
+            }
+
+            routes++;
+            var call = Calls.SingleOrDefault(c => endpoint.Metadata.OfType<Microsoft.AspNetCore.Grpc.JsonTranscoding.GrpcJsonTranscodingMetadata>().Any(m => m.MethodDescriptor == c));
+            foreach (var (what, request) in Requests(new HttpMethod(methods[0]), path, call))
+            {
+                sent++;
+                var before = _node.Core.Sequencer.Applied;
+                using (request)
+                {
+                    request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", NodeFolder.AdminToken);
+                    using var answer = await _node.Http.SendAsync(request);
+                    var text = await answer.Content.ReadAsStringAsync();
+                    var good = (int)answer.StatusCode < 400;
+                    // What the server cannot read as a request at all it refuses by itself, without a body.
+                    var shaped = good || Shaped(text) || ((int)answer.StatusCode == 400 && text.Length == 0);
+                    Judge(wrong, $"{methods[0]} {path} {what}", DeclaredHttp.Contains((int)answer.StatusCode) && shaped, good, good ? string.Empty : $"{(int)answer.StatusCode} {text}", before);
+                }
+            }
+        }
+
+        Assert.That(wrong, Is.Empty);
+        Assert.That((routes, sent), Is.EqualTo((routes, sent)).And.Matches<(int Routes, int Sent)>(n => n.Routes > 10 && n.Sent > 1000));
+    }
+
+    private static IEnumerable<(string What, HttpRequestMessage Request)> Requests(HttpMethod method, string path, MethodDescriptor? call)
+    {
+        foreach (var part in new[] { "x", "%00", "..%2f..%2fetc%2fpasswd", "%C3%28", new string('x', 2_000), "-1", "%EF%BC%93%EF%BC%93" })
+        {
+            var filled = System.Text.RegularExpressions.Regex.Replace(path, @"\{[^}]+\}", part);
+            if (filled != path)
+            {
+                yield return ($"path {part[..Math.Min(9, part.Length)]}", new HttpRequestMessage(method, filled));
+            }
+        }
+
+        var plain = System.Text.RegularExpressions.Regex.Replace(path, @"\{[^}]+\}", "x");
+        foreach (var query in call is null ? ["asOf=-1", "asOf=99999999999999999999", "x=%00", "asOf=1&asOf=2"] : HostileMessages.Queries(call.InputType))
+        {
+            yield return ($"?{query}", new HttpRequestMessage(method, $"{plain}?{query}"));
+        }
+
+        if (method == HttpMethod.Get)
+        {
+            yield break;
+        }
+
+        yield return ("text", new HttpRequestMessage(method, plain) { Content = new StringContent("x") });
+        yield return ("bytes", new HttpRequestMessage(method, plain) { Content = new ByteArrayContent([0xFF, 0xFE, 0x00]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } } });
+        // The answer comes before the body has gone, so the client asks first.
+        var large = new HttpRequestMessage(method, plain) { Content = new StringContent(new string(' ', 5 << 20), Encoding.UTF8, "application/json") };
+        large.Headers.ExpectContinue = true;
+        yield return ("too large", large);
+        foreach (var (what, json) in call is null ? [] : HostileMessages.JsonOf(call.InputType))
+        {
+            yield return (what, new HttpRequestMessage(method, plain) { Content = new StringContent(json, Encoding.UTF8, "application/json") });
+        }
+    }
+
+    /// <summary>Adds what is wrong with an answer. Erasing and reporting are meant to be recorded where they were good; all else must leave the journal as it was.</summary>
+    private void Judge(List<string> wrong, string what, bool declared, bool good, string told, Lsn before)
+    {
+        if (!declared)
+        {
+            wrong.Add($"{what}: {told}");
+        }
+
+        if (Telling(told) is { } secret)
+        {
+            wrong.Add($"{what} tells {secret}: {told}");
+        }
+
+        if (!good && _node.Core.Sequencer.Applied != before)
+        {
+            wrong.Add($"{what}: refused, and the journal grew");
+        }
+    }
+
+    private static string? Telling(string told) =>
+        new[] { "   at ", "Exception", "System.", "CityGrid.", "Grpc.", "Google.", "Microsoft.", ".cs:line", "/tmp", "/work", "/root", "/home", ".pem", "SELECT ", "LiteDB" }
+            .FirstOrDefault(word => told.Contains(word, StringComparison.Ordinal));
+
+    private static bool Shaped(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<ErrorBody>(text, JsonSerializerOptions.Web) is { Code.Length: > 0, Message.Length: > 0 };
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<(Status Status, ConnectResponse? Answer)> OnceAsync(GrpcChannel channel, byte[] bytes)
+    {
+        var method = new Method<byte[], byte[]>(MethodType.DuplexStreaming, LinkService.Descriptor.FullName, "Connect", Raw, Raw);
+        using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(method, null, default);
+        ConnectResponse? answer = null;
+        try
+        {
+            _ = call.RequestStream.WriteAsync(bytes).ContinueWith(async written => written.IsCompletedSuccessfully ? call.RequestStream.CompleteAsync() : null, TaskScheduler.Default);
+            while (await call.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                answer = ConnectResponse.Parser.ParseFrom(call.ResponseStream.Current);
+            }
+
+            return (call.GetStatus(), answer);
+        }
+        catch (RpcException ended)
+        {
+            return (ended.Status, answer);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using System.Security.Cryptography.X509Certificates;
+using CityGrid.Hub.Identity;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Sealing;
+using CityGrid.Hub.Seams;
+using CityGrid.Hub.Storage;
+using CityGrid.Node;
+using CityGrid.Node.Configuration;
+using CityGrid.Node.Hosting;
+using CityGrid.Protocol.Names;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+
+namespace CityGrid.Tests.Hosting;
+
+/// <summary>A whole node with all its doors on loopback, on a model disk; children's certificates are made as they are wanted.</summary>
+internal sealed class WholeNode : IAsyncDisposable
+{
+    private readonly NodeFolder _folder;
+    private readonly DevelopmentAuthority _authority;
+    private readonly FileJournal _journal;
+    private readonly WebApplication _app;
+    private readonly ProjectorThread _projecting;
+
+    private WholeNode(NodeFolder folder, DevelopmentAuthority authority, FileJournal journal, NodeCore core, WebApplication app, QuietLog log)
+    {
+        (_folder, _authority, _journal, Core, _app, Log) = (folder, authority, journal, core, app, log);
+        _projecting = new ProjectorThread(core.Projector, failure => Failure = failure);
+        Addresses = NodeHost.Addresses(app);
+        Http = new HttpClient { BaseAddress = new Uri(Addresses.Operator) };
+        Grpc = GrpcChannel.ForAddress(Addresses.Grpc);
+    }
+
+    public NodeCore Core { get; }
+
+    public QuietLog Log { get; }
+
+    public NodeAddresses Addresses { get; }
+
+    public HttpClient Http { get; }
+
+    public GrpcChannel Grpc { get; }
+
+    public Exception? Failure { get; private set; }
+
+    public WebApplication App => _app;
+
+    /// <param name="limits">What stands in the section limits, such as <c>"callsPerUser": 1000000</c>.</param>
+    /// <param name="pressure">What the node takes for the pressure that it is under.</param>
+    public static async Task<WholeNode> StartAsync(string limits, Hub.Load.PressureGauge? pressure = null)
+    {
+        var entropy = new SystemEntropy();
+        var authority = DevelopmentAuthority.Create("test", TimeProvider.System.GetUtcNow(), entropy);
+        var folder = new NodeFolder($$"""
+            {
+              "node": "hangzhou", "division": "330100", "tier": "city", "zone": "Asia/Shanghai",
+              "link": { "port": 0, "certificate": "node.pem", "key": "node.key", "authority": "authority.pem" },
+              "operator": { "port": 0, "grpcPort": 0 },
+              "limits": { {{limits}} }
+            }
+            """);
+        var (certificate, key) = authority.Issue(NodeId.Parse("hangzhou"), [DivisionCode.Parse("330100")]);
+        folder.Write("node.pem", certificate);
+        folder.Write("node.key", key);
+        folder.Write("authority.pem", authority.RootPem);
+
+        var configuration = ConfigurationFile.Load(folder.ConfigurationFile);
+        var disk = new ModelDisk();
+        var journal = FileJournal.Open(disk, entropy, configuration.Node);
+        var core = new NodeCore(
+            NodeServer.SettingsOf(configuration), new NodeSeams(disk, journal, new MemoryViewStore(), new AesGcmSeal(), null, TimeProvider.System, entropy), pressure);
+        core.Sequencer.Start();
+        var log = new QuietLog();
+        var app = NodeServer.Build(
+            configuration, core, new NodeCredentials(configuration), TimeProvider.System, logging => logging.AddProvider(log).SetMinimumLevel(LogLevel.Information));
+        await app.StartAsync();
+        return new WholeNode(folder, authority, journal, core, app, log);
+    }
+
+    /// <summary>A certificate of this network's authority for a child.</summary>
+    public X509Certificate2 CertificateOf(string node, string division)
+    {
+        var (certificate, key) = _authority.Issue(NodeId.Parse(node), [DivisionCode.Parse(division)]);
+        return X509Certificate2.CreateFromPem(certificate, key);
+    }
+
+    /// <summary>A channel of its own connection to the link.</summary>
+    public GrpcChannel LinkChannel(X509Certificate2 certificate)
+    {
+        var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        handler.SslOptions.ClientCertificates = [certificate];
+        return GrpcChannel.ForAddress($"https://{Addresses.Link}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Grpc.Dispose();
+        Http.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        _projecting.Dispose();
+        Core.Dispose();
+        _journal.Dispose();
+        _authority.Dispose();
+        _folder.Dispose();
+        Log.Verify();
+    }
+}
