@@ -227,7 +227,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             LinkConnections = Number(section, "linkConnections", 1, 10_000, preset.LinkConnections),
             LinkConnectionsPerPeer = Number(section, "linkConnectionsPerPeer", 1, 1_000, 8),
             LinkStreamsPerPeer = Number(section, "linkStreamsPerPeer", 1, 1_000, 32),
-            CallsUnderWay = Number(section, "callsUnderWay", 4, 100_000, 256),
+            CallsUnderWay = Number(section, "callsUnderWay", 4, 100_000, 512),
             CallsPerUser = Number(section, "callsPerUser", 1, 1_000_000, 2_000),
             ReadsPerUser = Number(section, "readsPerUser", 1, 1_000_000, 200),
             CallsPerAddress = Number(section, "callsPerAddress", 1, 1_000_000, 200),

@@ -44,10 +44,10 @@ internal sealed class Admission(RequestDelegate next, CallLimits limits, Pressur
             return Task.CompletedTask;
         }
 
-        return limits.Enter(kind) ? UnderWayAsync(context) : Full(context);
+        return limits.Enter(owner.Actor, kind) ? UnderWayAsync(context, owner.Actor) : Full(context);
     }
 
-    private async Task UnderWayAsync(HttpContext context)
+    private async Task UnderWayAsync(HttpContext context, string caller)
     {
         var asked = Refusals.IsGrpc(context) ? GrpcDeadline(context.Request.Headers) : null;
         var aborted = context.RequestAborted;
@@ -61,7 +61,7 @@ internal sealed class Admission(RequestDelegate next, CallLimits limits, Pressur
         }
         finally
         {
-            limits.Leave();
+            limits.Leave(caller);
             context.RequestAborted = aborted;
         }
     }
@@ -125,6 +125,8 @@ internal sealed record CallTime(CancellationToken Over)
 /// <summary>What each caller, and all together, may have; one for both operator ports.</summary>
 internal sealed class CallLimits(LimitsConfiguration limits, TimeProvider clock)
 {
+    private readonly Dictionary<string, int> _underWayOf = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
     private int _underWay;
 
     public int CallsPerUser => limits.CallsPerUser;
@@ -146,20 +148,38 @@ internal sealed class CallLimits(LimitsConfiguration limits, TimeProvider clock)
 
     public int UnderWay => Volatile.Read(ref _underWay);
 
-    /// <summary>False where as many are under way as may be. What may be let go of has half of the places, so that the rest always has the other half.</summary>
-    public bool Enter(CallKind kind)
+    /// <summary>
+    /// False where as many are under way as may be. What may be let go of has half of the places, so that the rest always has the other half; one caller has
+    /// a quarter, so that whoever holds his calls open keeps nobody else out.
+    /// </summary>
+    public bool Enter(string caller, CallKind kind)
     {
-        var most = kind == CallKind.Essential ? limits.CallsUnderWay : Math.Max(1, limits.CallsUnderWay / 2);
-        if (Interlocked.Increment(ref _underWay) <= most)
+        var most = kind == CallKind.Essential ? limits.CallsUnderWay : limits.CallsUnderWay / 2;
+        lock (_lock)
         {
+            var own = _underWayOf.GetValueOrDefault(caller);
+            if (_underWay >= most || own >= limits.CallsUnderWay / 4)
+            {
+                return false;
+            }
+
+            _underWayOf[caller] = own + 1;
+            _underWay++;
             return true;
         }
-
-        Leave();
-        return false;
     }
 
-    public void Leave() => Interlocked.Decrement(ref _underWay);
+    public void Leave(string caller)
+    {
+        lock (_lock)
+        {
+            _underWay--;
+            if (--_underWayOf[caller] == 0)
+            {
+                _underWayOf.Remove(caller);
+            }
+        }
+    }
 
     public static Refusal TooManyCalls(int perSecond) => new(
         "TOO_MANY_CALLS", $"This caller has made more calls than it may: {perSecond} a second, twice that at once. Call again later, and less often.");

@@ -57,7 +57,17 @@ internal sealed class StrictJson(RequestDelegate next)
     private static async Task<(Stream Body, Refusal? Fault)> ReadAsync(HttpContext context, GrpcJsonTranscodingMetadata call)
     {
         var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        try
+        {
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            // Chunks that are none, or a caller that is gone; where the next request would begin nobody knows.
+            context.Response.Headers.Connection = "close";
+            return (body, new Refusal("BAD_REQUEST", "The body ends before it is whole, or its chunks are none; send it again.", "body"));
+        }
+
         body.Position = 0;
         try
         {

@@ -92,14 +92,14 @@ public sealed class Callers_have_their_measure
     {
         await using var node = await StartAsync("\"callsUnderWay\": 4");
         using var stop = new CancellationTokenSource();
-        var held = Enumerable.Range(0, 2).Select(_ => Cases(node).ListAsync(new ListRequest { Stage = "held" }, Bearer(NodeFolder.ViewerToken), cancellationToken: stop.Token).ResponseAsync).ToArray();
+        var held = new[] { NodeFolder.ViewerToken, NodeFolder.AdminToken }.Select(token => Cases(node).ListAsync(new ListRequest { Stage = "held" }, Bearer(token), cancellationToken: stop.Token).ResponseAsync).ToArray();
         var limits = node.Services<CallLimits>();
         while (limits.UnderWay < 2)
         {
             await Task.Yield();
         }
 
-        var third = await node.GetAsync("/v1/cases", NodeFolder.ViewerToken);
+        var third = await node.GetAsync("/v1/cases", NodeFolder.OperatorToken);
         var report = await node.SendAsync(HttpMethod.Post, "/v1/cases", NodeFolder.OperatorToken, "{ \"requestKey\": \"k\" }");
         await stop.CancelAsync();
         foreach (var one in held)

@@ -35,10 +35,13 @@ public sealed class QuietLog : ILoggerProvider
     {
     }
 
+    /// <summary>A part of the server that tells of attacks as of errors, where a test attacks.</summary>
+    public string? Attacked { get; set; }
+
     private void Add(LogLevel level, int eventId, string text)
     {
         _lines.Enqueue((eventId, text));
-        if (level < LogLevel.Error)
+        if (level < LogLevel.Error || (Attacked is { } part && text.StartsWith(part, StringComparison.Ordinal)))
         {
             return;
         }
