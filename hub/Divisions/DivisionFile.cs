@@ -207,7 +207,8 @@ public sealed class DivisionFile
             return null;
         }
 
-        var parsed = LocalDatePattern.Iso.Parse(text);
+        // A NUL would be taken for the end of the text, whatever stands behind it.
+        var parsed = LocalDatePattern.Iso.Parse(text.Replace('\0', '?'));
         if (parsed.Success)
         {
             return parsed.Value;

@@ -73,10 +73,10 @@ internal static class PartShape
     /// <summary>A relay received several in one event, so positions may repeat.</summary>
     private static string? Misplaced(EscalationsPart part, IEnumerable<long> positions)
     {
-        var last = part.From + 1;
+        var last = part.From;
         foreach (var lsn in positions)
         {
-            if (lsn < last || lsn > part.To)
+            if (lsn <= part.From || lsn < last || lsn > part.To)
             {
                 return $"The record at {lsn} is outside the part ({part.From}, {part.To}] or out of order.";
             }

@@ -34,7 +34,7 @@ internal static class JsonReads
     public static bool TryReadDate(JsonElement element, out LocalDate value)
     {
         value = default;
-        return element.ValueKind == JsonValueKind.String && LocalDatePattern.Iso.Parse(element.GetString()!).TryGetValue(default, out value);
+        return element.ValueKind == JsonValueKind.String && LocalDatePattern.Iso.Parse(element.GetString()!.Replace('\0', '?')).TryGetValue(default, out value);
     }
 
     /// <summary>A name of an enum's value, written with a small first letter; numbers are refused.</summary>

@@ -114,7 +114,7 @@ internal static class OpsEndpoints
             return true;
         }
 
-        if (!long.TryParse(asked, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var least))
+        if (asked.ToString().Contains('\0') || !long.TryParse(asked, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var least))
         {
             context.Refuse(StatusCodes.Status400BadRequest, new Refusal("MALFORMED", "asOf is a journal position: a whole number from 0.", "asOf"));
             return false;

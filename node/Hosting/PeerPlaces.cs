@@ -2,7 +2,6 @@ using CityGrid.Hub.Identity;
 using CityGrid.Node.Configuration;
 using CityGrid.Protocol.Names;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace CityGrid.Node.Hosting;

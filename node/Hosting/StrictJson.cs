@@ -12,7 +12,7 @@ namespace CityGrid.Node.Hosting;
 /// </summary>
 internal sealed class StrictJson(RequestDelegate next)
 {
-    private const int DepthMax = 32;
+    internal const int DepthMax = 32;
 
     public Task InvokeAsync(HttpContext context)
     {

@@ -172,8 +172,9 @@ internal sealed class StrictMessage(Func<string, bool> inPath)
         _ => "true or false",
     };
 
+    /// <summary>The library takes a sign, which protobuf does not know, and zero bytes at the end.</summary>
     private static bool Whole(string text, out Int128 value) =>
-        Int128.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value) && text[0] != '+';
+        Int128.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value) && text[0] != '+' && text[^1] != '\0';
 
     private static bool Known(EnumDescriptor type, Int128 number) => number >= int.MinValue && number <= int.MaxValue && type.FindValueByNumber((int)number) is not null;
 

@@ -49,7 +49,8 @@ internal static class RequestReads
             return null;
         }
 
-        var parsed = Offset.Parse(text);
+        // A NUL would be taken for the end of the text, whatever stands behind it.
+        var parsed = Offset.Parse(text.Replace('\0', '?'));
         return parsed.Success ? parsed.Value.ToInstant() : throw Bad("TIME_BAD", $"{field} is ISO 8601 with an offset, such as 2026-11-24T08:30:00+08:00.", field);
     }
 

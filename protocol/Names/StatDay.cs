@@ -23,9 +23,11 @@ public readonly record struct StatDay(int Number) : IComparable<StatDay>
     /// <summary>Reads <c>yyyy-MM-dd</c>; false when the text is no day.</summary>
     public static bool TryParse(string? text, out StatDay day)
     {
+        // The library takes a NUL for the end of the text, whatever stands behind it.
         var parsed = NodaTime.Text.LocalDatePattern.Iso.Parse(text ?? string.Empty);
-        day = parsed.Success ? Of(parsed.Value) : default;
-        return parsed.Success;
+        var good = parsed.Success && !text!.Contains('\0');
+        day = good ? Of(parsed.Value) : default;
+        return good;
     }
 
     public int CompareTo(StatDay other) => Number.CompareTo(other.Number);

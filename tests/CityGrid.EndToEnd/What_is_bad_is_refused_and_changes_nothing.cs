@@ -23,6 +23,8 @@ public sealed class What_is_bad_is_refused_and_changes_nothing
         Of("POST", "/v1/cases", "{ \"requestKey\": \"b2\", \"type\": \"01001\", \"division\": \"NOWHERE\" }", 400, "DIVISION_UNKNOWN"),
         Of("POST", "/v1/cases", "{ \"requestKey\": \"b3\", \"type\": \"01001\", \"source\": \"a b\" }", 400, "SOURCE_BAD"),
         Of("POST", "/v1/cases", "{ \"requestKey\": \"b4\", \"type\": \"01001\", \"occurredAt\": \"yesterday\" }", 400, "TIME_BAD"),
+        Of("POST", "/v1/cases", "{ \"requestKey\": \"b4\", \"type\": \"01001\", \"occurredAt\": \"2026-01-01T00:00:00+08:00\\u0000and more\" }", 400, "TIME_BAD"),
+        Of("POST", "/v1/view", "{ \"from\": \"2026-01-01\\u0000\" }", 400, null),
         Of("POST", "/v1/cases", "{ \"requestKey\": \"b5\", \"type\": \"01001\", \"occurredAt\": \"2099-01-01T00:00:00+08:00\" }", 400, "OCCURRED_IN_FUTURE"),
         Of("POST", "/v1/cases", "{ \"requestKey\": \"b6\", \"type\": \"01001\", \"personal\": { \"latitudeE7\": 999999999 } }", 400, "POINT_BAD"),
         Of("POST", "/v1/cases", "{ \"requestKey\": \"good-1\", \"type\": \"01002\" }", 409, "REQUEST_KEY_REUSED"),

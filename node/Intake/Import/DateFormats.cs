@@ -81,7 +81,7 @@ internal sealed class DateFormats
         if (format is UnixSeconds or UnixMilliseconds)
         {
             var most = (Latest - Instant.FromUnixTimeSeconds(0)).TotalSeconds * (format == UnixSeconds ? 1 : 1000);
-            if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) || number >= most || number <= -most)
+            if (text.Contains('\0') || !long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) || number >= most || number <= -most)
             {
                 return false;
             }

@@ -270,7 +270,7 @@ internal sealed class MappingReader
         var otherwise = sources.Parsed<SourceCode>("otherwise", SourceCode.TryParse, Expected, required: false);
         var rules = new SourceRules(
             sources.Map<SourceCode>("codes", SourceCode.TryParse, Expected, SourceNames.Canonical), otherwise.IsNone ? import : otherwise);
-        if (rules.Codes.Values.Append(rules.Otherwise).Any(c => c.ToString() == "all"))
+        if (rules.Codes.Values.Append(rules.Otherwise).Any(c => !c.IsNone && c.ToString() == "all"))
         {
             sources.Fault("codes", "uses the code 'all', which means every source in sums");
         }

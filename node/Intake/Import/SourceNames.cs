@@ -12,8 +12,26 @@ public static class SourceNames
 {
     private static readonly SearchValues<char> CodeLetters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
 
-    /// <summary>The form of a name that codes are made from: NFC, without space around it.</summary>
-    public static string Canonical(string name) => name.Trim().Normalize(NormalizationForm.FormC);
+    /// <summary>
+    /// The form of a name that codes are made from: NFC, without space around it. The library's NFC refuses a text with U+FFFE or half of a surrogate pair,
+    /// which a broken file may have; each counts as U+FFFD, the character for what is none.
+    /// </summary>
+    public static string Canonical(string name)
+    {
+        var text = name.Trim();
+        return (text.Contains('\uFFFE') || text.Any(char.IsSurrogate) ? Readable(text) : text).Normalize(NormalizationForm.FormC);
+    }
+
+    private static string Readable(string text)
+    {
+        var readable = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            readable.Append(rune.Value == 0xFFFE ? Rune.ReplacementChar.ToString() : rune.ToString());
+        }
+
+        return readable.ToString();
+    }
 
     /// <summary>The code of a local type: <c>x</c> and the first 8 hexadecimal digits of the SHA-256 of its canonical name in UTF-8.</summary>
     public static TypeCode LocalType(string name) => TypeCatalogue.LocalCodeOf(Canonical(name));

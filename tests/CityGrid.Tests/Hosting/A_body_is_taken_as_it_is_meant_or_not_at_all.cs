@@ -53,6 +53,7 @@ public sealed class A_body_is_taken_as_it_is_meant_or_not_at_all
 
         // Fields of another type.
         Of(Report, "{ \"type\": 1001 }", "WRONG_TYPE", "type"),
+        Of(Import, $"{{ \"rows\": [ {string.Join(',', Enumerable.Repeat("{}", 10_001))} ] }}", "TOO_MANY_ITEMS", "rows"),
         Of(Report, "{ \"type\": true }", "WRONG_TYPE", "type"),
         Of(Report, "{ \"type\": [ \"01001\" ] }", "WRONG_TYPE", "type"),
         Of(Report, "{ \"type\": { \"code\": \"01001\" } }", "WRONG_TYPE", "type"),

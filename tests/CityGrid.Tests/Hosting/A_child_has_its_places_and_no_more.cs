@@ -1,11 +1,9 @@
-using System.Security.Cryptography.X509Certificates;
 using CityGrid.Hub.Load;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Hosting;
 using CityGrid.Protocol.V1;
 using CityGrid.Tests.Reception;
 using Grpc.Core;
-using Grpc.Net.Client;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Hosting;

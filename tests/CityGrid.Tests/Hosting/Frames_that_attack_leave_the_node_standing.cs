@@ -1,7 +1,6 @@
 using System.Net;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.V1;
-using Grpc.Core;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Hosting;
@@ -10,6 +9,7 @@ namespace CityGrid.Tests.Hosting;
 /// SEC-20, INV-26: eight attacks with raw frames on both ports. The node stays, its memory is bounded, and whoever calls as one should is answered while
 /// the attack stands and after it.
 /// </summary>
+[NonParallelizable]
 public sealed class Frames_that_attack_leave_the_node_standing
 {
     private const long MemoryMore = 64 << 20;

@@ -1,11 +1,11 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using CityGrid.Hub.Journal;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using CityGrid.Tests.Fuzz;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -73,6 +73,43 @@ public sealed class Nothing_hostile_gets_an_answer_that_says_nothing
         Assert.That(wrong, Is.Empty);
     }
 
+    /// <summary>TIER-6: good requests, changed; the same run as every target of Fuzz, through the door.</summary>
+    [Test]
+    public void By_a_changed_request()
+    {
+        var invoker = _node.Grpc.CreateCallInvoker();
+        var calls = Calls.ToArray();
+        var target = new FuzzTarget("operator-call", Shape.Protobuf, 2_000, WireTargets.Requests, input =>
+        {
+            var call = calls[input.Length == 0 ? 0 : input[0] % calls.Length];
+            var before = _node.Core.Sequencer.Applied;
+            try
+            {
+                invoker.BlockingUnaryCall(
+                    new Method<byte[], byte[]>(MethodType.Unary, call.Service.FullName, call.Name, Raw, Raw),
+                    null,
+                    new CallOptions(Every_call_needs_a_token_that_may.Bearer(NodeFolder.AdminToken)),
+                    input.Length == 0 ? input : input[1..]);
+                return $"{call.Name} good";
+            }
+            catch (RpcException refused)
+            {
+                FuzzTargets.Sound(Declared.Contains(refused.StatusCode), $"{call.Name}: {refused.Status}");
+                FuzzTargets.Sound(Telling(refused.Status.Detail) is null, $"{call.Name} tells {refused.Status.Detail}");
+                FuzzTargets.Sound(_node.Core.Sequencer.Applied == before, $"{call.Name}: refused, and the journal grew: {refused.Status}");
+                return $"{call.Name} {refused.StatusCode} {refused.Trailers.GetValue(Refusals.CodeTrailer)}";
+            }
+        })
+        {
+            BytesPerByte = 100_000,
+        };
+
+        var (found, ways) = FuzzRun.Throw(target, [], 1, target.Runs);
+
+        Assert.That(found, Is.Null);
+        Assert.That(ways, Is.GreaterThan(15));
+    }
+
     [Test]
     public async Task By_a_frame_on_the_link()
     {
@@ -127,7 +164,8 @@ public sealed class Nothing_hostile_gets_an_answer_that_says_nothing
         }
 
         Assert.That(wrong, Is.Empty);
-        Assert.That((routes, sent), Is.EqualTo((routes, sent)).And.Matches<(int Routes, int Sent)>(n => n.Routes > 10 && n.Sent > 1000));
+        Assert.That(routes, Is.GreaterThan(10));
+        Assert.That(sent, Is.GreaterThan(1000));
     }
 
     private static IEnumerable<(string What, HttpRequestMessage Request)> Requests(HttpMethod method, string path, MethodDescriptor? call)

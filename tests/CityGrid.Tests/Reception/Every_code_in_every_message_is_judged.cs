@@ -1,4 +1,3 @@
-using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;

@@ -51,6 +51,9 @@ internal sealed class Parent
     /// <summary>Looks at signatures, where this parent does.</summary>
     public ChildNotary? Notary { get; set; }
 
+    /// <summary>What was made durable so far.</summary>
+    public IReadOnlyList<JournalRecord> Journal => _journal;
+
     /// <summary>Takes a frame on the child's connection.</summary>
     public ConnectResponse Take(IPeerIdentity peer, ConnectRequest request)
     {
