@@ -11,6 +11,8 @@ public static class ConfigurationFile
     /// <summary>A file with every key and a hundred holidays has about 4 kB.</summary>
     public const int BytesMax = 256 * 1024;
 
+    private const int DepthMax = 8;
+
     /// <summary>Reads the file, or throws <see cref="ConfigurationException"/> with everything that is wrong with it.</summary>
     public static NodeConfiguration Load(string path)
     {
@@ -34,7 +36,7 @@ public static class ConfigurationFile
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, MaxDepth = 8 });
+            document = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, MaxDepth = DepthMax });
         }
         catch (JsonException e)
         {
@@ -44,6 +46,12 @@ public static class ConfigurationFile
 
         using (document)
         {
+            if (JsonTexts.FirstHalf(text, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, MaxDepth = DepthMax }) is { } line)
+            {
+                findings.Fault($"line {line}", "a text with half of a character", "an escape from \\uD800 to \\uDFFF stands in pairs; write the character itself");
+                return new ConfigurationReading(null, findings.Faults, findings.Keys);
+            }
+
             var configuration = new ConfigurationBinding(file, exists).Bind(new JsonSection(document.RootElement, string.Empty, findings));
             return new ConfigurationReading(findings.Faults.Count == 0 ? configuration : null, findings.Faults, findings.Keys);
         }

@@ -30,12 +30,19 @@ internal sealed class MappingReader
 
     private readonly List<Refusal> _faults = [];
 
+    private const int DepthMax = 16;
+
     public MappingReading Read(string json)
     {
         ImportMapping? mapping = null;
         try
         {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 16 });
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = DepthMax });
+            if (JsonTexts.FirstHalf(json, new JsonReaderOptions { MaxDepth = DepthMax }) is { } line)
+            {
+                return new MappingReading(null, [new Refusal("MAPPING_NOT_JSON", "A text has half of a character: an escape from \\uD800 to \\uDFFF stands in pairs; write the character itself.", $"line {line}")]);
+            }
+
             mapping = ReadMapping(new JsonObjectReader(document.RootElement, "$", _faults));
         }
         catch (JsonException e)

@@ -88,6 +88,11 @@ internal sealed class NdjsonRecords(ByteSource source, IReadOnlyList<string> col
                 $"The line is no JSON object: {(Utf8.IsValid(line) ? "it breaks at" : "it holds bytes that are no UTF-8 at or after")} byte {(e.BytePositionInLine ?? 0) + 1}.",
                 "Write one JSON object a line, in UTF-8.");
         }
+        catch (InvalidOperationException)
+        {
+            // What the reader says of a text that is half of a character.
+            Refuse(ImportCode.JsonInvalid, "The line has half of a character: an escape from \\uD800 to \\uDFFF stands in pairs.", "Write the character itself, in UTF-8.");
+        }
     }
 
     private void TakeObject(ReadOnlySpan<byte> line)
