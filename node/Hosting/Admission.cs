@@ -4,6 +4,8 @@ using System.Net.Sockets;
 using CityGrid.Hub.Load;
 using CityGrid.Node.Configuration;
 using CityGrid.Protocol.Names;
+using Grpc.AspNetCore.Server;
+using Grpc.Core;
 
 namespace CityGrid.Node.Hosting;
 
@@ -44,7 +46,25 @@ internal sealed class Admission(RequestDelegate next, CallLimits limits, Pressur
             return Task.CompletedTask;
         }
 
-        return limits.Enter(owner.Actor, kind) ? UnderWayAsync(context, owner.Actor) : Full(context);
+        if (!limits.Enter(owner.Actor, kind))
+        {
+            return Full(context);
+        }
+
+        return context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>() is { Method.Type: not MethodType.Unary } ? StreamingAsync(context, owner.Actor) : UnderWayAsync(context, owner.Actor);
+    }
+
+    /// <summary>A stream takes as long as its file does; the server ends one on which nothing moves.</summary>
+    private async Task StreamingAsync(HttpContext context, string caller)
+    {
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            limits.Leave(caller);
+        }
     }
 
     private async Task UnderWayAsync(HttpContext context, string caller)

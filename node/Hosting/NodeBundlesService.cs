@@ -1,14 +1,16 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Security.Cryptography;
 using CityGrid.Hub.Bundles;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Uplink;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.AspNetCore.Authorization;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Node.Hosting;
 
@@ -17,8 +19,14 @@ public sealed record BundleKeys(Func<LinkCredential> Credential, Func<NetworkTru
 
 /// <summary>The bundle calls of node/citygrid/node/v1/bundles.proto: files in and out, pieces of a message's size.</summary>
 [Authorize(Policy = Access.Keep)]
+[BindServiceMethod(typeof(NodeBundlesService), nameof(Bind))]
 public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : BundlesService.BundlesServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => BundlesService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, BundlesService.BundlesServiceBase service) => BundlesService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     private const int PieceBytes = 1 << 20;
 
     public override async Task MakeBundle(MakeBundleRequest request, IServerStreamWriter<MakeBundleResponse> responseStream, ServerCallContext context)

@@ -2,15 +2,23 @@ using CityGrid.Hub.Reception;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
 using Grpc.Core;
 using Microsoft.AspNetCore.Authorization;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Node.Hosting;
 
 /// <summary>The link calls of node/citygrid/node/v1/links.proto, over gRPC and as JSON.</summary>
 [Authorize(Policy = Access.View)]
+[BindServiceMethod(typeof(NodeLinksService), nameof(Bind))]
 public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksService.LinksServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => LinksService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, LinksService.LinksServiceBase service) => LinksService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     public override Task<ListLinksResponse> ListLinks(ListLinksRequest request, ServerCallContext context) => Task.FromResult(status.Links());
 
     [Authorize(Policy = Access.Keep)]

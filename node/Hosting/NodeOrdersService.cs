@@ -2,15 +2,23 @@ using CityGrid.Hub.Orders;
 using CityGrid.Node.Intake;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
 using Grpc.Core;
 using Microsoft.AspNetCore.Authorization;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Node.Hosting;
 
 /// <summary>The order calls of citygrid/v1/orders.proto, over gRPC and as JSON. It reads requests, asks the desk, and writes answers.</summary>
 [Authorize(Policy = Access.View)]
+[BindServiceMethod(typeof(NodeOrdersService), nameof(Bind))]
 public sealed class NodeOrdersService(NodeCore core) : OrdersService.OrdersServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => OrdersService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, OrdersService.OrdersServiceBase service) => OrdersService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     private const int RequestKeyMax = 64;
 
     [Authorize(Policy = Access.Work)]

@@ -12,12 +12,22 @@ public sealed class Every_call_says_who_may
 {
     private static readonly IReadOnlyList<string> Known = [Access.View, Access.Work, Access.Keep];
 
-    private static IEnumerable<Type> Services => typeof(NodeHost).Assembly.GetTypes()
+    internal static IEnumerable<Type> Services => typeof(NodeHost).Assembly.GetTypes()
         .Where(type => !type.IsAbstract && type.BaseType?.GetCustomAttribute<BindServiceMethodAttribute>() is not null);
 
     [TestCaseSource(nameof(Services))]
     public void With_one_of_the_policies(Type service) =>
         Assert.That(service.GetCustomAttributes<AuthorizeAttribute>().Select(attribute => attribute.Policy), Is.SubsetOf(Known).And.Not.Empty);
+
+    /// <summary>What comes in is bounded before it is parsed, on both ports: the service binds itself (Protocol.Wire.BoundedCalls).</summary>
+    [Test]
+    public void And_none_takes_a_message_that_was_not_bounded()
+    {
+        var services = Services.Append(typeof(Hub.Reception.LinkGrpcService)).ToArray();
+
+        Assert.That(services.Where(service => service.GetCustomAttribute<BindServiceMethodAttribute>(inherit: false)?.BindType != service), Is.Empty);
+        Assert.That(services, Has.Length.GreaterThan(3));
+    }
 
     [TestCase(nameof(CasesService.CasesServiceBase.Report))]
     [TestCase(nameof(CasesService.CasesServiceBase.Take))]
