@@ -57,20 +57,15 @@ internal sealed class Admission(RequestDelegate next, CallLimits limits, Pressur
     /// <summary>A stream takes as long as its file does; the server ends one on which nothing moves.</summary>
     private async Task StreamingAsync(HttpContext context, string caller)
     {
-        try
-        {
-            await next(context);
-        }
-        finally
-        {
-            limits.Leave(caller);
-        }
+        using var place = new Place(() => limits.Leave(caller), context.RequestAborted);
+        await next(context);
     }
 
     private async Task UnderWayAsync(HttpContext context, string caller)
     {
         var asked = Refusals.IsGrpc(context) ? GrpcDeadline(context.Request.Headers) : null;
         var aborted = context.RequestAborted;
+        using var place = new Place(() => limits.Leave(caller), aborted);
         using var time = new CancellationTokenSource(asked ?? limits.CallTime, clock);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(aborted, time.Token);
         context.RequestAborted = stop.Token;
@@ -81,7 +76,6 @@ internal sealed class Admission(RequestDelegate next, CallLimits limits, Pressur
         }
         finally
         {
-            limits.Leave(caller);
             context.RequestAborted = aborted;
         }
     }

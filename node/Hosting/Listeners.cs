@@ -138,36 +138,56 @@ internal static class Listeners
 
 /// <summary>
 /// At most so many connections at a time by one door, and so many new ones a second from one address; one more is closed at once, and the log says so.
+/// A connection gives its place back as its transport closes: the server may never come to an end with one that was attacked (seen with HTTP/2 streams
+/// opened faster than it writes), and its place would be lost for good.
 /// </summary>
 internal sealed class ConnectionLimit(string name, int most, TokenBuckets arrivals, ILogger log)
 {
     private int _open;
 
+    public int Open => Volatile.Read(ref _open);
+
     public async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        try
+        Interlocked.Increment(ref _open);
+        using var place = new Place(() => Interlocked.Decrement(ref _open), connection.ConnectionClosed);
+        if (Open > most)
         {
-            if (Interlocked.Increment(ref _open) > most)
-            {
-                Log.TooManyConnections(log, name, most);
-                connection.Abort(new ConnectionAbortedException("Too many connections."));
-                return;
-            }
-
-            if (arrivals.Take(CallLimits.NameOf((connection.RemoteEndPoint as IPEndPoint)?.Address)) is not null)
-            {
-                Log.TooManyArrivals(log, name);
-                connection.Abort(new ConnectionAbortedException("Too many new connections from this address."));
-                return;
-            }
-
-            await next(connection);
+            Log.TooManyConnections(log, name, most);
+            connection.Abort(new ConnectionAbortedException("Too many connections."));
+            return;
         }
-        finally
+
+        if (arrivals.Take(CallLimits.NameOf((connection.RemoteEndPoint as IPEndPoint)?.Address)) is not null)
         {
-            Interlocked.Decrement(ref _open);
+            Log.TooManyArrivals(log, name);
+            connection.Abort(new ConnectionAbortedException("Too many new connections from this address."));
+            return;
         }
+
+        await next(connection);
     }
+}
+
+/// <summary>Given back once: when it is disposed, or when what holds it is gone, whichever comes first.</summary>
+internal sealed class Place : IDisposable
+{
+    private readonly CancellationTokenRegistration _gone;
+    private Action? _giveBack;
+
+    public Place(Action giveBack, CancellationToken gone)
+    {
+        _giveBack = giveBack;
+        _gone = gone.UnsafeRegister(static place => ((Place)place!).GiveBack(), this);
+    }
+
+    public void Dispose()
+    {
+        _gone.Dispose();
+        GiveBack();
+    }
+
+    private void GiveBack() => Interlocked.Exchange(ref _giveBack, null)?.Invoke();
 }
 
 /// <summary>Where a node listens, once it does.</summary>

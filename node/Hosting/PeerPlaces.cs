@@ -36,14 +36,8 @@ internal sealed class PeerPlaces(LimitsConfiguration limits, ILogger<PeerPlaces>
         }
 
         connection.Features.Set(peer);
-        try
-        {
-            await next(connection);
-        }
-        finally
-        {
-            Leave(peer, connections: 1, streams: 0);
-        }
+        using var place = new Place(() => Leave(peer, connections: 1, streams: 0), connection.ConnectionClosed);
+        await next(connection);
     }
 
     /// <summary>False where the child has as many as it may.</summary>
@@ -106,13 +100,7 @@ internal sealed class PeerStreams(RequestDelegate next, PeerPlaces places)
 
     private async Task CountedAsync(HttpContext context, LinkPeer peer)
     {
-        try
-        {
-            await next(context);
-        }
-        finally
-        {
-            places.Leave(peer, connections: 0, streams: 1);
-        }
+        using var place = new Place(() => places.Leave(peer, connections: 0, streams: 1), context.RequestAborted);
+        await next(context);
     }
 }

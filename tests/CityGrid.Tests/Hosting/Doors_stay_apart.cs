@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using CityGrid.Node.Hosting;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Hosting;
@@ -66,6 +67,22 @@ public sealed class Doors_stay_apart
         {
             open.ForEach(held => held.Dispose());
         }
+    }
+
+    /// <summary>The server may never come to an end with a connection that was attacked; its place is not lost with it.</summary>
+    [Test]
+    public void A_connection_gives_its_place_back_as_it_closes_even_where_the_server_never_ends_with_it()
+    {
+        var limit = new ConnectionLimit("operator", 1, new TokenBuckets(1000, TimeProvider.System), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        using var closed = new CancellationTokenSource();
+        var never = new TaskCompletionSource();
+
+        var held = limit.RunAsync(new DefaultConnectionContext { ConnectionClosed = closed.Token }, _ => never.Task);
+        Assert.That(limit.Open, Is.EqualTo(1));
+        closed.Cancel();
+        Assert.That(limit.Open, Is.Zero);
+        never.SetResult();
+        Assert.That((held.IsCompletedSuccessfully, limit.Open), Is.EqualTo((true, 0)), "and only once");
     }
 
     [Test]

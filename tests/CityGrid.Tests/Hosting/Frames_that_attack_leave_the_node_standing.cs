@@ -82,7 +82,7 @@ public sealed class Frames_that_attack_leave_the_node_standing
     public async Task StartAsync()
     {
         _node = await WholeNode.StartAsync("\"callsPerUser\": 1000000, \"readsPerUser\": 1000000, \"callsPerAddress\": 1000000");
-        _node.Log.Attacked = "Microsoft.AspNetCore.Server.Kestrel.Http2";
+        _node.Log.Attacked = "Microsoft.AspNetCore.Server.Kestrel";
     }
 
     [OneTimeTearDown]
