@@ -2,14 +2,22 @@ using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
 using Google.Protobuf;
 using Grpc.Core;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Hub.Children;
 
 /// <summary>The door of enrolment (clauses E3 and E4): it lets in anybody and gives nothing to who has no code.</summary>
+[BindServiceMethod(typeof(EnrolmentGrpcService), nameof(Bind))]
 public sealed class EnrolmentGrpcService(ChildrenDesk desk, Sequencer sequencer) : EnrolmentService.EnrolmentServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => EnrolmentService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, EnrolmentService.EnrolmentServiceBase service) => EnrolmentService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     public override Task<GetAuthorityResponse> GetAuthority(GetAuthorityRequest request, ServerCallContext context) =>
         Task.FromResult(new GetAuthorityResponse { Root = ByteString.CopyFrom(desk.Authority.Root.Span) });
 
@@ -30,8 +38,14 @@ public sealed class EnrolmentGrpcService(ChildrenDesk desk, Sequencer sequencer)
 }
 
 /// <summary>The door of renewal on the link's port (clause E6): who calls is who its certificate names.</summary>
+[BindServiceMethod(typeof(RenewalGrpcService), nameof(Bind))]
 public sealed class RenewalGrpcService(ChildrenDesk desk, Sequencer sequencer, PeerJudge judge) : RenewalService.RenewalServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => RenewalService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, RenewalService.RenewalServiceBase service) => RenewalService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     public override async Task<RenewResponse> Renew(RenewRequest request, ServerCallContext context)
     {
         var peer = await judge.OfAsync(context);

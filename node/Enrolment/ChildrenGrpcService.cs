@@ -2,17 +2,25 @@ using CityGrid.Hub.Children;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
 using Grpc.Core;
 using Microsoft.AspNetCore.Authorization;
 using NodaTime;
 using NodaTime.Text;
+using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Node.Enrolment;
 
 /// <summary>The calls of node/citygrid/node/v1/children.proto, over gRPC and as JSON.</summary>
 [Authorize(Policy = Access.Keep)]
+[BindServiceMethod(typeof(ChildrenGrpcService), nameof(Bind))]
 public sealed class ChildrenGrpcService(NodeCore core, CertificateWatch watch) : ChildrenService.ChildrenServiceBase
 {
+    /// <summary>What <see cref="Bind"/> binds.</summary>
+    public static ServiceDescriptor Descriptor => ChildrenService.Descriptor;
+
+    public static void Bind(ServiceBinderBase binder, ChildrenService.ChildrenServiceBase service) => ChildrenService.BindService(new BoundedCalls(binder, Descriptor), service);
+
     public override Task<ListChildrenResponse> ListChildren(ListChildrenRequest request, ServerCallContext context) =>
         Task.FromResult(new ListChildrenResponse { Children = { Desk.Fold.Places.Select(Shown) } });
 
@@ -50,7 +58,7 @@ public sealed class ChildrenGrpcService(NodeCore core, CertificateWatch watch) :
             refusal)
         : Shown(answer.Place!);
 
-    private ChildPlace Shown(Place place)
+    private ChildPlace Shown(Hub.Children.Place place)
     {
         var state = place.StateAt(core.Now);
         var opening = place.Opening;

@@ -6,6 +6,7 @@ using CityGrid.Hub.Seams;
 using CityGrid.Hub.Storage;
 using CityGrid.Node;
 using CityGrid.Node.Configuration;
+using CityGrid.Node.Enrolment;
 using CityGrid.Node.Hosting;
 using CityGrid.Protocol.Names;
 using Grpc.Net.Client;
@@ -20,12 +21,13 @@ internal sealed class WholeNode : IAsyncDisposable
     private readonly NodeFolder _folder;
     private readonly DevelopmentAuthority _authority;
     private readonly FileJournal _journal;
+    private readonly NodeCredentials _credentials;
     private readonly WebApplication _app;
     private readonly ProjectorThread _projecting;
 
-    private WholeNode(NodeFolder folder, DevelopmentAuthority authority, FileJournal journal, NodeCore core, WebApplication app, QuietLog log)
+    private WholeNode(NodeFolder folder, DevelopmentAuthority authority, FileJournal journal, NodeCore core, NodeCredentials credentials, WebApplication app, QuietLog log)
     {
-        (_folder, _authority, _journal, Core, _app, Log) = (folder, authority, journal, core, app, log);
+        (_folder, _authority, _journal, _credentials, Core, _app, Log) = (folder, authority, journal, credentials, core, app, log);
         _projecting = new ProjectorThread(core.Projector, failure => Failure = failure);
         Addresses = NodeHost.Addresses(app);
         Http = new HttpClient { BaseAddress = new Uri(Addresses.Operator) };
@@ -68,14 +70,17 @@ internal sealed class WholeNode : IAsyncDisposable
         var configuration = ConfigurationFile.Load(folder.ConfigurationFile);
         var disk = new ModelDisk();
         var journal = FileJournal.Open(disk, entropy, configuration.Node);
+        var settings = NodeServer.SettingsOf(configuration);
         var core = new NodeCore(
-            NodeServer.SettingsOf(configuration), new NodeSeams(disk, journal, new MemoryViewStore(), new AesGcmSeal(), null, TimeProvider.System, entropy), pressure);
+            settings, new NodeSeams(disk, journal, new MemoryViewStore(), new AesGcmSeal(), null, TimeProvider.System, entropy), pressure);
         core.Sequencer.Start();
         var log = new QuietLog();
+        var credentials = new NodeCredentials(configuration, settings.Register, TimeProvider.System);
+        var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, null, TimeProvider.System, entropy);
         var app = NodeServer.Build(
-            configuration, core, new NodeCredentials(configuration), TimeProvider.System, logging => logging.AddProvider(log).SetMinimumLevel(LogLevel.Information));
+            configuration, core, credentials, watch, TimeProvider.System, logging => logging.AddProvider(log).SetMinimumLevel(LogLevel.Information));
         await app.StartAsync();
-        return new WholeNode(folder, authority, journal, core, app, log);
+        return new WholeNode(folder, authority, journal, core, credentials, app, log);
     }
 
     /// <summary>A certificate of this network's authority for a child.</summary>
@@ -102,6 +107,7 @@ internal sealed class WholeNode : IAsyncDisposable
         await _app.DisposeAsync();
         _projecting.Dispose();
         Core.Dispose();
+        _credentials.Dispose();
         _journal.Dispose();
         _authority.Dispose();
         _folder.Dispose();
