@@ -119,7 +119,8 @@ public static class LinkSender
         {
             if (State.Phase == SenderPhase.Resting)
             {
-                if (State.NotBefore > now)
+                // A pause longer than any that is ever taken means that the wall clock was set back since: it is over (RULE-11).
+                if (State.NotBefore > now && State.NotBefore - now <= State.Settings.PauseMost)
                 {
                     Arm(State.NotBefore);
                     return;
@@ -127,6 +128,11 @@ public static class LinkSender
 
                 Effects.Add(new SenderEffect.Dial());
                 State = State with { Phase = SenderPhase.Dialling, AnswerBy = now + State.Settings.AnswerWait };
+            }
+
+            if (State.AnswerBy is { } set && set - now > State.Settings.AnswerWait)
+            {
+                State = State with { AnswerBy = now + State.Settings.AnswerWait, Alarm = null };
             }
 
             if (State.AnswerBy is { } by && by <= now && State.Phase is SenderPhase.Dialling or SenderPhase.Greeting or SenderPhase.Open)

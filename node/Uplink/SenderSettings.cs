@@ -30,6 +30,9 @@ public sealed record SenderSettings(NodeId Node, DivisionCode Division)
     /// <summary>A parent may ask for a pause of at most this.</summary>
     public Duration RetryAfterMost { get; init; } = Duration.FromMinutes(15);
 
+    /// <summary>The longest pause that is ever taken.</summary>
+    public Duration PauseMost => BackoffMost + Duration.Max(RetryAfterMost, RefusedPause);
+
     /// <summary>This many gaps in a row without progress end the connection.</summary>
     public int GapsMax { get; init; } = 3;
 }

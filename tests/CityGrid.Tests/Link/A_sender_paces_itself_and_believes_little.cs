@@ -363,6 +363,26 @@ public sealed class A_sender_paces_itself_and_believes_little
     }
 
     [Test]
+    public void A_clock_that_is_set_back_by_days_keeps_nobody_waiting_for_days()
+    {
+        // INV-15: the wake-up comes after the time that was asked for; what the wall clock says then may be anything.
+        var story = new Sender();
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Disconnected("refused", 500));
+        story.Now -= Duration.FromDays(3);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
+
+        story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        story.Now -= Duration.FromDays(3);
+        story.Step(new SenderInput.Woken());
+        story.Now += Duration.FromSeconds(30);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1), "Silence ends the connection all the same.");
+    }
+
+    [Test]
     public void A_gap_is_read_again_three_times_and_then_the_next_welcome_decides()
     {
         var story = Opened();
