@@ -131,20 +131,6 @@ public sealed class A_directory_has_one_live_owner
         Assert.That(Directory.GetFiles(_folder).Select(Path.GetFileName), Is.EqualTo(new[] { "file" }));
     }
 
-    [Test, Explicit("A figure for docs/backup.md.")]
-    public void What_a_look_costs()
-    {
-        using var owner = Take();
-        owner.Check();
-        var start = TimeProvider.System.GetTimestamp();
-        for (var i = 0; i < 100_000; i++)
-        {
-            owner.Check();
-        }
-
-        TestContext.Out.WriteLine($"{TimeProvider.System.GetElapsedTime(start).TotalMicroseconds / 100_000:F2} µs");
-    }
-
     private string LockPath => Path.Combine(_folder, DirectoryLock.FileName);
 
     /// <summary>What stands in the lock; .NET's own calls ask for the lock that its owner has.</summary>
