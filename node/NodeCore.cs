@@ -228,6 +228,12 @@ public sealed class NodeCore : IDisposable
     /// <summary>Why writes are refused by the policy about anchors; null where they are taken. Under the sequencer's lock, or on the writer.</summary>
     public Refusal? AnchorOverdue(Instant now) => AnchorDuty.Overdue(_settings.AnchorRequired, UplinkFold.AnchoredAt ?? _startedAt, now);
 
+    /// <summary>Is told what came of comparing a child's ranges, and at which position here.</summary>
+    public Action<NodeId, Lsn, IReadOnlyList<Finding>>? RangesCompared { get; set; }
+
+    /// <summary>Is told what a child's repair did.</summary>
+    public Action<NodeId, Lsn, RangeStretch, RepairCounts>? RangeRepaired { get; set; }
+
     public StatDay Today => StatDay.Of(_seams.Clock.Now(), _settings.Zone);
 
     /// <summary>Lets time do what is due: deadlines, suspensions. Returns how many cases it touched.</summary>
@@ -244,6 +250,15 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>The scheduled push; an empty one too proves that this node lives.</summary>
     public void PushDue() => Uplink?.PushDue();
+
+    /// <summary>Wants the ranges of these children compared; each is asked with the next answer that it gets (L16).</summary>
+    public void AskRanges(IEnumerable<NodeId> children)
+    {
+        foreach (var child in children)
+        {
+            ReceptionDesk.Asks.Ask(child, Sequencer.Applied);
+        }
+    }
 
     public Lsn SaveSnapshot() => Sequencer.SaveSnapshot();
 
@@ -342,6 +357,36 @@ public sealed class NodeCore : IDisposable
         {
             Uplink.Nudge(Lane.Alarms);
             Uplink.Nudge(Lane.Escalations);
+        }
+
+        if (events.Any(e => e.Kind is EventKinds.RangesCompared or EventKinds.RangeRepaired))
+        {
+            TellRanges(events);
+        }
+    }
+
+    /// <summary>What was repaired from below under a revision that went up before is compared with the parent at once, or it would stay there till night.</summary>
+    private void TellRanges(IReadOnlyList<JournalEvent> events)
+    {
+        var isRepaired = false;
+        foreach (var journalEvent in events)
+        {
+            if (journalEvent.Kind == EventKinds.RangesCompared)
+            {
+                var (child, findings) = RangeEvents.ReadCompared(journalEvent);
+                isRepaired |= findings.Any(f => f.State == RangeState.Repaired);
+                RangesCompared?.Invoke(child, journalEvent.Lsn, findings);
+            }
+            else if (journalEvent.Kind == EventKinds.RangeRepaired)
+            {
+                var (child, stretch, counts) = RangeEvents.ReadRepaired(journalEvent);
+                RangeRepaired?.Invoke(child, journalEvent.Lsn, stretch, counts);
+            }
+        }
+
+        if (isRepaired)
+        {
+            Uplink?.CompareRanges();
         }
     }
 

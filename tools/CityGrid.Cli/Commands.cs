@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.Globalization;
 using CityGrid.Cli.Enrolment;
+using CityGrid.Cli.Journey;
 using CityGrid.Cli.Mappings;
 using CityGrid.Cli.Network;
 using CityGrid.Cli.Simulation;
@@ -60,6 +61,8 @@ internal static class Commands
         root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(LinkCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
+        root.Subcommands.Add(ReconcileCommand.Create());
+        root.Subcommands.Add(WhyCommand.Create());
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
         root.Subcommands.Add(BackupCommands.Backup());

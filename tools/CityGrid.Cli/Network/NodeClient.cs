@@ -21,6 +21,8 @@ public sealed class NodeClient : IDisposable
         Bundles = new BundlesService.BundlesServiceClient(_channel);
         Links = new LinksService.LinksServiceClient(_channel);
         Children = new ChildrenService.ChildrenServiceClient(_channel);
+        Reconciliation = new ReconcileService.ReconcileServiceClient(_channel);
+        Why = new WhyService.WhyServiceClient(_channel);
     }
 
     public CasesService.CasesServiceClient Cases { get; }
@@ -34,6 +36,10 @@ public sealed class NodeClient : IDisposable
     public LinksService.LinksServiceClient Links { get; }
 
     public ChildrenService.ChildrenServiceClient Children { get; }
+
+    public ReconcileService.ReconcileServiceClient Reconciliation { get; }
+
+    public WhyService.WhyServiceClient Why { get; }
 
     public CallOptions Options => new(_headers);
 
