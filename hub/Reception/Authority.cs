@@ -65,7 +65,7 @@ internal sealed class Authority(ReceiverSettings settings, ReceptionFold recepti
     /// By the register of today, or of tomorrow: where the child's clock or zone is ahead of this node's, what came below it at its midnight may be spoken of
     /// at once. The newest revision stays whichever way it comes (C3), so that does no harm; refused, it would never come again.
     /// </summary>
-    private bool Covers(DivisionCode division) => Covers(settings.Register, division) || (settings.Tomorrow != settings.Register && Covers(settings.Tomorrow, division));
+    private bool Covers(DivisionCode division) => Covers(settings.Register, division);
 
     private bool Covers(DivisionRegister register, DivisionCode division) =>
         register.IsAtOrBelow(division, settings.Division) && peer.Divisions.Any(covered => register.IsAtOrBelow(division, covered));

@@ -100,6 +100,23 @@ public sealed class A_city_goes_to_another_province
     }
 
     [Test]
+    public void Where_the_ministrys_midnight_comes_hours_later_nothing_is_lost()
+    {
+        var story = new Story(6);
+        story.Start(SimulatedWeather.Fair);
+        story.Ministry.Clock.Offset = TimeSpan.FromHours(-3);
+        story.Report(story.City, 2);
+        story.WatchUntil(ToMidnight + Duration.FromMinutes(10));
+        story.Move();
+        story.Report(story.City, 3);
+        story.Watch(Duration.FromHours(1));
+        Assert.That(story.Ask("", "reported", "as-is"), Is.EqualTo(new[] { "5" }), "it is still yesterday at the ministry");
+        story.Watch(Duration.FromHours(4));
+        Assert.That(story.Ask("", "reported", "as-is"), Is.EqualTo(new[] { "5" }));
+        story.Check();
+    }
+
+    [Test]
     public void A_province_that_does_not_know_of_it_is_not_heard_about_the_city()
     {
         var story = new Story(4);
