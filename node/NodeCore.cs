@@ -51,6 +51,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>How much memory the program has for itself now.</summary>
     public Func<long> MemoryNow { get; init; } = () => 0;
 
+    /// <summary>The parent; null for the root of a tree.</summary>
+    public NodeId? Parent { get; init; }
+
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
 
@@ -116,18 +119,18 @@ public sealed class NodeCore : IDisposable
         var place = new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay);
         Views = new ViewDesk(place, Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock, finality);
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
-        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures };
+        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone, Parent = settings.Parent, ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures };
         Children = settings.Children is { } children ? new ChildrenDesk(children.Settings, ChildrenFold, children.Authority, seams.Entropy) : null;
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission };
         Pressure = pressure ?? new PressureGauge(Measure, seams.Clock);
-        OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register), Orders, seams.Journal);
+        OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone }, Orders, seams.Journal);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
-        var outgoing = new OrderReader(Orders, settings.Register, seams.Journal, () => OwnEpoch, seams.Wire is null);
+        var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null);
         var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) : null;
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure };
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
-        Reach = ReachOf(settings);
-        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders, settings.Cuts, seams.Entropy.NextUInt64());
+        Reach = ReachOf(settings, RegisterNow);
+        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders, IsOurs, settings.Cuts, seams.Entropy.NextUInt64());
         if (seams.Wire is { } wire)
         {
             var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = seams.Signatures };
@@ -228,6 +231,12 @@ public sealed class NodeCore : IDisposable
     /// <summary>Why writes are refused by the policy about anchors; null where they are taken. Under the sequencer's lock, or on the writer.</summary>
     public Refusal? AnchorOverdue(Instant now) => AnchorDuty.Overdue(_settings.AnchorRequired, UplinkFold.AnchoredAt ?? _startedAt, now);
 
+    /// <summary>The register as it stands today.</summary>
+    public DivisionRegister RegisterNow => _settings.Register.At(Today);
+
+    /// <summary>True for a division that lies at or below this node's today: what has left is its new parent's to report (H2).</summary>
+    private bool IsOurs(DivisionCode division) => RegisterNow.IsAtOrBelow(division, _settings.Division);
+
     public StatDay Today => StatDay.Of(_seams.Clock.Now(), _settings.Zone);
 
     /// <summary>Lets time do what is due: deadlines, suspensions. Returns how many cases it touched.</summary>
@@ -248,7 +257,7 @@ public sealed class NodeCore : IDisposable
     public Lsn SaveSnapshot() => Sequencer.SaveSnapshot();
 
     /// <summary>What a parent compares with its own copy of this node, at the position it holds for.</summary>
-    public (Lsn Lsn, Hash256 Digest) OwnDigest() => Sequencer.Read(() => (Sequencer.Applied, EdgeDigest.Of(Cells, _settings.Node, Cells.Origins)));
+    public (Lsn Lsn, Hash256 Digest) OwnDigest() => Sequencer.Read(() => (Sequencer.Applied, EdgeDigest.Of(Cells, _settings.Node, Cells.Origins.Where(o => o == _settings.Node || Reception.Origin(o) is not { } row || IsOurs(row.Watermark.Division)))));
 
     /// <summary>This node's copy of a child.</summary>
     public Hash256 DigestOfChild(NodeId child) => Sequencer.Read(() => EdgeDigest.Of(Cells, child, Cells.Origins.Where(o => Reception.Origin(o)?.Via == child || o == child)));
@@ -295,12 +304,12 @@ public sealed class NodeCore : IDisposable
         _settings.Zone.Id);
 
     /// <summary>A place of this kind keeps cases, or it has some. Such a node states itself even while it has none: only so does what an earlier life counted end (L12).</summary>
-    private bool KeepsCases => _settings.Register.Find(_settings.Division) is { MayKeepCases: true } || Book.Count > 0;
+    private bool KeepsCases => RegisterNow.Find(_settings.Division) is { MayKeepCases: true } || Book.Count > 0;
 
     /// <summary>Which tier the parent is follows from the register, never from a number or a code.</summary>
-    private static EscalationReach ReachOf(NodeSettings settings)
+    private static EscalationReach ReachOf(NodeSettings settings, DivisionRegister register)
     {
-        var parent = settings.ParentDivision is { } division ? settings.Register.Find(division)?.Kind : null;
+        var parent = settings.ParentDivision is { } division ? register.Find(division)?.Kind : null;
         return new EscalationReach(parent switch
         {
             DivisionKind.Nation => GradeTier.Ministry,

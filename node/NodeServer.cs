@@ -145,6 +145,7 @@ public static class NodeServer
         return new NodeSettings(configuration.Node, configuration.Division, configuration.Zone, register, rules)
         {
             ClosingDelay = configuration.ClosingDelay,
+            Parent = configuration.Parent?.Node,
             ParentDivision = configuration.Parent?.Division,
             EscalationRules = escalation,
             Signatures = configuration.Link.Signatures,

@@ -137,6 +137,29 @@ public sealed class CellFold : IFold
     public long CountOf(NodeId origin, Grain grain) =>
         Store.Names.FindScope(origin, grain) is var scope and >= 0 ? Store.Names.Scopes[scope].Cells : 0;
 
+    /// <summary>True where some cell of the origin at the grain counts anything: of a grain that comes up no more only zeros are held (L12). Ends at the first.</summary>
+    public bool Counts(NodeId origin, Grain grain)
+    {
+        if (Store.Names.FindScope(origin, grain) is not (>= 0 and var number))
+        {
+            return false;
+        }
+
+        var days = Store.Names.Scopes[number].Days;
+        for (var at = days.Seek(FirstDay.Number); days.Step(ref at, int.MaxValue, out _, out var bucket);)
+        {
+            for (var cell = Store.BucketAt(bucket).First; cell >= 0; cell = Store.At(cell).NextInDay)
+            {
+                if (!CellCodec.IsZero(Store.ValueOf(cell)))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>The division of the origin itself, which its cells at the national grain name; null where none is held.</summary>
     public DivisionCode? PlaceOf(NodeId origin) =>
         Store.Names.FindScope(origin, Grain.National) is >= 0 and var scope && Store.Names.Scopes[scope].FirstSeries is >= 0 and var series

@@ -73,8 +73,8 @@ public sealed class Admission(ChildrenFold fold, DivisionRegister register, stri
     /// <summary>The divisions that lie at or below one of each list.</summary>
     private List<DivisionCode> Common(IReadOnlyList<DivisionCode> shown, IReadOnlyList<DivisionCode> granted) =>
     [
-        .. shown.Where(d => granted.Any(g => register.IsAtOrBelow(d, g)))
-            .Concat(granted.Where(g => shown.Any(d => register.IsAtOrBelow(g, d))))
+        .. shown.Where(d => granted.Any(g => register.HasBeenAtOrBelow(d, g)))
+            .Concat(granted.Where(g => shown.Any(d => register.HasBeenAtOrBelow(g, d))))
             .Distinct(),
     ];
 

@@ -19,7 +19,7 @@ public enum ApprovalRule
     Two,
 }
 
-/// <summary>How a node takes children in.</summary>
+/// <summary>How a node takes children in: those that lie below it on any of the register's days, so that a place can be opened before the day on which its child comes (H2).</summary>
 public sealed record ChildrenSettings(NodeId Node, DivisionCode Division, DivisionRegister Register)
 {
     public ApprovalRule Approval { get; init; } = ApprovalRule.Two;
@@ -126,7 +126,7 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
                     return new Refusal("UNKNOWN_DIVISION", $"{division} is not in the register of {settings.Node}. Correct the code, or load a register that has it.", "divisions");
                 }
 
-                if (division == settings.Division || !settings.Register.IsAtOrBelow(division, settings.Division))
+                if (division == settings.Division || !settings.Register.HasBeenAtOrBelow(division, settings.Division))
                 {
                     return new Refusal("PLACE_OUTSIDE", $"{division} does not lie below {settings.Division}, for which {settings.Node} answers.", "divisions");
                 }
@@ -235,7 +235,7 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
                 return Refused(new Refusal("CODE_EXPIRED", $"The code of {Node} could be used until {opening.ExpiresAt}. Ask the parent to open the place anew."));
             }
 
-            if (!opening.Divisions.Any(d => desk._settings.Register.IsAtOrBelow(division, d)))
+            if (!opening.Divisions.Any(d => desk._settings.Register.HasBeenAtOrBelow(division, d)))
             {
                 return Refused(new Refusal("PLACE_OUTSIDE", $"{Node} says that it answers for {division}; its place is for {string.Join(", ", opening.Divisions)}. Mend one of the two.", "division"));
             }

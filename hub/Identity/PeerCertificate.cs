@@ -104,6 +104,7 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
     /// <summary>
     /// Every authority on the way from the peer to the root covers, by the register, each division of the certificate that it issued. Name constraints could not say that:
     /// which division lies below which is in no code (SEC-03). A root that names no division is that of a network whose nodes it names itself.
+    /// On any of the register's days, those to come among them: a certificate outlives the day of a move, and whether its node may report today is for the hello (L13).
     /// </summary>
     private static Refusal? Uncovered(IReadOnlyList<X509Certificate2> elements, DivisionRegister? register)
     {
@@ -126,7 +127,7 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
                 return new Refusal("CERTIFICATE_UNTRUSTED", $"{elements[i + 1].Subject} issued the peer's certificate, and is named as no authority of this network.");
             }
 
-            var outside = DivisionsOf(elements[i]).FirstOrDefault(division => !covering.Any(above => register.IsAtOrBelow(division, above)));
+            var outside = DivisionsOf(elements[i]).FirstOrDefault(division => !covering.Any(above => register.HasBeenAtOrBelow(division, above)));
             if (!outside.IsNone)
             {
                 return new Refusal("CERTIFICATE_OUTSIDE", $"{elements[i + 1].Subject} may issue for {string.Join(", ", covering)} and what lies below; {elements[i].Subject} names {outside}.");

@@ -58,7 +58,7 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
 
         public override Decision<OrderAnswer> Decide(Instant now)
         {
-            var (place, orders) = (desk.Place, desk.Orders);
+            var (place, orders) = (desk.Place.At(now), desk.Orders);
             if (!place.Register.Contains(wish.Target))
             {
                 return Decision<OrderAnswer>.Nothing(OrderAnswer.No(TargetUnknown, $"'{wish.Target}' does not stand in the register of {place.Node}.", "target_division"));
@@ -166,7 +166,7 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
         return
         [
             OrderFold.ReceivedEvent(part, parent, place.Node, journal.Incarnation),
-            .. OrderJudge.Receipts(place, orders, part, now).Select(OrderFold.ReceiptedEvent),
+            .. OrderJudge.Receipts(place.At(now), orders, part, now).Select(OrderFold.ReceiptedEvent),
         ];
     }
 

@@ -7,7 +7,14 @@ using NodaTime;
 namespace CityGrid.Hub.Orders;
 
 /// <summary>Where a node stands among those that orders pass.</summary>
-public sealed record OrderPlace(NodeId Node, DivisionCode Division, DivisionRegister Register);
+public sealed record OrderPlace(NodeId Node, DivisionCode Division, DivisionRegister Register)
+{
+    /// <summary>The zone whose day decides which rows of the register hold.</summary>
+    public DateTimeZone Zone { get; init; } = DateTimeZone.Utc;
+
+    /// <summary>The same with the register as it stands at a time.</summary>
+    public OrderPlace At(Instant now) => this with { Register = Register.At(StatDay.Of(now, Zone)) };
+}
 
 /// <summary>
 /// What becomes of orders as they come in (clauses O1 to O6): pure. An order that cannot be followed ends here with a reason that goes back to its

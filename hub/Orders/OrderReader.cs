@@ -7,8 +7,8 @@ using Google.Protobuf;
 
 namespace CityGrid.Hub.Orders;
 
-/// <summary>Reads what a child has not had of the orders that are for it, or for a place below it. Call it while the folds hold still.</summary>
-public sealed class OrderReader(OrderFold orders, DivisionRegister register, IJournal journal, Func<Epoch> ownEpoch, bool isRoot)
+/// <summary>Reads what a child has not had of the orders that are for it, or for a place below it by the register of the day. Call it while the folds hold still.</summary>
+public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> register, IJournal journal, Func<Epoch> ownEpoch, bool isRoot)
 {
     /// <summary>What a child says in its hello that it has applied of this journal's orders; the start where it has none, or a cursor that this journal does not know.</summary>
     public StreamMark CursorOf(Hello hello) =>
@@ -56,7 +56,7 @@ public sealed class OrderReader(OrderFold orders, DivisionRegister register, IJo
     }
 
     private bool IsFor(OrderRecord order, DivisionCode division) =>
-        register.IsAtOrBelow(order.Target, division) && orders.Find(order.Id) is not { Receipts: [.., { Via: null }] };
+        register().IsAtOrBelow(order.Target, division) && orders.Find(order.Id) is not { Receipts: [.., { Via: null }] };
 
     private OrderEnvelope EnvelopeOf(OrderRecord order) => new()
     {

@@ -87,9 +87,14 @@ internal static class Greeting
             return $"The certificate is that of {peer.Node}; the hello names {who.Node}.";
         }
 
-        if (who.Division == settings.Division || !settings.Register.IsAtOrBelow(who.Division, settings.Division))
+        if (who.Node == settings.Parent || who.Node == settings.Node)
         {
-            return $"{who.Division} does not lie below {settings.Division} in the register of {settings.Node}.";
+            return $"{who.Node} is the parent of {settings.Node}, or itself: a node does not lie below itself. Mend the register or the configuration of one of them.";
+        }
+
+        if (who.Division == settings.Division || !settings.Register.Contains(who.Division) || !settings.Register.IsAtOrBelow(who.Division, settings.Division))
+        {
+            return $"{who.Division} does not lie below {settings.Division} in the register of {settings.Node} today.";
         }
 
         return peer.Divisions.Any(covered => settings.Register.IsAtOrBelow(who.Division, covered))

@@ -23,8 +23,8 @@ public static class LinkReceiver
             ConnectRequest.FrameOneofCase.Hello when session is not null => Answers.Refuse(
                 request.Number, LinkRefusalCode.NoSession, "A hello was welcomed on this connection already; it comes once. Dial again."),
             ConnectRequest.FrameOneofCase.Hello => Greeting.Decide(settings, row, peer, request, parentEpoch, nonce, found),
-            ConnectRequest.FrameOneofCase.Cells => Unseated(row, session, request) ?? TakeCells(settings, Seat(row, session), session!, peer, request, judge, found),
-            ConnectRequest.FrameOneofCase.Escalations => Unseated(row, session, request) ?? TakeEscalations(settings, Seat(row, session), session!, peer, request, judge, found),
+            ConnectRequest.FrameOneofCase.Cells => Unseated(row, session, request) ?? Departed(settings, session!, request) ?? TakeCells(settings, Seat(row, session), session!, peer, request, judge, found),
+            ConnectRequest.FrameOneofCase.Escalations => Unseated(row, session, request) ?? Departed(settings, session!, request) ?? TakeEscalations(settings, Seat(row, session), session!, peer, request, judge, found),
             _ => Answers.Refuse(request.Number, LinkRefusalCode.Malformed, "The request has no frame that this protocol knows. Send hello, cells or escalations."),
         };
 
@@ -48,6 +48,14 @@ public static class LinkReceiver
                 ? Answers.Refuse(request.Number, LinkRefusalCode.Fenced, $"Epoch {row.Epoch} of {row.Node} is in office; this connection speaks for {session.Epoch}.")
                 : Answers.Refuse(request.Number, LinkRefusalCode.NoSession, $"The grant of {session.Epoch} to {row.Node} was withdrawn before it spoke. Send hello again.");
     }
+
+    /// <summary>Null where the child still lies below this node; from the day on which it does not, nothing is taken from it, and it keeps what it has for its new parent (H2).</summary>
+    private static LinkDecision? Departed(ReceiverSettings settings, LinkSession session, ConnectRequest request) =>
+        session.Division.IsNone || settings.Register.IsAtOrBelow(session.Division, settings.Division) ? null
+            : Answers.Refuse(
+                request.Number,
+                LinkRefusalCode.PermissionDenied,
+                $"{session.Division} does not lie below {settings.Division} in the register of {settings.Node} any more. Configure {session.Child} for its new parent.");
 
     private static LinkDecision TakeCells(ReceiverSettings settings, ChildRow row, LinkSession session, IPeerIdentity peer, ConnectRequest request, IRecordJudge judge, Attestation? found)
     {

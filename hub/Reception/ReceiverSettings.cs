@@ -1,5 +1,6 @@
 using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.Names;
+using NodaTime;
 
 namespace CityGrid.Hub.Reception;
 
@@ -13,7 +14,7 @@ public enum EpochPolicy
     Manual,
 }
 
-/// <summary>What a receiver goes by: who it is, where it stands in the register, and what it asks for.</summary>
+/// <summary>What a receiver goes by: who it is, where it stands in the register, and what it asks for. Decisions take it as it is <see cref="At"/> their time.</summary>
 public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, DivisionRegister Register)
 {
     /// <summary>The oldest and newest protocol that this program speaks.</summary>
@@ -38,6 +39,18 @@ public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, Divisi
     /// <summary>A child that claims an epoch further ahead of its row than this is lying or mad: a restored parent is some dozens behind.</summary>
     public const long EpochLeapMax = 1_000_000;
 
+    /// <summary>Whom this node reports to itself; null for the root. It is no child, whatever a register says.</summary>
+    public NodeId? Parent { get; init; }
+
+    /// <summary>The register as it stands a day later: a child whose midnight comes first goes by it already.</summary>
+    public DivisionRegister Tomorrow => Day is { } day ? Register.At(day.Plus(1)) : Register;
+
+    /// <summary>The day from which the register is seen; null before <see cref="At"/>.</summary>
+    private StatDay? Day { get; init; }
+
+    /// <summary>The zone whose day decides which rows of the register hold.</summary>
+    public DateTimeZone Zone { get; init; } = DateTimeZone.Utc;
+
     /// <summary>The newest protocol that is spoken; a network that is being upgraded may hold back.</summary>
     public int ProtocolNewest { get; init; } = ProtocolMax;
 
@@ -47,4 +60,7 @@ public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, Divisi
 
     /// <summary>The grains asked for of a child's own cells and of those it relays.</summary>
     public IReadOnlyList<Grain> Grains { get; init; } = [Grain.Detail, Grain.National];
+
+    /// <summary>The same with the register as it stands at a time.</summary>
+    public ReceiverSettings At(Instant now) => this with { Register = Register.At(StatDay.Of(now, Zone)), Day = StatDay.Of(now, Zone) };
 }

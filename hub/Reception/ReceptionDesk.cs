@@ -81,8 +81,9 @@ public sealed class ReceptionDesk(
                 return Decision<LinkDecision>.Nothing(Answers.Refuse(request.Number, LinkRefusalCode.PermissionDenied, denial!.ToString()));
             }
 
-            var judge = new RecordJudge(desk.Settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
-            var decision = LinkReceiver.Decide(desk.Settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
+            var settings = desk.Settings.At(now);
+            var judge = new RecordJudge(settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
+            var decision = LinkReceiver.Decide(settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
             if (decision.Response.Welcome is { } welcome)
             {
                 welcome.ReceivedAt = now.ToUnixTimeMilliseconds();
@@ -125,7 +126,7 @@ public sealed class ReceptionDesk(
 
         public override Decision<int> Decide(Instant now)
         {
-            var judge = new RecordJudge(desk.Settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
+            var judge = new RecordJudge(desk.Settings.At(now), desk.Fold, desk.Cells, desk.EscalationsKnown, now);
             var settled = desk.Fold.Child(child) is { } row ? ParkedRecords.Settle(row, desk.Fold.Parked, judge, readAt) : null;
             return settled is null
                 ? Decision<int>.Nothing(0)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
@@ -18,18 +19,21 @@ public sealed class EscalationDesk(
     /// <summary>An escalation is about 1 kB: a page stays well below a message's 4 MB.</summary>
     public const int PageSizeMax = 500;
 
+    private DivisionRegister RegisterNow => place.Register.At(StatDay.Of(clock.Now(), place.Zone));
+
     /// <summary>The page, or why there is none.</summary>
     public ListEscalationsResponse? List(ListEscalationsRequest request, out Refusal? refusal)
     {
-        refusal = Judge(request, out var division, out var before);
+        var register = RegisterNow;
+        refusal = Judge(request, register, out var division, out var before);
         if (refusal is not null)
         {
             return null;
         }
 
         var size = request.PageSize == 0 ? PageSize : Math.Min(request.PageSize, PageSizeMax);
-        var (page, heard, applied) = sequencer.Read(() => (escalations.Page(before, size, record => Includes(record, division, request.State)), watermarks(), sequencer.Applied));
-        var asOf = heard.Where(w => division is not { } asked || place.Register.IsAtOrBelow(w.Division, asked)).Select(w => w.AsOf).DefaultIfEmpty(clock.Now()).Min();
+        var (page, heard, applied) = sequencer.Read(() => (escalations.Page(before, size, record => Includes(record, register, division, request.State)), watermarks(), sequencer.Applied));
+        var asOf = heard.Where(w => division is not { } asked || register.IsAtOrBelow(w.Division, asked)).Select(w => w.AsOf).DefaultIfEmpty(clock.Now()).Min();
         var response = new ListEscalationsResponse
         {
             AsOf = InstantPattern.General.Format(asOf),
@@ -40,12 +44,12 @@ public sealed class EscalationDesk(
         return response;
     }
 
-    private Refusal? Judge(ListEscalationsRequest request, out DivisionCode? division, out int? before)
+    private static Refusal? Judge(ListEscalationsRequest request, DivisionRegister register, out DivisionCode? division, out int? before)
     {
         (division, before) = (null, null);
         if (request.Division.Length > 0)
         {
-            if (!DivisionCode.TryParse(request.Division, out var code) || !place.Register.Contains(code))
+            if (!DivisionCode.TryParse(request.Division, out var code) || !register.Contains(code))
             {
                 return new Refusal("DIVISION_UNKNOWN", $"'{request.Division}' does not stand in this node's register.", "division");
             }
@@ -77,9 +81,10 @@ public sealed class EscalationDesk(
         return null;
     }
 
-    private bool Includes(EscalationRecord record, DivisionCode? division, EscalationState state) =>
+    /// <summary>What has left this place is its new parent's to list: no later version of it comes here.</summary>
+    private bool Includes(EscalationRecord record, DivisionRegister register, DivisionCode? division, EscalationState state) =>
         (state == EscalationState.Unspecified || record.Content.State == state)
-        && (division is not { } asked || (DivisionCode.TryParse(record.Content.Division, out var code) && place.Register.IsAtOrBelow(code, asked)));
+        && (DivisionCode.TryParse(record.Content.Division, out var code) && register.Contains(code) ? register.IsAtOrBelow(code, division ?? place.Division) : division is null);
 
     private EscalationRow RowOf(EscalationRecord record)
     {

@@ -17,6 +17,9 @@ internal abstract class RowGroup
     /// <summary>Adds what a period counts; nothing where it is not held.</summary>
     public abstract void AddTo(int period, CellSum target);
 
+    /// <summary>What came into stock in a period, and left it, without being counted: its place moved with the tree.</summary>
+    public virtual (long Open, long Overdue) MovedStock(int period) => default;
+
     /// <summary>How many cells or sums that passes, at most.</summary>
     public abstract int CostOf(int period);
 }
@@ -50,16 +53,25 @@ internal sealed class NationGroup(CellFold cells, IReadOnlyList<ViewPeriod> peri
 internal sealed class CellGroup(IReadOnlyList<Histogram> histograms) : RowGroup
 {
     private readonly Dictionary<int, RowSum> _sums = [];
+    private readonly Dictionary<int, (long Open, long Overdue)> _moved = [];
     private RowSum? _last;
     private int _lastPeriod = int.MinValue;
 
     public int Count => _sums.Count;
 
-    public override IEnumerable<int> Periods => _sums.Keys.Order();
+    public override IEnumerable<int> Periods => _moved.Count == 0 ? _sums.Keys.Order() : _sums.Keys.Union(_moved.Keys).Order();
 
     public override void AddTo(int period, CellSum target) => _sums.GetValueOrDefault(period)?.AddTo(target, histograms);
 
     public override int CostOf(int period) => 1;
+
+    public override (long Open, long Overdue) MovedStock(int period) => _moved.GetValueOrDefault(period);
+
+    public void MoveStock(int period, (long Open, long Overdue) stock)
+    {
+        var (open, overdue) = _moved.GetValueOrDefault(period);
+        _moved[period] = (open + stock.Open, overdue + stock.Overdue);
+    }
 
     /// <summary>Adds a cell; true when it is the first of its period.</summary>
     public bool Add(int period, ReadOnlySpan<byte> value)

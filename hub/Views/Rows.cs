@@ -108,17 +108,18 @@ internal sealed class Rows(ViewQuery query, IReadOnlyList<ViewPeriod> periods, i
 
             _flows.Clear();
             group.AddTo(period, _flows);
-            stock = (stock.Open + OpenFlow(_flows), stock.Overdue + OverdueFlow(_flows));
+            var moved = group.MovedStock(period);
+            stock = (stock.Open + OpenFlow(_flows) + moved.Open, stock.Overdue + OverdueFlow(_flows) + moved.Overdue);
             yield return group.CostOf(period);
         }
 
         _stocks.AsSpan(filled).Fill(stock);
     }
 
-    private static long OpenFlow(CellSum s) =>
+    internal static long OpenFlow(CellSum s) =>
         s[Counter.Reported] + s[Counter.Reopened] + s[Counter.MovedIn] - s[Counter.Closed] - s[Counter.Voided] - s[Counter.MovedOut];
 
-    private static long OverdueFlow(CellSum s) =>
+    internal static long OverdueFlow(CellSum s) =>
         s[Counter.BecameOverdue] + s[Counter.OverdueAgain] + s[Counter.OverdueMovedIn]
         - s[Counter.OverdueHandled] - s[Counter.OverdueWithdrawn] - s[Counter.OverdueMovedOut];
 }

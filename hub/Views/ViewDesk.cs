@@ -30,9 +30,6 @@ public sealed class ViewDesk(
     private const int TriesMax = 3;
 
     private readonly ViewEngine _engine = new(cells, place.Register, place.Division);
-    private readonly IReadOnlyList<Division> _origins = place.Register.OriginsBelow(place.Division) is { Count: > 0 } origins ? origins
-        : place.Register.Find(place.Division) is { } itself ? [itself] : [];
-
     private readonly Lock _lock = new();
     private readonly Dictionary<Lsn, Instant> _recordedAt = [];
 
@@ -111,8 +108,9 @@ public sealed class ViewDesk(
     private Reading Conclude(ViewQuery query, ViewReading figures, bool isClosed)
     {
         var lastDay = query.To.Plus(-1);
-        var expected = _origins.Where(d => IsValid(d, lastDay.Date) && _engine.Concerns(query, d.Code)).Select(d => d.Code).ToArray();
-        var heard = watermarks().Where(w => _engine.Concerns(query, w.Division)).ToArray();
+        var concerned = _engine.Concerned(query);
+        var expected = _engine.Expected(query);
+        var heard = watermarks().Where(w => concerned(w.Division)).ToArray();
         var coverage = ViewCoverage.Of(expected, heard, lastDay, (origin, day) => finality?.CompleteSince(origin, day));
         return new Reading(figures, coverage, isClosed && coverage.CompleteSince is { } since ? LastChange(query, figures.Grain, since) : Lsn.Zero, sequencer.Applied);
     }
@@ -124,8 +122,6 @@ public sealed class ViewDesk(
 
     private static Refusal NotYet(Lsn applied, long atLeast) =>
         new("NOT_THERE_YET", $"The node stands at position {applied}, and {atLeast} was asked for; ask again in a moment.", "at_least_lsn");
-
-    private static bool IsValid(Division division, LocalDate day) => !(division.ValidFrom > day) && !(division.ValidTo < day);
 
     private Instant RecordedAt(Lsn lsn)
     {

@@ -25,6 +25,8 @@ public sealed class ViewEngine(CellFold cells, DivisionRegister register, Divisi
 
     private const int ListedMax = 5;
 
+    private readonly Dictionary<int, IReadOnlyList<Division>> _expected = [];
+
     /// <summary>The answer at once.</summary>
     public ViewFigures Answer(ViewQuery asked)
     {
@@ -40,22 +42,51 @@ public sealed class ViewEngine(CellFold cells, DivisionRegister register, Divisi
     public ViewReading Begin(ViewQuery asked)
     {
         // What covers the whole place tells nothing apart.
-        var query = asked.Divisions.Any(d => register.IsAtOrBelow(place, d)) ? asked with { Divisions = [] } : asked;
-        var grain = GrainOf(query, out var refusal);
+        var query = TreesOf(asked).CoversPlace ? asked with { Divisions = [] } : asked;
+        var trees = TreesOf(query);
+        var grain = GrainOf(query, trees, out var refusal);
         var from = query.From < cells.FirstDay && cells.FirstDay < query.To ? cells.FirstDay : query.From;
         var periods = ViewPeriod.Cut(query.Periods, from, query.To, RowsMax);
         return refusal is not null || periods is null ? new ViewReading(grain, refusal ?? ViewReading.TooManyRows)
-            : grain == Grain.National && query.Divisions.Count == 0 && !query.By.Any(IsPlace) ? new ViewReading(cells, query, periods)
-            : new ViewReading(cells, register, query, grain, periods, origin => cells.PlaceOf(origin) is not { } at || Concerns(query, at));
+            : grain == Grain.National && query.Divisions.Count == 0 && !query.By.Any(IsPlace) && IsAllInside(trees) ? new ViewReading(cells, query, periods)
+            : new ViewReading(cells, trees, query, grain, periods, Read(trees, grain));
     }
 
     /// <summary>The newest change to a value that the answer rests on; zero for none. Costs the days of the origins asked for.</summary>
-    public Lsn NewestChange(ViewQuery query, Grain grain) =>
-        cells.NewestChangeOf(grain, query.FirstDayRead, query.To, origin => cells.PlaceOf(origin) is not { } at || Concerns(query, at));
+    public Lsn NewestChange(ViewQuery query, Grain grain)
+    {
+        var trees = TreesOf(query);
+        return cells.NewestChangeOf(grain, query.FirstDayRead, query.To, Read(trees, grain));
+    }
 
-    /// <summary>True where an origin's cases may be among those asked for: it lies at or below one of the divisions, or holds one of them.</summary>
-    public bool Concerns(ViewQuery query, DivisionCode origin) =>
-        query.Divisions.Count == 0 || query.Divisions.Any(d => register.IsAtOrBelow(origin, d) || register.IsAtOrBelow(d, origin));
+    /// <summary>
+    /// The origins in force that the register expects on the last day among those asked for, in order of code; where it expects none at or below the
+    /// place, the place itself.
+    /// </summary>
+    public IReadOnlyList<DivisionCode> Expected(ViewQuery query)
+    {
+        var trees = TreesOf(query);
+        if (!_expected.TryGetValue(trees.Last.Era, out var origins))
+        {
+            origins = trees.Last.OriginsBelow(place) is { Count: > 0 } below ? below : trees.Last.Find(place) is { } itself ? [itself] : [];
+            _expected.Add(trees.Last.Era, origins);
+        }
+
+        return [.. origins.Where(d => trees.ConcernsAtLast(d.Code)).Select(d => d.Code)];
+    }
+
+    /// <summary>True where an origin's cases may be among those asked for by the tree of the last day.</summary>
+    public Func<DivisionCode, bool> Concerned(ViewQuery query) => TreesOf(query).ConcernsAtLast;
+
+    /// <summary>Whose cells are looked at. Where districts go from city to city, those of one may be another's by the tree asked for.</summary>
+    private Func<NodeId, bool> Read(PlaceTrees trees, Grain grain) =>
+        grain == Grain.Detail && register.Changes.Count > 0 ? _ => true : origin => cells.PlaceOf(origin) is not { } at || trees.Concerns(at);
+
+    private PlaceTrees TreesOf(ViewQuery query) => new(register, place, query);
+
+    /// <summary>True where everything held belongs to the place on all days asked for, so that the sums kept of it are the answer.</summary>
+    private bool IsAllInside(PlaceTrees trees) =>
+        register.Changes.Count == 0 || cells.Origins.Select(cells.PlaceOf).OfType<DivisionCode>().All(at => !trees.IsEverOutside(at));
 
     private static bool IsPlace(Dimension dimension) => dimension is Dimension.Province or Dimension.City or Dimension.Division or Dimension.District;
 
@@ -63,16 +94,16 @@ public sealed class ViewEngine(CellFold cells, DivisionRegister register, Divisi
     /// The one grain that the answer is read from. A query that needs districts or sources is refused where they are not held; by <c>division</c>
     /// shows the finest that is held of everything asked for.
     /// </summary>
-    private Grain GrainOf(ViewQuery query, out Refusal? refusal)
+    private Grain GrainOf(ViewQuery query, PlaceTrees trees, out Refusal? refusal)
     {
         refusal = null;
-        var needsDetail = query.Sources.Count > 0 || query.By.Contains(Dimension.Source) || query.By.Contains(Dimension.District) || query.Divisions.Any(IsBelowOrigin);
+        var needsDetail = query.Sources.Count > 0 || query.By.Contains(Dimension.Source) || query.By.Contains(Dimension.District) || query.Divisions.Any(d => IsBelowOrigin(trees.Last, d));
         if (!needsDetail && !query.By.Contains(Dimension.Division))
         {
             return Grain.National;
         }
 
-        var elsewhere = PlacesOfDetailElsewhere(query);
+        var elsewhere = PlacesOfDetailElsewhere(trees);
         if (elsewhere.Count > 0 && needsDetail)
         {
             refusal = NotHeld(elsewhere);
@@ -81,11 +112,16 @@ public sealed class ViewEngine(CellFold cells, DivisionRegister register, Divisi
         return elsewhere.Count > 0 ? Grain.National : Grain.Detail;
     }
 
-    private bool IsBelowOrigin(DivisionCode code) => register.UpFrom(code).FirstOrDefault(d => d.IsOrigin) is { } origin && origin.Code != code;
+    private static bool IsBelowOrigin(DivisionRegister register, DivisionCode code) =>
+        register.Find(code) is not { IsOrigin: true } && register.UpFrom(code).FirstOrDefault(d => d.IsOrigin) is { } origin && origin.Code != code;
 
     /// <summary>The origins among those asked for of which only totals are held here.</summary>
-    private List<DivisionCode> PlacesOfDetailElsewhere(ViewQuery query) =>
-        [.. cells.Origins.Where(origin => cells.CountOf(origin, Grain.Detail) == 0).Select(cells.PlaceOf).OfType<DivisionCode>().Where(p => Concerns(query, p)).Order()];
+    private List<DivisionCode> PlacesOfDetailElsewhere(PlaceTrees trees) =>
+        [.. cells.Origins.Where(origin => cells.PlaceOf(origin) is { } p && trees.Concerns(p) && IsDetailElsewhere(origin)).Select(cells.PlaceOf).OfType<DivisionCode>().Order()];
+
+    /// <summary>No detail came, or none comes any more since there is a tier between: what it was is zero then, and the totals are not.</summary>
+    private bool IsDetailElsewhere(NodeId origin) =>
+        cells.CountOf(origin, Grain.Detail) == 0 || (!cells.Counts(origin, Grain.Detail) && cells.Counts(origin, Grain.National));
 
     private Refusal NotHeld(List<DivisionCode> places)
     {

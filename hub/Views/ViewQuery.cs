@@ -36,6 +36,9 @@ public sealed record ViewQuery(
     StatDay To,
     IReadOnlyList<ViewMeasure> Measures)
 {
+    /// <summary>The day whose tree says where every figure stands; null where each day's figures stand as the tree was on that day (H4).</summary>
+    public StatDay? Tree { get; init; }
+
     /// <summary>The most dimensions of one query (features.md U5).</summary>
     public const int DimensionsMax = 6;
 
@@ -47,6 +50,10 @@ public sealed record ViewQuery(
     public static readonly StatDay End = StatDay.Of(new NodaTime.LocalDate(2200, 1, 1));
 
     private static readonly FrozenDictionary<string, Dimension> DimensionNames = Enum.GetValues<Dimension>().ToFrozenDictionary(NameOf, StringComparer.Ordinal);
+
+    /// <summary>What a query says for the tree as it was on each day, and as it is today.</summary>
+    public const string AsWas = "as-was";
+    public const string AsIs = "as-is";
 
     /// <summary>The dimensions of time that rows are told apart by.</summary>
     public IReadOnlyList<Dimension> Periods { get; } = [.. By.Where(d => d is Dimension.Day or Dimension.Week or Dimension.Month or Dimension.Quarter or Dimension.Year)];
@@ -67,7 +74,8 @@ public sealed record ViewQuery(
     /// </summary>
     public static ViewQuery? Read(QueryRequest request, DivisionRegister register, DivisionCode place, StatDay today, out Refusal? refusal)
     {
-        var reading = new Reading(register, place);
+        var tree = TreeOf(request.Hierarchy, today, out var unknown);
+        var reading = new Reading(register.At(tree > today ? tree.Value : today), register.At(tree ?? today), place, tree is null);
         var query = new ViewQuery(
             reading.Dimensions(request.By),
             reading.Divisions(request.Divisions),
@@ -75,7 +83,13 @@ public sealed record ViewQuery(
             reading.Names<SourceCode>(request.Sources, TryParseSource, "SOURCE_UNKNOWN", "is no source, such as hotline; for all sources leave it out", "sources"),
             reading.Day(request.From, "from", Beginning),
             reading.Day(request.To, "to", today.Plus(1)),
-            reading.Measures(request.Measures));
+            reading.Measures(request.Measures))
+        { Tree = tree };
+        if (unknown is not null)
+        {
+            reading.Refuse(unknown.Code, unknown.Message, unknown.Where!);
+        }
+
         if (reading.Refusal is null && query.From > today)
         {
             reading.Refuse("PERIOD_AHEAD", $"from ({query.From}) lies after today ({today}): nothing can have been counted yet.", "from");
@@ -87,6 +101,23 @@ public sealed record ViewQuery(
 
         refusal = reading.Refusal;
         return refusal is not null ? null : query.To > today.Plus(1) ? query with { To = today.Plus(1) } : query;
+    }
+
+    private static StatDay? TreeOf(string text, StatDay today, out Refusal? refusal)
+    {
+        refusal = null;
+        if (text is "" or AsWas or AsIs)
+        {
+            return text == AsIs ? today : null;
+        }
+
+        if (StatDay.TryParse(text, out var day) && day >= Beginning && day <= End)
+        {
+            return day;
+        }
+
+        refusal = new Refusal("HIERARCHY_UNKNOWN", $"'{Reading.Short(text)}' is no hierarchy: write {AsWas}, {AsIs}, or a day yyyy-MM-dd from {Beginning} to {End}.", "hierarchy");
+        return null;
     }
 
     /// <summary>True where the type is asked for, by its code or by its large class.</summary>
@@ -110,7 +141,7 @@ public sealed record ViewQuery(
     private static bool TryParseSource(string? text, out SourceCode source) => SourceCode.TryParse(text, out source) && text != "all";
 
     /// <summary>Reads part by part; what is wrong adds up to one refusal, which has the code and the place of the first fault.</summary>
-    private sealed class Reading(DivisionRegister register, DivisionCode place)
+    private sealed class Reading(DivisionRegister register, DivisionRegister tree, DivisionCode place, bool asWas)
     {
         private const int ListedMax = 40;
 
@@ -147,7 +178,7 @@ public sealed record ViewQuery(
         {
             var codes = Names<DivisionCode>(words, (string? word, out DivisionCode code) => DivisionCode.TryParse(word, out code) && register.Contains(code),
                 "DIVISION_UNKNOWN", $"does not stand in this node's register; {Listed()}", "divisions");
-            foreach (var code in codes.Where(c => !register.IsAtOrBelow(c, place)))
+            foreach (var code in codes.Where(c => !(asWas ? tree.HasBeenAtOrBelow(c, place) : tree.IsAtOrBelow(c, place))))
             {
                 Refuse("DIVISION_OUTSIDE", $"{code} does not lie at or below {place}, which this node answers for: ask the node of {code} or one above it; here, {Listed()}.", "divisions");
             }
@@ -214,11 +245,11 @@ public sealed record ViewQuery(
 
         private string Listed()
         {
-            var children = register.ChildrenOf(place);
+            var children = tree.ChildrenOf(place);
             var codes = string.Join(", ", children.Take(ListedMax).Select(d => d.Code.ToString()));
             return children.Count == 0 ? $"{place} has nothing below it" : $"directly below {place} stand {codes}{(children.Count > ListedMax ? $" and {children.Count - ListedMax} more" : "")}";
         }
 
-        private static string Short(string word) => word.Length <= 40 ? word : word[..40] + "…";
+        public static string Short(string word) => word.Length <= 40 ? word : word[..40] + "…";
     }
 }

@@ -1,5 +1,4 @@
 using CityGrid.Hub.Cells;
-using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.Names;
 
 namespace CityGrid.Hub.Views;
@@ -23,6 +22,8 @@ public sealed class ViewReading
     private readonly CellWalk? _walk;
     private readonly List<(RowPlace Place, RowGroup Group)> _groups = [];
     private readonly Dictionary<RowPlace, int> _known = [];
+    private readonly List<MovingSeries> _moving = [];
+    private Action? _endStocks;
     private Refusal? _refusal;
     private int _sums;
 
@@ -49,7 +50,7 @@ public sealed class ViewReading
     }
 
     /// <summary>Everything else: the cells of the days asked for, added up as they are met.</summary>
-    internal ViewReading(CellFold cells, DivisionRegister register, ViewQuery query, Grain grain, IReadOnlyList<ViewPeriod> periods, Func<NodeId, bool> origins)
+    internal ViewReading(CellFold cells, PlaceTrees trees, ViewQuery query, Grain grain, IReadOnlyList<ViewPeriod> periods, Func<NodeId, bool> origins)
     {
         (Grain, _rows) = (grain, new Rows(query, periods, ViewEngine.RowsMax));
         _making = MakeRows().GetEnumerator();
@@ -59,20 +60,51 @@ public sealed class ViewReading
             GroupOf(default);
         }
 
-        bool Includes(TypeKey type, DivisionCode division, SourceCode source) =>
+        bool Includes(TypeKey type, SourceCode source) =>
             query.Includes(type)
-            && (query.Sources.Count == 0 || query.Sources.Contains(source))
-            && (query.Divisions.Count == 0 || query.Divisions.Any(d => register.IsAtOrBelow(division, d)));
+            && (query.Sources.Count == 0 || query.Sources.Contains(source));
 
-        var labels = new PlaceLabels(register);
+        // A place is twice the number of its group, or of the series that moves from group to group, and then one more.
+        int PlaceOf(TypeKey type, DivisionCode division, SourceCode source)
+        {
+            var standing = trees.Of(division);
+            int In(PlaceLabel? label) => label is { } at ? GroupOf(RowPlace.Of(query, type, at, source)) : -1;
+            if (standing.Count == 1)
+            {
+                return In(standing[0]) * 2;
+            }
+
+            var groups = standing.Select(In).ToArray();
+            if (groups.Distinct().Count() == 1)
+            {
+                return groups[0] * 2;
+            }
+
+            _moving.Add(new MovingSeries(groups));
+            return (_moving.Count * 2) - 1;
+        }
+
         var finder = new PeriodFinder(periods);
+        _endStocks = query.NeedsStocks ? () => MoveStocks(trees, query, finder) : null;
         _walk = cells.Walk(
             grain,
             query.NeedsStocks ? ViewQuery.Beginning : periods[0].From,
             query.To,
             origins,
-            (type, division, source) => Includes(type, division, source) ? GroupOf(RowPlace.Of(query, type, labels.Of(division), source)) : -1,
-            (number, day, value) => _sums += ((CellGroup)_groups[number].Group).Add(finder.Of(day), value) ? 1 : 0);
+            (type, division, source) => Includes(type, source) ? PlaceOf(type, division, source) : -1,
+            (place, day, value) =>
+            {
+                var number = place / 2;
+                if (place % 2 == 1)
+                {
+                    var era = trees.EraOf(day);
+                    var series = _moving[number];
+                    series.Add(era, value);
+                    number = series.Groups[era];
+                }
+
+                _sums += number >= 0 && ((CellGroup)_groups[number].Group).Add(finder.Of(day), value) ? 1 : 0;
+            });
     }
 
     /// <summary>The grain that is read.</summary>
@@ -117,6 +149,8 @@ public sealed class ViewReading
         {
             if (_refusal is null)
             {
+                _endStocks?.Invoke();
+                _endStocks = null;
                 MakeRows(int.MaxValue);
             }
         }
@@ -126,6 +160,55 @@ public sealed class ViewReading
         }
 
         return new ViewFigures(Grain, _refusal is null ? _rows!.Lines() : [], _refusal);
+    }
+
+    /// <summary>What was in stock where a series moved goes with it: from the day of the move it stands in the new place.</summary>
+    private void MoveStocks(PlaceTrees trees, ViewQuery query, PeriodFinder finder)
+    {
+        foreach (var series in _moving)
+        {
+            for (var era = 1; era < series.Groups.Count; era++)
+            {
+                if (series.Groups[era - 1] != series.Groups[era] && trees.FirstDayOf(era) < query.To)
+                {
+                    var stock = series.StockBefore(era);
+                    var period = finder.Of(trees.FirstDayOf(era));
+                    GroupAt(series.Groups[era - 1])?.MoveStock(period, (-stock.Open, -stock.Overdue));
+                    GroupAt(series.Groups[era])?.MoveStock(period, stock);
+                }
+            }
+        }
+
+        CellGroup? GroupAt(int number) => number < 0 ? null : (CellGroup)_groups[number].Group;
+    }
+
+    /// <summary>A type, division and source whose place changes from one era of the register to the next.</summary>
+    private sealed class MovingSeries(IReadOnlyList<int> groups)
+    {
+        private readonly CellSum _flows = new(withHistograms: false);
+        private readonly (long Open, long Overdue)[] _stocks = new (long, long)[groups.Count];
+
+        /// <summary>The group in each era; negative for none.</summary>
+        public IReadOnlyList<int> Groups => groups;
+
+        public void Add(int era, ReadOnlySpan<byte> value)
+        {
+            _flows.Clear();
+            _flows.Add(value);
+            _stocks[era] = (_stocks[era].Open + Rows.OpenFlow(_flows), _stocks[era].Overdue + Rows.OverdueFlow(_flows));
+        }
+
+        /// <summary>What was in stock as the era began.</summary>
+        public (long Open, long Overdue) StockBefore(int era)
+        {
+            var (open, overdue) = (0L, 0L);
+            for (var i = 0; i < era; i++)
+            {
+                (open, overdue) = (open + _stocks[i].Open, overdue + _stocks[i].Overdue);
+            }
+
+            return (open, overdue);
+        }
     }
 
     /// <summary>Makes the rows that cost about as much as so many cells; false when there are no more.</summary>

@@ -142,7 +142,7 @@ public static class CaseDecisions
             : draft.Refuse(CaseRefusals.TypeUnknown, $"'{(code.IsNone ? "" : code)}' is no type of the catalogue {draft.Rules.Catalogue.Version}.");
 
     internal static CaseOutcome? DivisionFault(Draft draft, DivisionCode? division) =>
-        division is not { } code || (!code.IsNone && draft.Rules.Keeps(code)) ? null
+        division is not { } code || (!code.IsNone && (draft.Rules.Keeps(code, draft.Now) || draft.Rules.Keeps(code, draft.OccurredAt))) ? null
             : draft.Refuse(CaseRefusals.DivisionUnknown, $"'{(code.IsNone ? "" : code)}' is no division at or below {draft.Rules.Place} in the register.");
 
     internal static Instant WholeMilliseconds(Instant at) => Instant.FromUnixTimeMilliseconds(at.ToUnixTimeMilliseconds());

@@ -44,8 +44,9 @@ public sealed record CaseRules
 
     public StatDay DayOf(Instant instant) => StatDay.Of(instant, Calendar.Zone);
 
-    /// <summary>True where cases of this division may be kept here: by the register, never by a prefix.</summary>
-    public bool Keeps(DivisionCode division) => division == Place || Divisions.IsAtOrBelow(division, Place) || division == Nowhere;
+    /// <summary>True where cases of this division may be kept here on the day: by the register, never by a prefix.</summary>
+    public bool Keeps(DivisionCode division, Instant now) =>
+        division == Place || division == Nowhere || (Divisions.At(DayOf(now)) is var register && register.Contains(division) && register.IsAtOrBelow(division, Place));
 
     public CatalogueType? Find(TypeCode code) => Catalogue.Find(code);
 }

@@ -18,6 +18,10 @@ public static class RegisterCheck
         return Faults(configuration, register) is { Count: > 0 } faults ? throw new ConfigurationException(configuration.File, faults) : register;
     }
 
+    /// <summary>
+    /// What does not agree with the register on any of its days: on the day of a move a node must start with either parent, and the parent itself refuses it
+    /// before that day or after.
+    /// </summary>
     public static IReadOnlyList<ConfigurationFault> Faults(NodeConfiguration configuration, DivisionRegister register)
     {
         var faults = new List<ConfigurationFault>();
@@ -37,7 +41,7 @@ public static class RegisterCheck
             {
                 faults.Add(new("parent.division", $"\"{parent.Division}\"", "the register has no such division; correct the code, or name another register"));
             }
-            else if (!register.IsAtOrBelow(configuration.Division, parent.Division))
+            else if (!register.HasBeenAtOrBelow(configuration.Division, parent.Division))
             {
                 faults.Add(new("parent.division", $"\"{parent.Division}\"", $"in the register {configuration.Division} does not lie below it, so that parent would refuse every report"));
             }

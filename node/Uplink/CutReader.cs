@@ -25,9 +25,11 @@ public sealed record CutSizes
 
 /// <summary>
 /// Reads from the folds what a lane has after a position: the feed of architecture 2.4, of which nothing is stored. Call it while the folds hold
-/// still (<c>Sequencer.Read</c>), so that a cut that reaches the head is exactly the state there (INV-11).
+/// still (<c>Sequencer.Read</c>), so that a cut that reaches the head is exactly the state there (INV-11). Of origins that <paramref name="isOurs"/> says have left
+/// this subtree nothing goes up: their new parent reports them (H2).
 /// </summary>
-public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach, OrderFold orders, CutSizes? given = null, ulong run = 0)
+public sealed class CutReader(
+    NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach, OrderFold orders, Func<DivisionCode, bool> isOurs, CutSizes? given = null, ulong run = 0)
 {
     /// <summary>A cell's names, day and revision on the wire, beside its value.</summary>
     private const int BytesBesideValue = 32;
@@ -44,7 +46,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
     /// </summary>
     public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true)
     {
-        var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || grain != Grain.Detail));
+        var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || (grain != Grain.Detail && IsRelayed(origin))));
         var reachesHead = read.To == head.Lsn;
         var news = reachesHead && states && reception.NewestStatement > from.Lsn;
         if (read.Cells.Count == 0 && reachesHead && !news && !evenIfEmpty)
@@ -74,7 +76,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
             if (last && reachesHead && states)
             {
                 // Relayed as received: what a newer version may have added goes up with it (RULE-10).
-                part.Watermarks.AddRange(reception.Origins.Select(o => o.Message));
+                part.Watermarks.AddRange(reception.Origins.Where(o => isOurs(o.Watermark.Division)).Select(o => o.Message));
             }
 
             parts.Add(new CutPart(last ? to : from, part, null));
@@ -133,6 +135,8 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
 
     private readonly record struct Waiting(Lsn Local, EscalationRecord? Escalation, OrderReceiptRecord? Receipt);
 
+    private bool IsRelayed(NodeId origin) => (reception.Origin(origin)?.Watermark.Division ?? cells.PlaceOf(origin)) is not { } division || isOurs(division);
+
     /// <summary>The cells in shares of a part each: bounded by number, and by bytes where values are long. No cells are one empty share.</summary>
     private List<ArraySegment<CellRow>> Shares(IReadOnlyList<CellRow> cells, int partBytes)
     {
@@ -179,7 +183,7 @@ public sealed class CutReader(NodeId node, CellFold cells, ReceptionFold recepti
             yield return self;
         }
 
-        foreach (var origin in reception.Origins.Where(o => o.CompleteEpoch == o.Watermark.Epoch.Number))
+        foreach (var origin in reception.Origins.Where(o => o.CompleteEpoch == o.Watermark.Epoch.Number && isOurs(o.Watermark.Division)))
         {
             yield return origin.Watermark.Origin;
         }

@@ -60,6 +60,7 @@ internal static class Commands
         root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(LinkCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
+        root.Subcommands.Add(RegisterCommand.Create(() => (NodeOption(), TokenOption()), TokenOf, work => Guarded(work)));
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
         root.Subcommands.Add(BackupCommands.Backup());
@@ -255,13 +256,14 @@ internal static class Commands
         var from = new Option<string>("--from") { Description = Texts.Get("OptionFrom"), DefaultValueFactory = _ => string.Empty };
         var to = new Option<string>("--to") { Description = Texts.Get("OptionTo"), DefaultValueFactory = _ => string.Empty };
         var measures = new Option<string>("--measures") { Description = Texts.Get("OptionMeasures"), DefaultValueFactory = _ => "reported,closed" };
+        var hierarchy = new Option<string>("--hierarchy") { Description = Texts.Get("OptionHierarchy"), DefaultValueFactory = _ => string.Empty };
         var json = new Option<bool>("--json") { Description = Texts.Get("OptionJson") };
-        var command = new Command("view", Texts.Get("CommandView")) { node, token, by, where, from, to, measures, json };
+        var command = new Command("view", Texts.Get("CommandView")) { node, token, by, where, from, to, measures, hierarchy, json };
         var folder = DataOption();
         command.Subcommands.Add(VerifyCommand(Texts.Get("VerifyView"), folder, parsed => ViewCheck.Verify(parsed.GetRequiredValue(folder))));
         command.SetAction(async (parsed, stop) => await Guarded(async () =>
         {
-            var request = new QueryRequest { From = parsed.GetRequiredValue(from), To = parsed.GetRequiredValue(to) };
+            var request = new QueryRequest { From = parsed.GetRequiredValue(from), To = parsed.GetRequiredValue(to), Hierarchy = parsed.GetRequiredValue(hierarchy) };
             request.By.AddRange(Words(parsed.GetRequiredValue(by)));
             request.Measures.AddRange(Words(parsed.GetRequiredValue(measures)));
             foreach (var condition in parsed.GetRequiredValue(where))

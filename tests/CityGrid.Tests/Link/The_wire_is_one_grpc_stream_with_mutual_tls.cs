@@ -60,7 +60,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         }));
         var presence = new LinkPresence();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 1 << 20);
-        builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy, presence, new OrderReader(_orders, settings.Register, _journal, () => Epoch.NotGranted, true), TimeProvider.System));
+        builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy, presence, new OrderReader(_orders, () => settings.Register, _journal, () => Epoch.NotGranted, true), TimeProvider.System));
         builder.Services.AddSingleton(presence);
         builder.Services.AddSingleton<PeerJudge>(Judge);
         _app = builder.Build();

@@ -130,7 +130,7 @@ public sealed class A_new_life_of_a_child_leaves_no_phantoms
 
     private void Relay()
     {
-        var reader = new CutReader(_hubei.Settings.Node, _hubei.Cells, _hubei.Reception, _hubei.Escalations, new EscalationReach(GradeTier.Ministry, _ => false), new OrderFold(NodeId.Parse("hubei")));
+        var reader = new CutReader(_hubei.Settings.Node, _hubei.Cells, _hubei.Reception, _hubei.Escalations, new EscalationReach(GradeTier.Ministry, _ => false), new OrderFold(NodeId.Parse("hubei")), _ => true);
         var cut = reader.Cells(Parent.MarkAt(new Lsn(_sent)), Parent.MarkAt(_hubei.Head), Parent.MarkAt, [Grain.Detail, Grain.National], true, 100_000, null);
         foreach (var part in cut.Parts)
         {
@@ -151,7 +151,7 @@ public sealed class A_new_life_of_a_child_leaves_no_phantoms
         public City(int incarnation)
         {
             Child = new Child("wuhan", "4201") { Incarnation = new Incarnation((UInt128)(ulong)incarnation), History = $"life {incarnation}" };
-            _reader = new CutReader(Child.Node, Cells, new ReceptionFold(Cells), new EscalationFold(Child.Node), new EscalationReach(GradeTier.Province, _ => false), new OrderFold(Child.Node));
+            _reader = new CutReader(Child.Node, Cells, new ReceptionFold(Cells), new EscalationFold(Child.Node), new EscalationReach(GradeTier.Province, _ => false), new OrderFold(Child.Node), _ => true);
         }
 
         public Child Child { get; }

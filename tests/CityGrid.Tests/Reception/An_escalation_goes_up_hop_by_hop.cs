@@ -119,7 +119,7 @@ public sealed class An_escalation_goes_up_hop_by_hop
     {
         var province = new Child(from.Settings.Node.ToString(), from.Settings.Division.ToString()) { Head = from.Head.Value };
         province.Join(to);
-        var reader = new CutReader(from.Settings.Node, from.Cells, from.Reception, from.Escalations, new EscalationReach(GradeTier.Ministry, _ => false), new OrderFold(NodeId.Parse("hubei")));
+        var reader = new CutReader(from.Settings.Node, from.Cells, from.Reception, from.Escalations, new EscalationReach(GradeTier.Ministry, _ => false), new OrderFold(NodeId.Parse("hubei")), _ => true);
         var cut = reader.Escalations(Lane.Escalations, false, StreamMark.Start, Parent.MarkAt(from.Head), Parent.MarkAt, false, Pace.Start.PartBytes);
         foreach (var part in cut.Parts)
         {

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Catalogue;
+using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
@@ -42,7 +43,11 @@ public sealed class SimulatedNode
         Signatures = new StandInSignatures(place.Node);
     }
 
-    public SimulatedPlace Place { get; }
+    /// <summary>Where it stands from its next start on.</summary>
+    public SimulatedPlace Place { get; private set; }
+
+    /// <summary>A register of its own that it goes by from its next start on; null for that of the tree.</summary>
+    public DivisionRegister? Register { get; set; }
 
     public VirtualClock Clock { get; }
 
@@ -106,6 +111,9 @@ public sealed class SimulatedNode
         Do(core => core.Uplink?.Start());
         return Core is not null;
     }
+
+    /// <summary>It is configured for another parent, or none; the node is down.</summary>
+    public void Rehome(SimulatedPlace? parent) => Place = Place with { Parent = parent };
 
     /// <summary>The data directory is gone, or another one stands in its place; the node is down.</summary>
     public void Replace(ModelDisk disk, Dictionary<CaseId, Acknowledged>? acknowledged = null)
@@ -212,9 +220,10 @@ public sealed class SimulatedNode
         var options = _tree.Twist.Options(new JournalOptions { SegmentBytes = 64 << 10, ReadAhead = false });
         var journal = _tree.Twist.Journal(this, FileJournal.Open(disk, _entropy, Place.Node, options));
         var calendar = new WorkCalendar(Shanghai);
-        var rules = new CaseRules { Place = Place.Division, Divisions = _tree.Register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
+        var register = Register ?? _tree.Register;
+        var rules = new CaseRules { Place = Place.Division, Divisions = register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is null ? null : new SimulatedWire(_tree, this);
-        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, _tree.Register, rules) { ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, Cuts = _tree.Cuts };
+        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, Cuts = _tree.Cuts };
         return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures });
     }
 

@@ -35,7 +35,8 @@ public sealed class SimulatedTree
 
     public SimulatedNetwork Network { get; }
 
-    public DivisionRegister Register { get; }
+    /// <summary>What nodes go by from their next start on.</summary>
+    public DivisionRegister Register { get; set; }
 
     public StoryTwist Twist { get; }
 
@@ -69,6 +70,14 @@ public sealed class SimulatedTree
     public SimulatedNode? ParentOf(SimulatedNode node) => node.Place.Parent is { } parent ? Nodes[parent.Node] : null;
 
     public IEnumerable<SimulatedNode> ChildrenOf(SimulatedNode node) => Nodes.Values.Where(n => n.Place.Parent == node.Place);
+
+    /// <summary>A further node; it does not run yet.</summary>
+    public SimulatedNode Add(SimulatedPlace place)
+    {
+        var node = new SimulatedNode(this, place, Random.Next());
+        Nodes.Add(place.Node, node);
+        return node;
+    }
 
     /// <summary>A second process of a node, on another directory.</summary>
     public SimulatedNode AddClone(SimulatedNode of, ModelDisk disk)
