@@ -53,6 +53,7 @@ public sealed class A_city_goes_to_another_province
         Assert.That(Story.Ask(other, "day", "reported", "as-was"), Is.EqualTo(new[] { $"{FirstDay} 3" }));
         Assert.That(Story.Ask(other, "day", "reported,open_end_of_day", "as-is"), Is.EqualTo(new[] { $"{LastDay} 4 4", $"{FirstDay} 3 6" }));
         Assert.That(Story.Ask(other, "district", "reported", "as-is"), Has.Length.EqualTo(1), "the new province has the detail too");
+        Assert.That(one.Core!.UplinkFold.ReceiptOf(Lane.Cells, one.Core.Journal.Incarnation).Problems, Is.Empty, "the old province speaks of it no more");
         story.Check();
     }
 
@@ -96,6 +97,23 @@ public sealed class A_city_goes_to_another_province
         story.Move();
         story.Watch(Duration.FromHours(1));
         Assert.That(story.Ask("", "reported", "as-is"), Is.EqualTo(new[] { "4" }));
+        story.Check();
+    }
+
+    [Test]
+    public void Where_the_ministrys_midnight_comes_hours_later_nothing_is_lost()
+    {
+        var story = new Story(6);
+        story.Start(SimulatedWeather.Fair);
+        story.Ministry.Clock.Offset = TimeSpan.FromHours(-3);
+        story.Report(story.City, 2);
+        story.WatchUntil(ToMidnight + Duration.FromMinutes(10));
+        story.Move();
+        story.Report(story.City, 3);
+        story.Watch(Duration.FromHours(1));
+        story.CheckMinistry();
+        story.Watch(Duration.FromHours(4));
+        Assert.That(story.Ask("", "reported", "as-is"), Is.EqualTo(new[] { "5" }));
         story.Check();
     }
 
