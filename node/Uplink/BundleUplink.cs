@@ -136,6 +136,9 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     {
         private readonly Incarnation _incarnation = ground.Journal.Incarnation;
 
+        /// <summary>The parent is heard for the first time in this epoch of its own.</summary>
+        private bool _stands;
+
         public override IReadOnlyCollection<Touched> Touches =>
         [
             .. LinkWords.Lanes.Select(lane => Touched.By("uplink", lane.ToString())),
@@ -186,10 +189,16 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 return outcome with { Disbelieved = new Refusal(BundleFile.Malformed, "The parent's welcome does not name its maker, or grants no epoch. Have the answer made again.") };
             }
 
+            var parentEpoch = new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce);
+            if (LinkSender.OutOfOffice(parent, parentEpoch, ground.Uplink.Parent, ground.Uplink.ParentEpoch) is { } fenced)
+            {
+                return outcome with { Disbelieved = new Refusal(LinkSender.ParentFenced, fenced + " Nothing of the answer is taken. Have the parent make a new one; if it is the old directory, stop it; if there is no other any more, POST /ops/parent/forget.") };
+            }
+
             var signer = notary?.Meet(welcome, out _);
             if (granted != outcome.Epoch && granted.Number > ground.Uplink.RevisionEpoch)
             {
-                events.Add(UplinkFold.EpochTakenEvent(_incarnation, granted, parent, new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce)));
+                events.Add(UplinkFold.EpochTakenEvent(_incarnation, granted, parent, parentEpoch));
                 NoteSigner(signer, events);
                 return outcome with { Epoch = granted };
             }
@@ -199,9 +208,20 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 NoteSigner(signer, events);
             }
 
-            // An answer from before the epoch in office is out of date, and no harm.
-            return granted != outcome.Epoch ? outcome
-                : outcome with { Disbelieved = welcome.Positions.Select(position => Kept(position, [], events)).FirstOrDefault(fault => fault is not null) };
+            if (granted != outcome.Epoch)
+            {
+                // An answer from before the epoch in office is out of date, and no harm.
+                return outcome;
+            }
+
+            // A parent in a new epoch of its own was restored: it has what it says and no more (L6).
+            _stands = parent != ground.Uplink.Parent || parentEpoch != ground.Uplink.ParentEpoch;
+            if (_stands)
+            {
+                events.Add(UplinkFold.ParentEpochHeardEvent(parent, parentEpoch, forgotten: false));
+            }
+
+            return outcome with { Disbelieved = welcome.Positions.Select(position => Kept(position, [], events)).FirstOrDefault(fault => fault is not null) };
         }
 
         /// <summary>Once per change (A4).</summary>
@@ -213,7 +233,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
             }
         }
 
-        /// <summary>Keeps what the parent has applied, forwards only; a position that this journal does not have is not believed.</summary>
+        /// <summary>Keeps what the parent has applied, backwards only where it was restored; a position that this journal does not have is not believed.</summary>
         private Refusal? Kept(StreamPosition position, IReadOnlyList<RecordReceipt> problems, List<EventDraft> events, Countersignature? said = null)
         {
             var epoch = ground.Uplink.EpochOf(_incarnation);
@@ -227,7 +247,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 return new Refusal("FORK", $"The parent says that it has applied {mark.Lsn} with another history than this journal's. Look at both before anything else is done.");
             }
 
-            if (mark.Lsn > ground.Uplink.ReceiptOf(position.Lane, _incarnation).Mark.Lsn || problems.Count > 0)
+            if (_stands || mark.Lsn > ground.Uplink.ReceiptOf(position.Lane, _incarnation).Mark.Lsn || problems.Count > 0)
             {
                 var proof = said is not null && notary is not null && notary.Fault(said, stream(), position.Lane, mark, null) is null ? said : null;
                 events.Add(UplinkFold.ReceiptKeptEvent(position.Lane, _incarnation, epoch, mark, problems, proof));

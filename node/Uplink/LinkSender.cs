@@ -36,6 +36,15 @@ public static class LinkSender
         _ => "UNKNOWN",
     };
 
+    /// <summary>The code under which a parent's earlier epoch is told.</summary>
+    public const string ParentFenced = "PARENT_FENCED";
+
+    /// <summary>Why what a parent says in an epoch of its own is not believed (L15); null where it is.</summary>
+    internal static string? OutOfOffice(NodeId parent, Epoch epoch, NodeId? heard, Epoch heardIn) =>
+        parent == heard && (epoch.Number < heardIn.Number || (epoch.Number == heardIn.Number && epoch != heardIn))
+            ? $"{parent} speaks in its epoch {epoch}, and was heard in {heardIn} before: this is an old directory of it, or one that has no new epoch yet."
+            : null;
+
     /// <summary>The hello of a node that stands at <paramref name="head"/> and has applied <paramref name="orders"/> of its parent's orders.</summary>
     public static Hello HelloOf(SenderState state, StreamMark head, StreamPosition? orders, Instant now)
     {
@@ -229,11 +238,11 @@ public static class LinkSender
             }
 
             var parentEpoch = new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce);
-            if (parent == State.Parent && (parentEpoch.Number < State.ParentEpoch.Number || (parentEpoch.Number == State.ParentEpoch.Number && parentEpoch != State.ParentEpoch)))
+            if (OutOfOffice(parent, parentEpoch, State.Parent, State.ParentEpoch) is { } fenced)
             {
                 // A restored parent that its own parent has not granted its epoch yet comes by here too, so the next try is not far.
-                Effects.Add(new SenderEffect.Report("PARENT_FENCED", $"{parent} speaks in its epoch {parentEpoch}, and was heard in {State.ParentEpoch} before."));
-                HangUp($"PARENT_FENCED: {parent} speaks in its epoch {parentEpoch}, and was heard in {State.ParentEpoch} before: this is an old directory of it, or one that has no new epoch yet. Nothing is sent to it. Stop the old one; if there is no other any more, POST /ops/parent/forget.");
+                Effects.Add(new SenderEffect.Report(ParentFenced, fenced));
+                HangUp($"{ParentFenced}: {fenced} Nothing is sent to it. Stop the old one; if there is no other any more, POST /ops/parent/forget.");
                 return;
             }
 

@@ -10,6 +10,9 @@ public enum Need
     /// <summary>The real data beside the repository (../shared/data).</summary>
     SharedData,
 
+    /// <summary>Linux, whose file system calls are made directly.</summary>
+    Linux,
+
     /// <summary>Rights of root.</summary>
     Root,
 
@@ -61,6 +64,7 @@ public static class Machine
     public static string? Lacks(Need need) => need switch
     {
         Need.SharedData => Directory.Exists(SharedData) ? null : "no ../shared/data",
+        Need.Linux => OperatingSystem.IsLinux() ? null : "no Linux",
         Need.Root => Environment.UserName == "root" ? null : "no root",
         Need.LoopDevices => Environment.UserName != "root" ? "no root"
             : !File.Exists("/dev/loop-control") ? "no loop devices"

@@ -128,7 +128,13 @@ public sealed class Callers_have_their_measure
             await Task.Yield();
         }
 
-        _time.Run(TimeSpan.FromSeconds(20));
+        // A call counts as under way a moment before its time is running.
+        while (!grpc.IsCompleted || !http.IsCompleted)
+        {
+            _time.Run(TimeSpan.FromSeconds(20));
+            await Task.Delay(1);
+        }
+
         var refused = (await Assert.ThrowsAsync<RpcException>(() => grpc))!;
         var answer = await http;
 

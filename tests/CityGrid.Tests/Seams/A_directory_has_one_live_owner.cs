@@ -7,6 +7,7 @@ using NUnit.Framework;
 namespace CityGrid.Tests.Seams;
 
 /// <summary>INV-24: the lock of a data directory, on a real file system.</summary>
+[Requires(Need.Linux)]
 public sealed class A_directory_has_one_live_owner
 {
     private static readonly SystemEntropy Entropy = new();
@@ -16,21 +17,13 @@ public sealed class A_directory_has_one_live_owner
     [SetUp]
     public void MakeFolder()
     {
-        if (!OperatingSystem.IsLinux())
-        {
-            Assert.Ignore("skipped: no Linux");
-        }
-
         _folder = Directory.CreateTempSubdirectory("citygrid-lock-").FullName;
     }
 
     [TearDown]
     public void Remove()
     {
-        if (_folder is not null)
-        {
-            Directory.Delete(_folder, recursive: true);
-        }
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Test]
