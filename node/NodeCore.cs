@@ -134,7 +134,7 @@ public sealed class NodeCore : IDisposable
         if (seams.Wire is { } wire)
         {
             var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = seams.Signatures };
-            var sending = new SenderSettings(settings.Node, settings.Division) { ProtocolNewest = settings.ProtocolNewest };
+            var sending = new SenderSettings(settings.Node, settings.Division) { ProtocolNewest = settings.ProtocolNewest, Parent = settings.Parent };
             Uplink = new UplinkPump(SenderState.Start(sending, seams.Journal.Incarnation, UplinkFold), ground, wire, seams.Clock, seams.Entropy);
             Bundles = new BundleUplink(sending, ground, seams.Clock);
         }

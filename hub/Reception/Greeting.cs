@@ -74,7 +74,7 @@ internal static class Greeting
         }
         else
         {
-            who = new Caller(node, division, incarnation, new Epoch(hello.Epoch, hello.EpochNonce), Math.Max(hello.Epoch, hello.LastEpoch));
+            who = new Caller(node, division, incarnation, new Epoch(hello.Epoch, hello.EpochNonce), Math.Max(hello.Epoch, hello.LastEpoch), hello is { KeepsEpoch: true, Epoch: > 0 });
         }
 
         return fault.Length == 0;
@@ -110,7 +110,7 @@ internal static class Greeting
     {
         if (row is null)
         {
-            return Granted(null, who, nonce);
+            return who.KeepsEpoch ? Taken(null, who) : Granted(null, who, nonce);
         }
 
         if (row.Retired.Contains(who.Incarnation))
@@ -136,8 +136,8 @@ internal static class Greeting
 
         if (who.Epoch.Number > row.Epoch.Number)
         {
-            // A grant that this node does not know, for it was restored from a copy (INV-22), or that it withdrew: it grants past it.
-            return Granted(row, who, nonce);
+            // A grant that this node does not know: it was restored from a copy (INV-22) or withdrew it, or another parent gave it.
+            return who.KeepsEpoch ? Taken(row, who) : Granted(row, who, nonce);
         }
 
         if (row.Incarnation == who.Incarnation || who.Epoch.IsGranted)
@@ -150,16 +150,24 @@ internal static class Greeting
             : Stand.No(LinkRefusalCode.IncarnationUnknown, $"Another data directory of {who.Node} is in office. A person at {settings.Node} must grant this one its epoch.");
     }
 
+    /// <summary>
+    /// The epoch that the child shows is taken as it is. Its number and nonce say which grant it was, whoever gave it, so what is above keeps the cells that
+    /// it has: a parent that begins anew comes to the same figures in the same revisions.
+    /// </summary>
+    private static Stand Taken(ChildRow? row, Caller who) =>
+        TooFar(row, who) ?? Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, who.Epoch));
+
     private static Stand Granted(ChildRow? row, Caller who, ulong nonce)
     {
-        var known = Math.Max(row?.Epoch.Number ?? 0, row?.Offer?.Epoch.Number ?? 0);
-        if (who.LastEpoch > known && who.LastEpoch - known > ReceiverSettings.EpochLeapMax)
-        {
-            return Stand.No(LinkRefusalCode.Malformed, $"{who.Node} claims epoch {who.LastEpoch}; {known} is the newest known here.");
-        }
-
-        return Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, new Epoch(Math.Max(known, who.LastEpoch) + 1, nonce)));
+        var known = Known(row);
+        return TooFar(row, who) ?? Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, new Epoch(Math.Max(known, who.LastEpoch) + 1, nonce)));
     }
+
+    private static long Known(ChildRow? row) => Math.Max(row?.Epoch.Number ?? 0, row?.Offer?.Epoch.Number ?? 0);
+
+    private static Stand? TooFar(ChildRow? row, Caller who) => who.LastEpoch - Known(row) > ReceiverSettings.EpochLeapMax
+        ? Stand.No(LinkRefusalCode.Malformed, $"{who.Node} claims epoch {who.LastEpoch}; {Known(row)} is the newest known here.")
+        : null;
 
     /// <summary>Null where the child's journal still holds everything that was applied from it (INV-21).</summary>
     private static LinkDecision? Regressed(ChildRow row, Hello hello, long number)
@@ -225,7 +233,7 @@ internal static class Greeting
         };
     }
 
-    private readonly record struct Caller(NodeId Node, DivisionCode Division, Incarnation Incarnation, Epoch Epoch, long LastEpoch);
+    private readonly record struct Caller(NodeId Node, DivisionCode Division, Incarnation Incarnation, Epoch Epoch, long LastEpoch, bool KeepsEpoch);
 
     /// <summary>The epoch that the child is seated in, with the grant that makes it so where it is new; or why it is not.</summary>
     private sealed record Stand(EpochGrant? Grant, Epoch? Epoch, LinkRefusalCode Code, string Message)

@@ -188,7 +188,6 @@ public sealed class UplinkFold : IFold
         _incarnation = incarnation;
         _epoch = epoch;
         var parent = NodeId.Parse(taken.Parent);
-        ParentSigner = parent == Parent ? ParentSigner : null;
         HearParent(parent, new Epoch(taken.ParentEpoch, taken.ParentEpochNonce), forgotten: false);
         _escalations = LaneReceipt.None;
         _cells = LaneReceipt.None;
@@ -200,6 +199,13 @@ public sealed class UplinkFold : IFold
     /// <summary>Epochs of two parents have nothing to do with one another; those of one only rise, unless a person says otherwise.</summary>
     private void HearParent(NodeId parent, Epoch epoch, bool forgotten)
     {
+        if (parent != Parent)
+        {
+            // What another parent has applied says nothing of this one.
+            (ParentSigner, _escalations, _cells, _alarms) = (null, LaneReceipt.None, LaneReceipt.None, LaneReceipt.None);
+            _bundles.Clear();
+        }
+
         if (forgotten || parent != Parent || epoch.Number > ParentEpoch.Number)
         {
             (Parent, ParentEpoch) = (parent, epoch);

@@ -61,6 +61,7 @@ public static class LinkSender
             ProtocolMax = state.Settings.ProtocolNewest,
             SentAt = now.ToUnixTimeMilliseconds(),
             LastEpoch = state.LastEpoch,
+            KeepsEpoch = state.Epoch.IsGranted && state.Parent is not null && state.Parent == state.Settings.Parent,
         };
         hello.Positions.AddRange(state.Lanes.Select(lane => lane.Acked.ToPosition(lane.Lane, state.Incarnation, state.Epoch)));
         if (orders is { Lsn: > 0 })
@@ -250,7 +251,7 @@ public static class LinkSender
             foreach (var lane in State.Lanes)
             {
                 var from = stands[lane.Lane];
-                Set(lane with { From = from, Due = true, EvenIfEmpty = lane.EvenIfEmpty || (lane.Lane == Lane.Cells && from.IsStart) });
+                Set(lane with { Acked = parent == State.Parent ? lane.Acked : StreamMark.Start, From = from, Due = true, EvenIfEmpty = lane.EvenIfEmpty || (lane.Lane == Lane.Cells && from.IsStart) });
             }
 
             State = State with

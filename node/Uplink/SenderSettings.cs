@@ -10,6 +10,9 @@ public sealed record SenderSettings(NodeId Node, DivisionCode Division)
 
     public const int ProtocolMax = 2;
 
+    /// <summary>The node that is to be the parent; null where whoever answers may be.</summary>
+    public NodeId? Parent { get; init; }
+
     /// <summary>The newest protocol that is spoken; a network that is being upgraded may hold back.</summary>
     public int ProtocolNewest { get; init; } = ProtocolMax;
 

@@ -275,7 +275,7 @@ internal sealed class SmallWorldRules : IRecordJudge
     {
         var identity = new Incarnation((UInt128)(ulong)(incarnation + 1 + (c * 1_000_000)));
         var lastEpoch = journal.LastOrDefault(e => e.Kind == 'e')?.Value ?? 0;
-        var settings = new SenderSettings(Nodes[c], Places[c]);
+        var settings = new SenderSettings(Nodes[c], Places[c]) { Parent = Receiver.Node };
         return new ChildSide(c, journal, identity, Epoch.NotGranted, lastEpoch)
         {
             Happened = happened,

@@ -165,6 +165,38 @@ public sealed class When_a_child_says_hello
         Assert.That(restored.Join(parent).ChildEpoch, Is.EqualTo(41));
     }
 
+    /// <summary>INV-22: a parent that lost everything, or was restored, comes to the same revisions again, and puts nobody back into office whom it had put out.</summary>
+    [Test]
+    public void An_epoch_that_a_child_held_with_this_parent_is_taken_as_it_is()
+    {
+        var parent = Hubei();
+        var old = Wuhan();
+        old.Epoch = new Epoch(7, 99);
+        Assert.That(parent.Take(old.Peer, old.Hello(Keeps)).Welcome, Has.Property(nameof(Welcome.ChildEpoch)).EqualTo(7).And.Property(nameof(Welcome.ChildEpochNonce)).EqualTo(99));
+        Assert.That(parent.Take(old.Peer, old.Cut(0, 1, [])).Receipt, Is.Not.Null);
+
+        var renewed = Wuhan();
+        (renewed.Incarnation, renewed.Epoch) = (new Incarnation(3), new Epoch(8, 55));
+        parent.HangUp(old.Node);
+        Assert.That(parent.Take(renewed.Peer, renewed.Hello(Keeps)).Welcome.ChildEpochNonce, Is.EqualTo(55));
+        Assert.That(parent.Take(renewed.Peer, renewed.Cut(0, 1, [])).Receipt, Is.Not.Null);
+
+        parent.HangUp(old.Node);
+        Assert.That(parent.Take(old.Peer, old.Hello(Keeps)).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fenced));
+    }
+
+    [Test]
+    public void An_epoch_far_past_what_is_known_is_not_taken()
+    {
+        var parent = Hubei();
+        var child = Wuhan();
+        child.Epoch = new Epoch(ReceiverSettings.EpochLeapMax + 1, 99);
+        Assert.That(parent.Take(child.Peer, child.Hello(Keeps)).Refusal.Code, Is.EqualTo(LinkRefusalCode.Malformed));
+        Assert.That(parent.Reception.Child(child.Node), Is.Null);
+    }
+
+    private static void Keeps(Hello hello) => hello.KeepsEpoch = true;
+
     [Test]
     public void One_number_with_two_nonces_is_a_fork()
     {

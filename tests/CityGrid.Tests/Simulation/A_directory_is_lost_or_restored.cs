@@ -59,6 +59,23 @@ public sealed class A_directory_is_lost_or_restored
         _tree.Check();
     }
 
+    /// <summary>Z5: what the province has of its cities, and the ministry of the province, is afterwards what it was, to the revision.</summary>
+    [Test]
+    public void An_empty_province_is_rebuilt_from_its_cities_to_the_same_digests()
+    {
+        var cities = new[] { _tree.City, _tree.Neighbour };
+        var before = cities.Select(city => _tree.Province.Core!.DigestOfChild(city.Place.Node)).ToArray();
+        var above = _tree.Ministry.Core!.DigestOfChild(_tree.Province.Place.Node);
+        _tree.Province.Crash(powerCut: true);
+        _tree.Province.Replace(new ModelDisk());
+        _tree.Province.Start();
+        _tree.Settle();
+        Assert.That(cities.Select(city => _tree.Province.Core!.DigestOfChild(city.Place.Node)), Is.EqualTo(before));
+        Assert.That(_tree.Ministry.Core.DigestOfChild(_tree.Province.Place.Node), Is.EqualTo(above));
+        Assert.That(_tree.City.Core!.OwnEpoch.Number, Is.EqualTo(1), "No city began a new epoch.");
+        _tree.Check();
+    }
+
     [Test]
     public void A_deleted_one_that_stays_empty_leaves_nothing()
     {
