@@ -54,6 +54,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>The parent; null for the root of a tree.</summary>
     public NodeId? Parent { get; init; }
 
+    /// <summary>A sector's parent beside it (T12); null where there is none.</summary>
+    public NodeId? SectorParent { get; init; }
+
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
 
@@ -63,6 +66,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
 /// <summary>Everything that varies, handed in (architecture 5).</summary>
 public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, ISeal Seal, IWire? Wire, TimeProvider Clock, IEntropy Entropy)
 {
+    /// <summary>The wire to the sector's parent; null where there is none.</summary>
+    public IWire? SectorWire { get; init; }
+
     /// <summary>What the node signs with, and judges others by; null where nothing is signed.</summary>
     public ISignatures? Signatures { get; init; }
 }
@@ -130,15 +136,20 @@ public sealed class NodeCore : IDisposable
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure };
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         Reach = ReachOf(settings, RegisterNow);
-        Cuts = new CutReader(settings.Node, Cells, Reception, Escalations, Reach, Orders, IsOurs, settings.Cuts, seams.Entropy.NextUInt64());
+        Cuts = CutsFor(ParentKind.Territorial);
         if (seams.Wire is { } wire)
         {
-            var ground = new UplinkGround(Sequencer, UplinkFold, Cuts, seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = seams.Signatures };
-            var sending = new SenderSettings(settings.Node, settings.Division) { ProtocolNewest = settings.ProtocolNewest, Parent = settings.Parent };
-            Uplink = new UplinkPump(SenderState.Start(sending, seams.Journal.Incarnation, UplinkFold), ground, wire, seams.Clock, seams.Entropy);
+            var (sending, ground) = (SendingTo(ParentKind.Territorial, settings.Parent), GroundOf(ParentKind.Territorial, Cuts));
+            Uplink = PumpOf(sending, ground, wire);
             Bundles = new BundleUplink(sending, ground, seams.Clock);
         }
 
+        if (seams.SectorWire is { } sector)
+        {
+            SectorUplink = PumpOf(SendingTo(ParentKind.Sector, settings.SectorParent), GroundOf(ParentKind.Sector, CutsFor(ParentKind.Sector)), sector);
+        }
+
+        Uplinks = [.. new[] { Uplink, SectorUplink }.OfType<UplinkPump>()];
         Book.Changed = state => _changed[state.Id] = state;
         Sequencer.Folded = Offer;
         Sequencer.AfterApply = AfterApply;
@@ -201,8 +212,14 @@ public sealed class NodeCore : IDisposable
 
     public CutReader Cuts { get; }
 
-    /// <summary>Null for the root of a tree.</summary>
+    /// <summary>To the territorial parent; null for the root of a tree.</summary>
     public UplinkPump? Uplink { get; }
+
+    /// <summary>To a sector's parent beside it; null where there is none.</summary>
+    public UplinkPump? SectorUplink { get; }
+
+    /// <summary>Those that there are, the territorial one first.</summary>
+    public IReadOnlyList<UplinkPump> Uplinks { get; }
 
     /// <summary>The link by files; null for the root of a tree.</summary>
     public BundleUplink? Bundles { get; }
@@ -229,7 +246,7 @@ public sealed class NodeCore : IDisposable
     public Action<IFold, JournalEvent, Exception>? FoldFailed { get; set; }
 
     /// <summary>Why writes are refused by the policy about anchors; null where they are taken. Under the sequencer's lock, or on the writer.</summary>
-    public Refusal? AnchorOverdue(Instant now) => AnchorDuty.Overdue(_settings.AnchorRequired, UplinkFold.AnchoredAt ?? _startedAt, now);
+    public Refusal? AnchorOverdue(Instant now) => AnchorDuty.Overdue(_settings.AnchorRequired, UplinkFold.Territorial.AnchoredAt ?? _startedAt, now);
 
     /// <summary>The register as it stands today.</summary>
     public DivisionRegister RegisterNow => _settings.Register.At(Today);
@@ -251,8 +268,8 @@ public sealed class NodeCore : IDisposable
         }
     }
 
-    /// <summary>The scheduled push; an empty one too proves that this node lives.</summary>
-    public void PushDue() => Uplink?.PushDue();
+    /// <summary>The scheduled push to a parent; an empty one too proves that this node lives.</summary>
+    public void PushDue(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.PushDue();
 
     public Lsn SaveSnapshot() => Sequencer.SaveSnapshot();
 
@@ -276,7 +293,11 @@ public sealed class NodeCore : IDisposable
 
     public void Dispose()
     {
-        Uplink?.Dispose();
+        foreach (var uplink in Uplinks)
+        {
+            uplink.Dispose();
+        }
+
         Sequencer.Dispose();
         Readers.Dispose();
         _keys.Dispose();
@@ -291,6 +312,18 @@ public sealed class NodeCore : IDisposable
             (double)_settings.MemoryNow() / _settings.MemoryMax,
             views.Building ? 0 : (double)views.Lag / (10L * _settings.ViewLagRecords));
     }
+
+    private CutReader CutsFor(ParentKind kind) =>
+        new(_settings.Node, Cells, Reception, Escalations, Reach, Orders, IsOurs, _settings.Cuts, _seams.Entropy.NextUInt64()) { TellsOfOrders = kind == ParentKind.Territorial };
+
+    private UplinkGround GroundOf(ParentKind kind, CutReader cuts) =>
+        new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = _seams.Signatures };
+
+    private SenderSettings SendingTo(ParentKind kind, NodeId? parent) =>
+        new(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest, Parent = parent, Kind = kind };
+
+    private UplinkPump PumpOf(SenderSettings sending, UplinkGround ground, IWire wire) =>
+        new(SenderState.Start(sending, _seams.Journal.Incarnation, UplinkFold), ground, wire, _seams.Clock, _seams.Entropy);
 
     private OriginWatermark OwnWatermark() => new(
         _settings.Node,
@@ -347,10 +380,20 @@ public sealed class NodeCore : IDisposable
             Door.SendOrders();
         }
 
-        if (Uplink is not null && events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived or EventKinds.ParkedSettled or EventKinds.OrderReceipted))
+        var hasRecords = events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived or EventKinds.ParkedSettled or EventKinds.OrderReceipted);
+        var hasEpoch = Uplinks.Count > 1 && events.Any(e => e.Kind == EventKinds.EpochTaken);
+        foreach (var uplink in Uplinks)
         {
-            Uplink.Nudge(Lane.Alarms);
-            Uplink.Nudge(Lane.Escalations);
+            if (hasRecords)
+            {
+                uplink.Nudge(Lane.Alarms);
+                uplink.Nudge(Lane.Escalations);
+            }
+
+            if (hasEpoch)
+            {
+                uplink.EpochMayHaveChanged();
+            }
         }
     }
 

@@ -49,10 +49,13 @@ public static class NodeServer
         using var journal = FileJournal.Open(disk, entropy, configuration.Node, options, spawner);
         owner.Name(journal.Incarnation);
         using var views = new LiteViewStore(disk, journal.Incarnation);
-        var wire = configuration.Parent is { } parent
-            ? new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust), spawner, clock)
-            : null;
-        using var core = new NodeCore(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), wire, clock, entropy) { Signatures = credentials.Signatures });
+        GrpcWire? WireTo(ParentConfiguration? parent) => parent is null ? null
+            : new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust), spawner, clock);
+        using var core = new NodeCore(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), WireTo(configuration.Parent), clock, entropy)
+        {
+            SectorWire = WireTo(configuration.SectorParent),
+            Signatures = credentials.Signatures,
+        });
         core.Sequencer.Fatal = failure => failed.TrySetResult(failure);
         credentials.Admission = core.Children?.Admission;
         var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, authority, clock, entropy);
@@ -67,7 +70,11 @@ public static class NodeServer
         });
         using var projecting = new ProjectorThread(core.Projector, failure => failed.TrySetResult(failure));
         await app.StartAsync();
-        core.Uplink?.Start();
+        foreach (var uplink in core.Uplinks)
+        {
+            uplink.Start();
+        }
+
         var addresses = NodeHost.Addresses(app);
         Console.WriteLine($"citygrid-node {configuration.Node} ready link={addresses.Link ?? "none"} operator={addresses.Operator} grpc={addresses.Grpc}{(addresses.Enrolment is { } enrolment ? $" enrolment={enrolment}" : string.Empty)}");
 
@@ -146,6 +153,7 @@ public static class NodeServer
         {
             ClosingDelay = configuration.ClosingDelay,
             Parent = configuration.Parent?.Node,
+            SectorParent = configuration.SectorParent?.Node,
             ParentDivision = configuration.Parent?.Division,
             EscalationRules = escalation,
             Signatures = configuration.Link.Signatures,
@@ -213,7 +221,7 @@ public static class NodeServer
                 Log.CertificatesReported(log, code, what);
             }
         };
-        if (core.Uplink is { } uplink)
+        foreach (var uplink in core.Uplinks)
         {
             uplink.Reported = (code, message) => Log.UplinkReported(log, code, message);
         }

@@ -36,12 +36,16 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         Beyond = Beyond,
         ForgetParent = async actor =>
         {
-            if (core.Uplink is not { } uplink || !await core.Sequencer.SubmitAsync(new ForgetParentEpoch(core.UplinkFold) { Actor = actor }))
+            if (core.Uplinks.Count == 0 || !await core.Sequencer.SubmitAsync(new ForgetParentEpoch(core.UplinkFold) { Actor = actor }))
             {
                 return false;
             }
 
-            uplink.ParentForgotten();
+            foreach (var uplink in core.Uplinks)
+            {
+                uplink.ParentForgotten();
+            }
+
             return true;
         },
         Release = async (child, actor) =>
@@ -69,24 +73,14 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             response.Children.AddRange(core.Reception.Children.Select(StatusOf));
             return true;
         });
-        if (core.Uplink is { } uplink)
+        if (core.Uplink is { } territorial)
         {
-            var standing = uplink.Standing;
-            response.Uplink = new UplinkStatus
-            {
-                Parent = configuration.Parent!.Node.ToString(),
-                Connected = standing.State.Phase == Uplink.SenderPhase.Open,
-                CellsLsn = standing.State.Cells.Acked.Lsn.Value,
-                EscalationsLsn = standing.State.Escalations.Acked.Lsn.Value,
-                AlarmsLsn = standing.State.Alarms.Acked.Lsn.Value,
-                ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
-                WindowBytes = Math.Min(standing.State.Pace.Window, standing.State.Credit),
-                PendingCells = PendingCells(),
-                PendingEscalations = PendingEscalations(),
-                LastSuccess = Iso(standing.LastSuccess),
-                LastError = standing.LastError,
-                Epoch = core.OwnEpoch.Number,
-            };
+            response.Uplink = StatusOf(territorial, configuration.Parent!.Node);
+        }
+
+        if (core.SectorUplink is { } sector)
+        {
+            response.SectorUplink = StatusOf(sector, configuration.SectorParent!.Node);
         }
 
         return response;
@@ -96,27 +90,14 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     public ListLinksResponse Links()
     {
         var response = new ListLinksResponse { DiskFreeBytes = core.FreeBytes, CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds())) };
-        if (core.Uplink is { } uplink)
+        if (core.Uplink is { } territorial)
         {
-            var standing = uplink.Standing;
-            var (cells, records) = (PendingCells(), PendingEscalations());
-            response.Links.Add(new LinkView
-            {
-                Node = configuration.Parent!.Node.ToString(),
-                Division = configuration.Parent.Division.ToString(),
-                Up = true,
-                State = StateOf(standing.LastSuccess, core.Now),
-                Connected = standing.State.Phase == Uplink.SenderPhase.Open,
-                LastProgress = Iso(standing.LastSuccess),
-                LastError = standing.LastError,
-                Epoch = core.OwnEpoch.Number,
-                Parked = standing.State.ParkedAbove,
-                PendingCells = cells,
-                PendingRecords = records,
-                OldestUnsentSeconds = OldestUnsent(),
-                DrainSeconds = DrainSeconds(cells, standing.State.Pace),
-                ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
-            });
+            response.Links.Add(LinkOf(territorial, configuration.Parent!));
+        }
+
+        if (core.SectorUplink is { } sector)
+        {
+            response.Links.Add(LinkOf(sector, configuration.SectorParent!));
         }
 
         response.Links.AddRange(core.Sequencer.Read(() => core.Reception.Children.Select(LinkOf).ToArray()));
@@ -129,6 +110,50 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
 
     /// <summary>The window is what the line carries in the sender's patience; so much of it is what waits.</summary>
     internal static long DrainSeconds(long cells, Uplink.Pace pace) => (long)Math.Ceiling(cells * BytesACell * Uplink.Pace.Patience.TotalSeconds / pace.Window);
+
+    private UplinkStatus StatusOf(Uplink.UplinkPump uplink, NodeId parent)
+    {
+        var standing = uplink.Standing;
+        return new UplinkStatus
+        {
+            Parent = parent.ToString(),
+            Connected = standing.State.Phase == Uplink.SenderPhase.Open,
+            CellsLsn = standing.State.Cells.Acked.Lsn.Value,
+            EscalationsLsn = standing.State.Escalations.Acked.Lsn.Value,
+            AlarmsLsn = standing.State.Alarms.Acked.Lsn.Value,
+            ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
+            WindowBytes = Math.Min(standing.State.Pace.Window, standing.State.Credit),
+            PendingCells = PendingCells(uplink),
+            PendingEscalations = PendingEscalations(uplink),
+            LastSuccess = Iso(standing.LastSuccess),
+            LastError = standing.LastError,
+            Epoch = core.OwnEpoch.Number,
+        };
+    }
+
+    private LinkView LinkOf(Uplink.UplinkPump uplink, ParentConfiguration parent)
+    {
+        var standing = uplink.Standing;
+        var cells = PendingCells(uplink);
+        return new LinkView
+        {
+            Node = parent.Node.ToString(),
+            Division = parent.Division.ToString(),
+            Up = true,
+            Sector = ReferenceEquals(parent, configuration.SectorParent),
+            State = StateOf(standing.LastSuccess, core.Now),
+            Connected = standing.State.Phase == Uplink.SenderPhase.Open,
+            LastProgress = Iso(standing.LastSuccess),
+            LastError = standing.LastError,
+            Epoch = core.OwnEpoch.Number,
+            Parked = standing.State.ParkedAbove,
+            PendingCells = cells,
+            PendingRecords = PendingEscalations(uplink),
+            OldestUnsentSeconds = OldestUnsent(uplink),
+            DrainSeconds = DrainSeconds(cells, standing.State.Pace),
+            ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
+        };
+    }
 
     private LinkView LinkOf(ChildRow row) => new()
     {
@@ -143,7 +168,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     };
 
     /// <summary>How long the first of what waits for the parent has waited, in seconds; 0 where nothing does.</summary>
-    private long OldestUnsent() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
+    private long OldestUnsent(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
     {
         var state = uplink.Standing.State;
         var head = core.Sequencer.Applied;
@@ -187,7 +212,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             .Select(c => new ChildDigest(c.Division.ToString(), c.Node.ToString(), c.Epoch.ToString(), c.Cells.Mark.Lsn.Value, core.DigestOfChild(c.Node).ToString()))
             .ToArray();
         return new DigestReport(
-            configuration.Division.ToString(), configuration.Node.ToString(), core.OwnEpoch.ToString(), core.UplinkFold.ParentEpoch.ToString(),
+            configuration.Division.ToString(), configuration.Node.ToString(), core.OwnEpoch.ToString(), core.UplinkFold.Territorial.Epoch.ToString(),
             lsn.Value, core.Cells.Count, digest.ToString(), children);
     }
 
@@ -252,7 +277,8 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
 
     private OutboxReport Outbox()
     {
-        return new OutboxReport(PendingCells() + PendingEscalations(), OldestUnsent(), core.Sequencer.Read(() => core.Reception.ParkedInAll + core.Reception.RefusedInAll));
+        return new OutboxReport(
+            core.Uplinks.Sum(uplink => PendingCells(uplink) + PendingEscalations(uplink)), core.Uplinks.Select(OldestUnsent).DefaultIfEmpty().Max(), core.Sequencer.Read(() => core.Reception.ParkedInAll + core.Reception.RefusedInAll));
     }
 
     private NodeFigures Figures()
@@ -285,10 +311,10 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
 
     private long SecondsLeft(IReadOnlyList<CertificateEnd> ends) => ends.Count == 0 ? 0 : (long)ends.Min(end => (end.NotAfter - core.Now).TotalSeconds);
 
-    private long PendingCells() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
+    private long PendingCells(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
         core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, Goes));
 
-    private long PendingEscalations() => core.Uplink is not { } uplink ? 0 : core.Sequencer.Read(() =>
+    private long PendingEscalations(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
         Waiting(uplink.Standing.State));
 
     /// <summary>Escalations that have not been sent, each on the lane that it goes by. Under the sequencer's lock.</summary>

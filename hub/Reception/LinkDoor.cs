@@ -182,7 +182,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         connection.IsOver = decision.HangUp;
         if (request.Hello is { } hello)
         {
-            connection.OrdersFrom = orders.CursorOf(hello);
+            connection.OrdersFrom = hello.TakesNoOrders ? null : orders.CursorOf(hello);
         }
 
         return decision.Response;

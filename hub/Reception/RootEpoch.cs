@@ -15,6 +15,6 @@ public static class RootEpoch
             .Where(found => found.Kind == EventKinds.EpochTaken)
             .Select(found => EpochTaken.Parser.ParseFrom(found.Payload.Span).Epoch)
             .DefaultIfEmpty().Max();
-        return UplinkFold.EpochTakenEvent(incarnation, new Epoch(last + 1, entropy.NextUInt64()), node, Epoch.NotGranted);
+        return UplinkFold.EpochTakenEvent(ParentKind.Territorial, incarnation, new Epoch(last + 1, entropy.NextUInt64()), node, Epoch.NotGranted);
     }
 }

@@ -3,35 +3,19 @@ using CityGrid.Hub.Reception.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
-using NodaTime;
 
 namespace CityGrid.Hub.Reception;
 
-/// <summary>What the parent has applied of one lane as it last said, when that was noted, and the newest records of it that the parent keeps aside or refused.</summary>
-public sealed record LaneReceipt(StreamMark Mark, Instant? KeptAt, IReadOnlyList<RecordReceipt> Problems)
-{
-    public static readonly LaneReceipt None = new(StreamMark.Start, null, []);
-}
-
 /// <summary>
-/// This node's own standing with its parent: the epoch it was granted for its data directory, and the parent's receipts. Both hold for the
-/// incarnation they were given to; another incarnation has neither (a restored directory asks anew).
+/// This node's own standing above: the epoch it was granted for its data directory, the same with all of its parents, and what it noted of each. All of it
+/// holds for the incarnation it was given to; another incarnation has nothing (a restored directory asks anew).
 /// </summary>
 public sealed class UplinkFold : IFold
 {
-    /// <summary>Problem records kept a lane; all of them stay in the journal.</summary>
-    public const int ProblemsMax = 200;
-
-    /// <summary>Bundles that may be on their way at once; of more, the ends of the newest are kept.</summary>
-    public const int BundlesMax = 64;
-
     private readonly Action<Epoch, Lsn>? _epochTaken;
-    private readonly SortedSet<Lsn> _bundles = [];
+    private readonly ParentRecord[] _parents = [new(ParentKind.Territorial), new(ParentKind.Sector)];
     private Incarnation _incarnation;
     private Epoch _epoch;
-    private LaneReceipt _escalations = LaneReceipt.None;
-    private LaneReceipt _cells = LaneReceipt.None;
-    private LaneReceipt _alarms = LaneReceipt.None;
 
     /// <param name="epochTaken">Called when this node takes an epoch, with the event's position: its own cells are stamped anew (L7).</param>
     public UplinkFold(Action<Epoch, Lsn>? epochTaken = null) => _epochTaken = epochTaken;
@@ -43,36 +27,17 @@ public sealed class UplinkFold : IFold
     /// <summary>The number that this node's own cells carry: that of the last epoch taken, whatever directory it was granted to; 0 before the first.</summary>
     public long RevisionEpoch => _epoch.Number;
 
-    public NodeId? Parent { get; private set; }
+    public ParentRecord Territorial => this[ParentKind.Territorial];
 
-    /// <summary>The highest epoch in which <see cref="Parent"/> was ever heard: a node that has its name and an earlier epoch is out of office (INV-24).</summary>
-    public Epoch ParentEpoch { get; private set; }
-
-    /// <summary>The fingerprint of the signer that the parent showed last; null where it never showed one.</summary>
-    public Hash256? ParentSigner { get; private set; }
-
-    /// <summary>When the parent last told that it has this node's head, with its signature where it has shown a signer; null before the first time.</summary>
-    public Instant? AnchoredAt { get; private set; }
+    public ParentRecord this[ParentKind kind] => _parents[(int)kind];
 
     /// <summary>The epoch granted to this data directory, or <see cref="Epoch.NotGranted"/>.</summary>
     public Epoch EpochOf(Incarnation incarnation) => incarnation == _incarnation ? _epoch : Epoch.NotGranted;
 
-    public LaneReceipt ReceiptOf(Lane lane, Incarnation incarnation) =>
-        incarnation != _incarnation ? LaneReceipt.None
-        : lane switch
-        {
-            Lane.Escalations => _escalations,
-            Lane.Alarms => _alarms,
-            _ => _cells,
-        };
-
-    /// <summary>Where the bundles end that this data directory made behind <paramref name="after"/>.</summary>
-    public IReadOnlyList<Lsn> BundlesAfter(Lsn after, Incarnation incarnation) => incarnation == _incarnation ? [.. _bundles.Where(end => end > after)] : [];
-
     public static EventDraft BundleMadeEvent(Incarnation incarnation, Lsn end) => ReceptionEvents.Draft(
         EventKinds.BundleMade, new BundleMade { Incarnation = ByteString.CopyFrom(incarnation.ToBytes()), Lsn = end.Value });
 
-    public static EventDraft EpochTakenEvent(Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) => ReceptionEvents.Draft(EventKinds.EpochTaken, new EpochTaken
+    public static EventDraft EpochTakenEvent(ParentKind kind, Incarnation incarnation, Epoch epoch, NodeId parent, Epoch parentEpoch) => ReceptionEvents.Draft(EventKinds.EpochTaken, new EpochTaken
     {
         Incarnation = ByteString.CopyFrom(incarnation.ToBytes()),
         Epoch = epoch.Number,
@@ -80,17 +45,19 @@ public sealed class UplinkFold : IFold
         Parent = parent.ToString(),
         ParentEpoch = parentEpoch.Number,
         ParentEpochNonce = parentEpoch.Nonce,
+        ParentKind = (int)kind,
     });
 
-    public static EventDraft ParentEpochHeardEvent(NodeId parent, Epoch epoch, bool forgotten) => ReceptionEvents.Draft(EventKinds.ParentEpochHeard, new ParentEpochHeard
+    public static EventDraft ParentEpochHeardEvent(ParentKind kind, NodeId parent, Epoch epoch, bool forgotten) => ReceptionEvents.Draft(EventKinds.ParentEpochHeard, new ParentEpochHeard
     {
         Parent = parent.ToString(),
         Epoch = epoch.Number,
         EpochNonce = epoch.Nonce,
         Forgotten = forgotten,
+        ParentKind = (int)kind,
     });
 
-    public static EventDraft ReceiptKeptEvent(Lane lane, Incarnation incarnation, Epoch epoch, StreamMark mark, IReadOnlyList<RecordReceipt> problems, Countersignature? said = null) => ReceptionEvents.Draft(EventKinds.ReceiptKept, new ReceiptKept
+    public static EventDraft ReceiptKeptEvent(ParentKind kind, Lane lane, Incarnation incarnation, Epoch epoch, StreamMark mark, IReadOnlyList<RecordReceipt> problems, Countersignature? said = null) => ReceptionEvents.Draft(EventKinds.ReceiptKept, new ReceiptKept
     {
         Lane = (int)lane,
         Incarnation = ByteString.CopyFrom(incarnation.ToBytes()),
@@ -98,8 +65,9 @@ public sealed class UplinkFold : IFold
         EpochNonce = epoch.Nonce,
         Lsn = mark.Lsn.Value,
         ChainHash = mark.HashBytes(),
-        Verdicts = { problems.Take(ProblemsMax).Select(ReceptionEvents.ToVerdict) },
+        Verdicts = { problems.Take(ParentRecord.ProblemsMax).Select(ReceptionEvents.ToVerdict) },
         Countersignature = said?.ToByteString() ?? ByteString.Empty,
+        ParentKind = (int)kind,
     });
 
     public void Apply(in JournalEvent journalEvent)
@@ -111,20 +79,21 @@ public sealed class UplinkFold : IFold
                 break;
             case EventKinds.ParentEpochHeard:
                 var heard = ParentEpochHeard.Parser.ParseFrom(journalEvent.Payload.Span);
-                HearParent(NodeId.Parse(heard.Parent), new Epoch(heard.Epoch, heard.EpochNonce), heard.Forgotten);
+                Of(heard.ParentKind).Hear(NodeId.Parse(heard.Parent), new Epoch(heard.Epoch, heard.EpochNonce), heard.Forgotten);
                 break;
             case EventKinds.ReceiptKept:
-                Keep(ReceiptKept.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.RecordedAt);
+                var kept = ReceiptKept.Parser.ParseFrom(journalEvent.Payload.Span);
+                if (Incarnation.FromBytes(kept.Incarnation.Span) == _incarnation && new Epoch(kept.Epoch, kept.EpochNonce) == _epoch && StreamMark.TryRead(kept.Lsn, kept.ChainHash, out var mark))
+                {
+                    Territorial.Keep(kept, mark, journalEvent.RecordedAt);
+                }
+
                 break;
             case EventKinds.BundleMade when BundleMade.Parser.ParseFrom(journalEvent.Payload.Span) is var made && Incarnation.FromBytes(made.Incarnation.Span) == _incarnation:
-                _bundles.Add(new Lsn(made.Lsn));
-                while (_bundles.Count > BundlesMax)
-                {
-                    _bundles.Remove(_bundles.Min);
-                }
+                Territorial.NoteBundle(new Lsn(made.Lsn));
                 break;
-            case EventKinds.SignerShown when ReceptionEvents.Read(journalEvent) is SignerChange shown && shown.Child == Parent:
-                ParentSigner = shown.Fingerprint;
+            case EventKinds.SignerShown when ReceptionEvents.Read(journalEvent) is SignerChange shown:
+                Array.ForEach(_parents, parent => parent.Meet(shown));
                 break;
             default:
                 break;
@@ -133,48 +102,29 @@ public sealed class UplinkFold : IFold
 
     public void Save(Stream target)
     {
-        var image = Image();
-        if (AnchoredAt is { } anchored)
-        {
-            image.AnchoredAt = Images.Of(anchored);
-        }
-
+        // The first parent stands in the image itself, as it did before there were two.
+        var image = Territorial.Image();
+        (image.Epoch, image.EpochNonce, image.Sector) = (_epoch.Number, _epoch.Nonce, this[ParentKind.Sector].Image());
         image.WriteTo(target);
     }
-
-    private UplinkImage Image() => new UplinkImage
-    {
-        Incarnation = ByteString.CopyFrom(_incarnation.ToBytes()),
-        Epoch = _epoch.Number,
-        EpochNonce = _epoch.Nonce,
-        Parent = Parent?.ToString() ?? string.Empty,
-        ParentEpoch = ParentEpoch.Number,
-        ParentEpochNonce = ParentEpoch.Nonce,
-        Escalations = Images.Of(_escalations.Mark),
-        Cells = Images.Of(_cells.Mark),
-        EscalationVerdicts = { _escalations.Problems.Select(ReceptionEvents.ToVerdict) },
-        CellVerdicts = { _cells.Problems.Select(ReceptionEvents.ToVerdict) },
-        Alarms = Images.Of(_alarms.Mark),
-        AlarmVerdicts = { _alarms.Problems.Select(ReceptionEvents.ToVerdict) },
-        Bundles = { _bundles.Select(end => end.Value) },
-        ParentSigner = ParentSigner is { } signer ? ByteString.CopyFrom(signer.ToBytes()) : ByteString.Empty,
-    }.WithTimes(_escalations.KeptAt, _cells.KeptAt, _alarms.KeptAt);
 
     public void Load(Stream source)
     {
         var image = UplinkImage.Parser.ParseFrom(source);
         _incarnation = Incarnation.FromBytes(image.Incarnation.Span);
         _epoch = new Epoch(image.Epoch, image.EpochNonce);
-        Parent = image.Parent.Length == 0 ? null : NodeId.Parse(image.Parent);
-        ParentEpoch = new Epoch(image.ParentEpoch, image.ParentEpochNonce);
-        AnchoredAt = image.HasAnchoredAt ? Images.InstantOf(image.AnchoredAt) : null;
-        ParentSigner = image.ParentSigner.IsEmpty ? null : Hash256.FromBytes(image.ParentSigner.Span);
-        _escalations = new LaneReceipt(Images.MarkOf(image.Escalations), image.HasEscalationsKeptAt ? Images.InstantOf(image.EscalationsKeptAt) : null, ReceptionEvents.ToReceipts(image.EscalationVerdicts));
-        _cells = new LaneReceipt(Images.MarkOf(image.Cells), image.HasCellsKeptAt ? Images.InstantOf(image.CellsKeptAt) : null, ReceptionEvents.ToReceipts(image.CellVerdicts));
-        _alarms = new LaneReceipt(Images.MarkOf(image.Alarms), image.HasAlarmsKeptAt ? Images.InstantOf(image.AlarmsKeptAt) : null, ReceptionEvents.ToReceipts(image.AlarmVerdicts));
-        _bundles.Clear();
-        _bundles.UnionWith(image.Bundles.Select(end => new Lsn(end)));
+        Territorial.Load(image);
+        if (image.Sector is { } sector)
+        {
+            this[ParentKind.Sector].Load(sector);
+        }
+        else
+        {
+            this[ParentKind.Sector].Begin(_incarnation);
+        }
     }
+
+    private ParentRecord Of(int kind) => _parents[kind == (int)ParentKind.Sector ? 1 : 0];
 
     private void Take(EpochTaken taken, Lsn lsn)
     {
@@ -185,60 +135,9 @@ public sealed class UplinkFold : IFold
             return;
         }
 
-        _incarnation = incarnation;
-        _epoch = epoch;
-        var parent = NodeId.Parse(taken.Parent);
-        HearParent(parent, new Epoch(taken.ParentEpoch, taken.ParentEpochNonce), forgotten: false);
-        _escalations = LaneReceipt.None;
-        _cells = LaneReceipt.None;
-        _alarms = LaneReceipt.None;
-        _bundles.Clear();
+        (_incarnation, _epoch) = (incarnation, epoch);
+        Array.ForEach(_parents, parent => parent.Begin(incarnation));
+        Of(taken.ParentKind).Hear(NodeId.Parse(taken.Parent), new Epoch(taken.ParentEpoch, taken.ParentEpochNonce), forgotten: false);
         _epochTaken?.Invoke(epoch, lsn);
-    }
-
-    /// <summary>Epochs of two parents have nothing to do with one another; those of one only rise, unless a person says otherwise.</summary>
-    private void HearParent(NodeId parent, Epoch epoch, bool forgotten)
-    {
-        if (parent != Parent)
-        {
-            // What another parent has applied says nothing of this one.
-            (ParentSigner, _escalations, _cells, _alarms) = (null, LaneReceipt.None, LaneReceipt.None, LaneReceipt.None);
-            _bundles.Clear();
-        }
-
-        if (forgotten || parent != Parent || epoch.Number > ParentEpoch.Number)
-        {
-            (Parent, ParentEpoch) = (parent, epoch);
-        }
-    }
-
-    private void Keep(ReceiptKept kept, Instant recordedAt)
-    {
-        if (Incarnation.FromBytes(kept.Incarnation.Span) != _incarnation || kept.Epoch != _epoch.Number || kept.EpochNonce != _epoch.Nonce
-            || !StreamMark.TryRead(kept.Lsn, kept.ChainHash, out var mark))
-        {
-            return;
-        }
-
-        if (ParentSigner is null || !kept.Countersignature.IsEmpty)
-        {
-            AnchoredAt = recordedAt;
-        }
-
-        switch ((Lane)kept.Lane)
-        {
-            case Lane.Escalations:
-                _escalations = After(_escalations);
-                break;
-            case Lane.Alarms:
-                _alarms = After(_alarms);
-                break;
-            default:
-                _cells = After(_cells);
-                break;
-        }
-
-        LaneReceipt After(LaneReceipt before) =>
-            new(mark, recordedAt, [.. before.Problems.Concat(ReceptionEvents.ToReceipts(kept.Verdicts)).TakeLast(ProblemsMax)]);
     }
 }

@@ -40,6 +40,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Link = Link(root.Section("link"), preset),
             Operator = Operator(root.Section("operator")),
             Parent = root.OptionalSection("parent") is { } parent ? Parent(parent, preset, node, division) : null,
+            SectorParent = root.OptionalSection("sectorParent") is { } sector ? Parent(sector, preset, node, division) : null,
             Children = root.OptionalSection("children") is { } children ? Children(children) : null,
             Calendar = Calendar(root.Section("calendar")),
             ClosingDelay = DurationAt(root, "closingDelay", Duration.Zero, Duration.FromDays(62), preset.ClosingDelay),
@@ -51,6 +52,15 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         if (configuration is { AnchorRequired: not null, Parent: null })
         {
             audit.Fault("anchorRequired", "a node without a parent has nobody to confirm its record; leave it out, or give the node a parent");
+        }
+
+        if (configuration is { SectorParent: not null, Parent: null })
+        {
+            root.Fault("sectorParent", "a sector's parent stands beside the territorial one; call the only one parent");
+        }
+        else if (configuration.SectorParent is { Node.IsNone: false } beside && beside.Node == configuration.Parent!.Node)
+        {
+            root.Fault("sectorParent", $"{beside.Node} is the parent already; the sector's is another node");
         }
 
         audit.End();

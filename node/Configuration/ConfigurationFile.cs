@@ -58,7 +58,7 @@ public static class ConfigurationFile
     }
 
     /// <summary>Every key that a file may have, in the order in which they are read, with what is allowed and the default (of a city).</summary>
-    public static IReadOnlyList<ConfigurationKey> Keys { get; } = Read("""{ "tier": "city", "parent": {}, "children": {} }""", "/node.json", _ => true).Keys;
+    public static IReadOnlyList<ConfigurationKey> Keys { get; } = Read("""{ "tier": "city", "parent": {}, "sectorParent": {}, "children": {} }""", "/node.json", _ => true).Keys;
 
     private static string TextOf(string file)
     {

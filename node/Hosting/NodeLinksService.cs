@@ -29,7 +29,8 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
         core.Sequencer.Read(() =>
         {
             response.Parked.AddRange(core.Reception.Parked.Concat(core.Reception.Refused).Select(aside => ViewOf(aside.Child, aside.Lane, aside.Event.Value, aside.Verdict)));
-            response.Parked.AddRange(LinkWords.Lanes.SelectMany(lane => core.UplinkFold.ReceiptOf(lane, incarnation).Problems.Select(problem => ViewOf(core.Node, lane, 0, problem))));
+            response.Parked.AddRange(Enum.GetValues<ParentKind>().SelectMany(kind => LinkWords.Lanes.SelectMany(
+                lane => core.UplinkFold[kind].ReceiptOf(lane, incarnation).Problems.Select(problem => ViewOf(core.Node, lane, 0, problem)))));
             response.Unlisted.AddRange(core.Reception.Children.Where(child => core.Reception.HasUnlisted(child.Node)).Select(child => child.Node.ToString()));
             return true;
         });

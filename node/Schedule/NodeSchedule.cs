@@ -1,3 +1,4 @@
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Enrolment;
@@ -22,8 +23,12 @@ public static class NodeSchedule
             quartz.ScheduleJob<WatchCertificates>(trigger => trigger.WithIdentity("certificates").StartNow().WithSimpleSchedule(Every(TimeSpan.FromSeconds(15))));
             if (configuration.Parent is { } parent)
             {
-                quartz.ScheduleJob<PushCells>(trigger => trigger
-                    .WithIdentity("push").WithCronSchedule(parent.Schedule, cron => cron.InTimeZone(ZoneOf(configuration)).WithMisfireInstruction(CronTriggerMisfireInstruction.DoNothing)));
+                quartz.ScheduleJob<PushCells>(trigger => trigger.WithIdentity("push").WithCronSchedule(parent.Schedule, InZone(configuration)));
+            }
+
+            if (configuration.SectorParent is { } sector)
+            {
+                quartz.ScheduleJob<PushCellsToSector>(trigger => trigger.WithIdentity("push-sector").WithCronSchedule(sector.Schedule, InZone(configuration)));
             }
         });
         services.AddQuartzHostedService(quartz => quartz.WaitForJobsToComplete = true);
@@ -32,6 +37,9 @@ public static class NodeSchedule
     /// <summary>No burst after a pause: the next firing is the next one due.</summary>
     private static Action<SimpleScheduleBuilder> Every(TimeSpan interval) =>
         every => every.WithInterval(interval).RepeatForever().WithMisfireInstruction(SimpleTriggerMisfireInstruction.NextWithRemainingCount);
+
+    private static Action<CronScheduleBuilder> InZone(NodeConfiguration configuration) =>
+        cron => cron.InTimeZone(ZoneOf(configuration)).WithMisfireInstruction(CronTriggerMisfireInstruction.DoNothing);
 
     private static TimeZoneInfo ZoneOf(NodeConfiguration configuration) => TimeZoneInfo.FindSystemTimeZoneById(configuration.Zone.Id);
 
@@ -72,6 +80,17 @@ public static class NodeSchedule
         {
             await Task.Delay(new SystemEntropy().Jitter(configuration.Parent!.Jitter.ToTimeSpan()), stop);
             core.PushDue();
+        }
+    }
+
+    /// <summary>The same to the sector's parent, by its own schedule.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class PushCellsToSector(NodeCore core, NodeConfiguration configuration) : IJob
+    {
+        public async ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            await Task.Delay(new SystemEntropy().Jitter(configuration.SectorParent!.Jitter.ToTimeSpan()), stop);
+            core.PushDue(ParentKind.Sector);
         }
     }
 

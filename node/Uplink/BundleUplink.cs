@@ -33,7 +33,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     /// <summary>What there is to say, signed where this node signs, and the position up to which it is said.</summary>
     public (BundleContent Content, Lsn End) Make()
     {
-        var ((content, end), state, parent) = ground.Sequencer.Read(() => (Read(), Stream(), ground.Uplink.Parent));
+        var ((content, end), state, parent) = ground.Sequencer.Read(() => (Read(), Stream(), ground.Parent.Node));
         if (ground.Signatures is { } signatures)
         {
             var notary = new ParentNotary(signatures, clock);
@@ -51,7 +51,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     {
         var incarnation = ground.Journal.Incarnation;
         var epoch = ground.Uplink.EpochOf(incarnation);
-        var acked = LinkWords.Lanes.ToDictionary(lane => lane, lane => ground.Uplink.ReceiptOf(lane, incarnation).Mark);
+        var acked = LinkWords.Lanes.ToDictionary(lane => lane, lane => ground.Parent.ReceiptOf(lane, incarnation).Mark);
         var state = SenderState.Start(settings, incarnation, ground.Uplink);
         var hello = LinkSender.HelloOf(state, ground.Head(), ground.Orders.Stands(), clock.Now());
         var content = new BundleContent { ReachesHead = epoch.IsGranted };
@@ -109,7 +109,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     {
         var head = ground.Head();
         var from = acked;
-        foreach (var end in ground.Uplink.BundlesAfter(acked.Lsn, incarnation).Where(end => end < head.Lsn).Select(ground.MarkAt).Append(head))
+        foreach (var end in ground.Parent.BundlesAfter(acked.Lsn, incarnation).Where(end => end < head.Lsn).Select(ground.MarkAt).Append(head))
         {
             for (var reached = false; !reached;)
             {
@@ -190,7 +190,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
             }
 
             var parentEpoch = new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce);
-            if (LinkSender.OutOfOffice(parent, parentEpoch, ground.Uplink.Parent, ground.Uplink.ParentEpoch) is { } fenced)
+            if (LinkSender.OutOfOffice(parent, parentEpoch, ground.Parent.Node, ground.Parent.Epoch) is { } fenced)
             {
                 return outcome with { Disbelieved = new Refusal(LinkSender.ParentFenced, fenced + " Nothing of the answer is taken. Have the parent make a new one; if it is the old directory, stop it; if there is no other any more, POST /ops/parent/forget.") };
             }
@@ -198,12 +198,12 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
             var signer = notary?.Meet(welcome, out _);
             if (granted != outcome.Epoch && granted.Number > ground.Uplink.RevisionEpoch)
             {
-                events.Add(UplinkFold.EpochTakenEvent(_incarnation, granted, parent, parentEpoch));
+                events.Add(UplinkFold.EpochTakenEvent(ground.Kind, _incarnation, granted, parent, parentEpoch));
                 NoteSigner(signer, events);
                 return outcome with { Epoch = granted };
             }
 
-            if (ground.Uplink.Parent == parent)
+            if (ground.Parent.Node == parent)
             {
                 NoteSigner(signer, events);
             }
@@ -215,10 +215,10 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
             }
 
             // A parent in a new epoch of its own was restored: it has what it says and no more (L6).
-            _stands = parent != ground.Uplink.Parent || parentEpoch != ground.Uplink.ParentEpoch;
+            _stands = parent != ground.Parent.Node || parentEpoch != ground.Parent.Epoch;
             if (_stands)
             {
-                events.Add(UplinkFold.ParentEpochHeardEvent(parent, parentEpoch, forgotten: false));
+                events.Add(UplinkFold.ParentEpochHeardEvent(ground.Kind, parent, parentEpoch, forgotten: false));
             }
 
             return outcome with { Disbelieved = welcome.Positions.Select(position => Kept(position, [], events)).FirstOrDefault(fault => fault is not null) };
@@ -227,7 +227,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
         /// <summary>Once per change (A4).</summary>
         private void NoteSigner(Signer? signer, List<EventDraft> events)
         {
-            if (signer is not null && signer.Fingerprint != ground.Uplink.ParentSigner)
+            if (signer is not null && signer.Fingerprint != ground.Parent.Signer)
             {
                 events.Add(ReceptionEvents.SignerShownEvent(signer.Node, signer.Algorithm, signer.Certificates));
             }
@@ -247,10 +247,10 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 return new Refusal("FORK", $"The parent says that it has applied {mark.Lsn} with another history than this journal's. Look at both before anything else is done.");
             }
 
-            if (_stands || mark.Lsn > ground.Uplink.ReceiptOf(position.Lane, _incarnation).Mark.Lsn || problems.Count > 0)
+            if (_stands || mark.Lsn > ground.Parent.ReceiptOf(position.Lane, _incarnation).Mark.Lsn || problems.Count > 0)
             {
                 var proof = said is not null && notary is not null && notary.Fault(said, stream(), position.Lane, mark, null) is null ? said : null;
-                events.Add(UplinkFold.ReceiptKeptEvent(position.Lane, _incarnation, epoch, mark, problems, proof));
+                events.Add(UplinkFold.ReceiptKeptEvent(ground.Kind, position.Lane, _incarnation, epoch, mark, problems, proof));
             }
 
             return null;

@@ -39,6 +39,9 @@ public sealed class CutReader(
 
     private readonly CutSizes _sizes = given ?? CutSizes.Default;
 
+    /// <summary>Whether what became of orders goes up: to the parent whose tree they came down.</summary>
+    public bool TellsOfOrders { get; init; } = true;
+
     /// <summary>
     /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
     /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own. Only what is behind a
@@ -128,7 +131,7 @@ public sealed class CutReader(
         var raised = escalations.ChangedSince(from, to)
             .Where(r => reach.GoesUp(r) && (!alarmsApart || EscalationReach.IsAlarm(r) == (lane == Lane.Alarms)))
             .Select(r => new Waiting(r.Local, r, null));
-        return lane != Lane.Alarms ? raised : raised
+        return lane != Lane.Alarms || !TellsOfOrders ? raised : raised
             .Concat(orders.ReceiptsSince(from, to).Where(r => r.Content.Issuer != node.ToString()).Select(r => new Waiting(r.Local, null, r)))
             .OrderBy(waiting => waiting.Local);
     }

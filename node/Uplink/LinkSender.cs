@@ -61,7 +61,8 @@ public static class LinkSender
             ProtocolMax = state.Settings.ProtocolNewest,
             SentAt = now.ToUnixTimeMilliseconds(),
             LastEpoch = state.LastEpoch,
-            KeepsEpoch = state.Epoch.IsGranted && state.Parent is not null && state.Parent == state.Settings.Parent,
+            KeepsEpoch = state.Epoch.IsGranted && (state.Settings.Kind == ParentKind.Sector || (state.Parent is not null && state.Parent == state.Settings.Parent)),
+            TakesNoOrders = state.Settings.Kind == ParentKind.Sector,
         };
         hello.Positions.AddRange(state.Lanes.Select(lane => lane.Acked.ToPosition(lane.Lane, state.Incarnation, state.Epoch)));
         if (orders is { Lsn: > 0 })
@@ -113,6 +114,9 @@ public static class LinkSender
                     break;
                 case SenderInput.EpochStored stored:
                     EpochIsDurable(stored.Epoch);
+                    break;
+                case SenderInput.EpochHeld held:
+                    HoldEpoch(held.Epoch);
                     break;
                 case SenderInput.ParentForgotten:
                     State = State with { ParentEpoch = Epoch.NotGranted, NotBefore = State.Phase == SenderPhase.Resting ? now : State.NotBefore };
@@ -208,7 +212,7 @@ public static class LinkSender
                 case ConnectResponse.FrameOneofCase.Receipt when State.Phase == SenderPhase.Open:
                     HearReceipt(response.Number, response.Receipt);
                     break;
-                case ConnectResponse.FrameOneofCase.Orders when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2 }:
+                case ConnectResponse.FrameOneofCase.Orders when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2, Settings.Kind: ParentKind.Territorial }:
                     Effects.Add(new SenderEffect.TakeOrders(response.Orders, State.Parent!.Value));
                     break;
                 case ConnectResponse.FrameOneofCase.Refusal when State.Phase is SenderPhase.Greeting or SenderPhase.Open:
@@ -259,6 +263,7 @@ public static class LinkSender
                 Phase = granted == State.Epoch && !parentIsNews ? SenderPhase.Open : SenderPhase.TakingEpoch,
                 AnswerBy = null,
                 Speaks = welcome.Protocol,
+                Welcomed = granted,
                 Parent = parent,
                 ParkedAbove = welcome.Parked,
                 ParentEpoch = parentEpoch,
@@ -290,20 +295,52 @@ public static class LinkSender
             ? Instant.FromUnixTimeMilliseconds(receivedAt) - (State.HelloAt + ((now - State.HelloAt) / 2))
             : null;
 
+        /// <summary>What the parent granted, and its own epoch, are durable; or another epoch is, which came in between.</summary>
         private void EpochIsDurable(Epoch epoch)
+        {
+            HoldEpoch(epoch);
+            if (State.Phase == SenderPhase.TakingEpoch)
+            {
+                OpenOrGreetAnew();
+            }
+        }
+
+        /// <summary>Another parent, or a file, brought an epoch: what this connection's hello spoke of is a stream that is over.</summary>
+        private void HoldEpoch(Epoch epoch)
         {
             if (epoch.Number <= State.Epoch.Number)
             {
-                if (epoch == State.Epoch && State.Phase == SenderPhase.TakingEpoch)
-                {
-                    // It was the parent's own epoch alone that had to be durable first.
-                    State = State with { Phase = SenderPhase.Open };
-                }
-
                 return;
             }
 
-            State = State with { Epoch = epoch, LastEpoch = epoch.Number, Phase = State.Phase == SenderPhase.TakingEpoch ? SenderPhase.Open : State.Phase };
+            Begin(epoch);
+            if (State.Phase is SenderPhase.TakingEpoch or SenderPhase.Open)
+            {
+                OpenOrGreetAnew();
+            }
+            else if (State.Phase == SenderPhase.Greeting)
+            {
+                HangUp(InANewEpoch);
+            }
+        }
+
+        private void OpenOrGreetAnew()
+        {
+            if (State.Epoch == State.Welcomed)
+            {
+                State = State with { Phase = SenderPhase.Open };
+            }
+            else
+            {
+                HangUp(InANewEpoch);
+            }
+        }
+
+        private string InANewEpoch => $"This node has taken epoch {State.Epoch} and greets its parent in it.";
+
+        private void Begin(Epoch epoch)
+        {
+            State = State with { Epoch = epoch, LastEpoch = epoch.Number };
             foreach (var lane in State.Lanes)
             {
                 // A new epoch is a new stream: both lanes start again at 0 (L7). The first cells cut is a complete set and goes even if it is
@@ -409,7 +446,7 @@ public static class LinkSender
             if (receipt.Records.Count > 0)
             {
                 Effects.Add(new SenderEffect.ReportRecords(asked.Lane, applied, [.. receipt.Records]));
-                lane = lane with { Problems = lane.Problems.AddRange(receipt.Records.Take(UplinkFold.ProblemsMax - lane.Problems.Count)) };
+                lane = lane with { Problems = lane.Problems.AddRange(receipt.Records.Take(ParentRecord.ProblemsMax - lane.Problems.Count)) };
             }
 
             var done = asked.Part == lane.Cut!.Parts.Count - 1;

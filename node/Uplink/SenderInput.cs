@@ -36,6 +36,9 @@ public abstract record SenderInput
     /// <summary>The granted epoch is durable here, and this node's own cells carry it; so is the parent's own.</summary>
     public sealed record EpochStored(Epoch Epoch) : SenderInput;
 
+    /// <summary>This node holds an epoch that did not come by this conversation; durable.</summary>
+    public sealed record EpochHeld(Epoch Epoch) : SenderInput;
+
     /// <summary>A person had this node forget, durably, in which epoch it had heard its parent.</summary>
     public sealed record ParentForgotten : SenderInput;
 }

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using NodaTime;
 
@@ -9,6 +10,9 @@ public sealed record SenderSettings(NodeId Node, DivisionCode Division)
     public const int ProtocolMin = 1;
 
     public const int ProtocolMax = 2;
+
+    /// <summary>Which of the node's parents this is. A sector's takes the epoch that the node holds, and gives no orders.</summary>
+    public ParentKind Kind { get; init; }
 
     /// <summary>The node that is to be the parent; null where whoever answers may be.</summary>
     public NodeId? Parent { get; init; }

@@ -122,6 +122,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>The protocol of this connection, as the welcome chose it.</summary>
     public int Speaks { get; init; }
 
+    /// <summary>The epoch that the welcome of this connection named: the stream that the parent hears on it.</summary>
+    public Epoch Welcomed { get; init; }
+
     /// <summary>How many records of this node the parent keeps aside, as it last said.</summary>
     public int ParkedAbove { get; init; }
 
@@ -181,8 +184,8 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>The state of a node that starts: its own epoch and what it durably noted of the parent's receipts.</summary>
     public static SenderState Start(SenderSettings settings, Incarnation incarnation, UplinkFold uplink)
     {
-        var start = Start(settings, incarnation, uplink.EpochOf(incarnation), uplink.RevisionEpoch, lane => uplink.ReceiptOf(lane, incarnation).Mark);
-        return start with { Parent = uplink.Parent, ParentEpoch = uplink.ParentEpoch };
+        var start = Start(settings, incarnation, uplink.EpochOf(incarnation), uplink.RevisionEpoch, lane => uplink[settings.Kind].ReceiptOf(lane, incarnation).Mark);
+        return start with { Parent = uplink[settings.Kind].Node, ParentEpoch = uplink[settings.Kind].Epoch };
     }
 
     public static SenderState Start(SenderSettings settings, Incarnation incarnation, Epoch epoch, long lastEpoch, Func<Lane, StreamMark> acked) => new(settings, incarnation, epoch)

@@ -59,8 +59,8 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>Something of a lane changed.</summary>
     public void Nudge(Lane lane) => Feed(new SenderInput.Nudged(lane));
 
-    /// <summary>A bundle may have brought an epoch: what this end says from now on, it says in that.</summary>
-    public void EpochMayHaveChanged() => Feed(new SenderInput.EpochStored(_ground.Sequencer.Read(() => _ground.Uplink.EpochOf(_ground.Journal.Incarnation))));
+    /// <summary>A bundle, or another parent, may have brought an epoch: what this end says from now on, it says in that.</summary>
+    public void EpochMayHaveChanged() => Feed(new SenderInput.EpochHeld(_ground.Sequencer.Read(() => _ground.Uplink.EpochOf(_ground.Journal.Incarnation))));
 
     /// <summary>What was heard of the parent's epoch is forgotten, durably.</summary>
     public void ParentForgotten() => Feed(new SenderInput.ParentForgotten());
@@ -167,7 +167,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     {
         if (_parentSigner is { } signer)
         {
-            _ground.Sequencer.Submit(new KeepParentSigner(_ground.Uplink, signer) { Actor = "uplink" }, _ => { });
+            _ground.Sequencer.Submit(new KeepParentSigner(_ground.Parent, signer) { Actor = "uplink" }, _ => { });
         }
     }
 
@@ -199,13 +199,13 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 break;
             case SenderEffect.StoreReceipt store:
                 _ground.Sequencer.Submit(
-                    new KeepReceipt(_ground.Uplink, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, store.Problems, _said) { Actor = "uplink" },
+                    new KeepReceipt(_ground.Uplink, _ground.Kind, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, store.Problems, _said) { Actor = "uplink" },
                     mark => Feed(new SenderInput.ReceiptStored(store.Lane, mark)));
                 _standing = _standing with { LastSuccess = _clock.Now(), LastError = string.Empty };
                 break;
             case SenderEffect.TakeEpoch take:
                 _ground.Sequencer.Submit(
-                    new TakeEpoch(_ground.Uplink, _state.Incarnation, take.Epoch, take.Parent, take.ParentEpoch) { Actor = "uplink" },
+                    new TakeEpoch(_ground.Uplink, _ground.Kind, _state.Incarnation, take.Epoch, take.Parent, take.ParentEpoch) { Actor = "uplink" },
                     epoch => Feed(new SenderInput.EpochStored(epoch)));
                 NoteParentSigner();
                 break;
@@ -230,16 +230,20 @@ public sealed class UplinkPump : IWireEvents, IDisposable
 }
 
 /// <summary>What the uplink reads and writes of its node.</summary>
+/// <param name="Kind">Which parent it is.</param>
 /// <param name="Sequencer">The writer, whose lock holds the folds still.</param>
 /// <param name="Uplink">What was noted of the parent.</param>
 /// <param name="Cuts">Reads what goes up.</param>
 /// <param name="Journal">Knows the chain at every position.</param>
 /// <param name="Orders">Takes the parent's orders.</param>
 /// <param name="OwnStatement">This node's statement about itself; null for one that keeps no cells of its own.</param>
-public sealed record UplinkGround(Sequencer Sequencer, UplinkFold Uplink, CutReader Cuts, IJournal Journal, OrderDesk Orders, Func<OriginWatermark>? OwnStatement)
+public sealed record UplinkGround(ParentKind Kind, Sequencer Sequencer, UplinkFold Uplink, CutReader Cuts, IJournal Journal, OrderDesk Orders, Func<OriginWatermark>? OwnStatement)
 {
     /// <summary>What this node signs with, and by what it judges its parent's signer; null where nothing is signed.</summary>
     public ISignatures? Signatures { get; init; }
+
+    /// <summary>What was noted of this parent.</summary>
+    public ParentRecord Parent => Uplink[Kind];
 
     /// <summary>Where the folds stand. Under the sequencer's lock.</summary>
     public StreamMark Head() => MarkAt(Sequencer.Applied);

@@ -24,7 +24,7 @@ internal static class LinkCommand
             foreach (var link in answer.Links)
             {
                 table.AddRow(
-                    link.Node, Texts.Get(link.Up ? "LinkUp" : "LinkDown"), Texts.Get(WordOf(link)), link.LastProgress,
+                    link.Node, Texts.Get(!link.Up ? "LinkDown" : link.Sector ? "LinkUpSector" : "LinkUp"), Texts.Get(WordOf(link)), link.LastProgress,
                     link.Up ? $"{link.PendingCells} + {link.PendingRecords}" : string.Empty, link.Up ? $"{link.OldestUnsentSeconds} s" : string.Empty, link.Up ? $"{link.DrainSeconds} s" : string.Empty,
                     $"{link.Parked}", link.Up ? $"{link.ClockSkewMs} ms" : string.Empty, Markup.Escape(link.Quarantine.Length > 0 ? link.Quarantine : link.LastError));
             }

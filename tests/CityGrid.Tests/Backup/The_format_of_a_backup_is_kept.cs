@@ -74,7 +74,7 @@ public sealed class The_format_of_a_backup_is_kept
         Assert.That(EventKinds.DirectoryRestored, Is.EqualTo(70));
         Assert.That(Convert.ToHexString(restored.ToByteArray()), Is.EqualTo(
             "0A1000000000000000000000000000000002" + "121000000000000000000000000000000001" + "1807" + "2220" + new string('0', 64) + "28E807"));
-        var heard = UplinkFold.ParentEpochHeardEvent(NodeId.Parse("p"), new Epoch(3, 9), forgotten: true);
+        var heard = UplinkFold.ParentEpochHeardEvent(ParentKind.Territorial, NodeId.Parse("p"), new Epoch(3, 9), forgotten: true);
         Assert.That(heard.Kind, Is.EqualTo(71));
         Assert.That(Convert.ToHexString(heard.Payload.Span), Is.EqualTo("0A0170" + "1003" + "190900000000000000" + "2001"));
         Assert.That(ParentEpochHeard.Parser.ParseFrom(heard.Payload.Span).Epoch, Is.EqualTo(3));

@@ -22,8 +22,9 @@ public sealed class Signed_events_keep_their_bytes
         ("signer shown", ReceptionEvents.SignerShownEvent(Child, SignatureAlgorithm.EcdsaP256Sha256, [ByteString.CopyFrom(1, 2, 3), ByteString.CopyFrom(4)])),
         ("cells with a head", ReceptionEvents.ToEvent(new CellsTaken(Child, Life, Epoch, new CellsPart { CutTo = 9, Part = 1, Parts = 1 }, []) { Head = Head }, Parent)),
         ("escalations with a head", ReceptionEvents.ToEvent(new EscalationsTaken(Child, Life, Epoch, new EscalationsPart { To = 9 }, []) { Head = Head }, Parent)),
-        ("receipt with a countersignature", UplinkFold.ReceiptKeptEvent(Lane.Alarms, Life, Epoch, Mark, [], new Countersignature { Node = "hubei", Lsn = 12, Child = "wuhan", Signature = ByteString.CopyFrom(5) })),
-        ("receipt without one", UplinkFold.ReceiptKeptEvent(Lane.Alarms, Life, Epoch, Mark, [])),
+        ("receipt with a countersignature", UplinkFold.ReceiptKeptEvent(ParentKind.Territorial, Lane.Alarms, Life, Epoch, Mark, [], new Countersignature { Node = "hubei", Lsn = 12, Child = "wuhan", Signature = ByteString.CopyFrom(5) })),
+        ("receipt without one", UplinkFold.ReceiptKeptEvent(ParentKind.Territorial, Lane.Alarms, Life, Epoch, Mark, [])),
+        ("receipt of a sector's parent", UplinkFold.ReceiptKeptEvent(ParentKind.Sector, Lane.Alarms, Life, Epoch, Mark, [])),
     ];
 
     private static string Page => Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Reception", "signed-events.golden.txt");

@@ -53,7 +53,7 @@ public sealed class A_city_goes_to_another_province
         Assert.That(Story.Ask(other, "day", "reported", "as-was"), Is.EqualTo(new[] { $"{FirstDay} 3" }));
         Assert.That(Story.Ask(other, "day", "reported,open_end_of_day", "as-is"), Is.EqualTo(new[] { $"{LastDay} 4 4", $"{FirstDay} 3 6" }));
         Assert.That(Story.Ask(other, "district", "reported", "as-is"), Has.Length.EqualTo(1), "the new province has the detail too");
-        Assert.That(one.Core!.UplinkFold.ReceiptOf(Lane.Cells, one.Core.Journal.Incarnation).Problems, Is.Empty, "the old province speaks of it no more");
+        Assert.That(one.Core!.UplinkFold.Territorial.ReceiptOf(Lane.Cells, one.Core.Journal.Incarnation).Problems, Is.Empty, "the old province speaks of it no more");
         story.Check();
     }
 
@@ -129,7 +129,7 @@ public sealed class A_city_goes_to_another_province
         story.Settle();
         Assert.That(story.Ask("", "reported", "as-is"), Is.EqualTo(new[] { "2" }), "the old province took five and the ministry takes them from the new one alone");
         var told = story.ProvinceOf("province-1").Core!;
-        Assert.That(told.UplinkFold.ReceiptOf(Lane.Cells, told.Journal.Incarnation).Problems.Select(p => p.Code), Does.Contain("PERMISSION_DENIED"));
+        Assert.That(told.UplinkFold.Territorial.ReceiptOf(Lane.Cells, told.Journal.Incarnation).Problems.Select(p => p.Code), Does.Contain("PERMISSION_DENIED"));
         story.Move();
         story.Watch(Duration.FromHours(1));
         Assert.That(story.Ask("", "reported", "as-is"), Is.EqualTo(new[] { "7" }));

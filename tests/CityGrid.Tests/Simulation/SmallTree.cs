@@ -48,6 +48,28 @@ internal sealed class SmallTree
 
     public void Run(TimeSpan span) => _tree.Run(span);
 
+    /// <summary>A sector's network beside the tree, with a register of its own; these cities report to it from now on.</summary>
+    public SimulatedNode AddSector(string name, params SimulatedNode[] cities)
+    {
+        var division = DivisionCode.Parse(name.ToUpperInvariant());
+        var sector = _tree.Add(new SimulatedPlace(NodeId.Parse(name), division, null));
+        sector.Register = DivisionRegister.Of(
+        [
+            new Division(division, null, name, name, DivisionKind.Nation, null, null),
+            .. cities.SelectMany(city => _tree.Register.All.Where(d => d.Code == city.Place.Division || d.Parent == city.Place.Division))
+                .Select(d => cities.Any(city => city.Place.Division == d.Code) ? d with { Parent = division } : d),
+        ]);
+        sector.Start();
+        foreach (var city in cities)
+        {
+            city.Crash(powerCut: false);
+            city.JoinSector(sector.Place);
+            city.Start();
+        }
+
+        return sector;
+    }
+
     /// <summary>Long enough for every scheduled push to have reached the ministry.</summary>
     public void Settle() => _tree.Run(TimeSpan.FromHours(1));
 

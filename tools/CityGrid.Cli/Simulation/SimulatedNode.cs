@@ -72,7 +72,7 @@ public sealed class SimulatedNode
     public int Directories { get; private set; }
 
     /// <summary>The connection to the parent as the wire has it, for messages that come again much later.</summary>
-    public SimulatedWire.Line? Line { get; set; }
+    public Dictionary<NodeId, SimulatedWire.Line> Lines { get; } = [];
 
     /// <summary>By case, the last command that was answered ok and is to be found in this directory.</summary>
     public Dictionary<CaseId, Acknowledged> Acknowledged { get; private set; } = [];
@@ -101,6 +101,7 @@ public sealed class SimulatedNode
         {
             JobsDone = JobsDone with { Pushes = JobsDone.Pushes + 1 };
             core.PushDue();
+            core.PushDue(ParentKind.Sector);
         }));
         _jobs.Add(Every(TimeSpan.FromMinutes(1 + _entropy.Below(60)), TimeSpan.FromHours(1), core =>
         {
@@ -108,12 +109,21 @@ public sealed class SimulatedNode
             core.Redrive();
         }));
         StartTheClockwork();
-        Do(core => core.Uplink?.Start());
+        Do(core =>
+        {
+            foreach (var uplink in core.Uplinks)
+            {
+                uplink.Start();
+            }
+        });
         return Core is not null;
     }
 
     /// <summary>It is configured for another parent, or none; the node is down.</summary>
     public void Rehome(SimulatedPlace? parent) => Place = Place with { Parent = parent };
+
+    /// <summary>It reports to a sector's network too, from its next start on.</summary>
+    public void JoinSector(SimulatedPlace sector) => Place = Place with { Sector = sector };
 
     /// <summary>The data directory is gone, or another one stands in its place; the node is down.</summary>
     public void Replace(ModelDisk disk, Dictionary<CaseId, Acknowledged>? acknowledged = null)
@@ -195,11 +205,14 @@ public sealed class SimulatedNode
         if (Core is { } core)
         {
             _tree.Hash.AddHead(core.Journal.Head.Lsn, core.Journal.Head.ChainHash);
-            core.Uplink?.Dispose();
+            foreach (var uplink in core.Uplinks)
+            {
+                uplink.Dispose();
+            }
         }
 
         Core = null;
-        Line = null;
+        Lines.Clear();
         _life++;
         if (powerCut)
         {
@@ -222,9 +235,10 @@ public sealed class SimulatedNode
         var calendar = new WorkCalendar(Shanghai);
         var register = Register ?? _tree.Register;
         var rules = new CaseRules { Place = Place.Division, Divisions = register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
-        var wire = Place.Parent is null ? null : new SimulatedWire(_tree, this);
-        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, Cuts = _tree.Cuts };
-        return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures });
+        var wire = Place.Parent is { } parent ? new SimulatedWire(_tree, this, parent.Node) : null;
+        var sectorWire = Place.Sector is { } sector ? new SimulatedWire(_tree, this, sector.Node) : null;
+        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, Cuts = _tree.Cuts };
+        return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures, SectorWire = sectorWire });
     }
 
     private ITimer Every(TimeSpan first, TimeSpan period, Action<NodeCore> job) => Clock.CreateTimer(_ => Hear(job), null, first, period);

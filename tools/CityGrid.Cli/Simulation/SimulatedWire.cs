@@ -9,14 +9,14 @@ namespace CityGrid.Cli.Simulation;
 /// <summary>
 /// The wire of a simulated child: real protobuf bytes over a network that loses, repeats, delays and cuts. Messages may overtake one another.
 /// </summary>
-public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWire
+public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child, NodeId above) : IWire
 {
     private static readonly TimeSpan UnreachableAfter = TimeSpan.FromSeconds(60);
 
     public void Dial(IWireEvents events)
     {
         var life = child.Life;
-        var parent = tree[child.Place.Parent!.Node];
+        var parent = tree[above];
         var isOut = tree.Network.IsBlocked(child.Place.Node, parent.Place.Node) || tree.Network.IsBlocked(parent.Place.Node, child.Place.Node);
         tree.Time.After(isOut ? UnreachableAfter : tree.Network.Delay(child.Place.Node, parent.Place.Node), () =>
         {
@@ -33,8 +33,9 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
                 }
                 else
                 {
-                    child.Line = new Line(this, parent, events);
-                    events.Connected(child.Line);
+                    var line = new Line(this, parent, events);
+                    child.Lines[above] = line;
+                    events.Connected(line);
                 }
             });
             tree.Look(child);
@@ -87,7 +88,7 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child) : IWi
             var directories = (_child.Directories, _parent.Directories);
             _tree.Network.Keep(() =>
             {
-                if (_child.Line is { _over: false } line && directories == (_child.Directories, _parent.Directories))
+                if (_child.Lines.GetValueOrDefault(Above) is { _over: false } line && directories == (_child.Directories, _parent.Directories))
                 {
                     _tree.Sometimes.Reached("a late message came on another connection");
                     arrival(line);
@@ -236,9 +237,9 @@ internal static class WireNotes
 
                 break;
             case ConnectResponse.FrameOneofCase.Welcome when request.Hello is { } hello:
-                if (hello.Epoch > 0 && response.Welcome.ChildEpoch > hello.Epoch)
+                if (hello.Epoch > 0 && response.Welcome.ChildEpoch == hello.Epoch && hello.Positions.Any(p => p.Lsn > 0 && response.Welcome.Positions.Any(stands => stands.Lane == p.Lane && stands.Lsn == 0)))
                 {
-                    table.Reached("an epoch was granted past one that the parent did not know");
+                    table.Reached("a parent that had lost what it knew took the epoch that its child held");
                 }
 
                 break;

@@ -7,6 +7,9 @@ namespace CityGrid.Cli.Simulation;
 /// <summary>Where a simulated node stands in the tree.</summary>
 public sealed record SimulatedPlace(NodeId Node, DivisionCode Division, SimulatedPlace? Parent)
 {
+    /// <summary>The second parent, of a tree of its own (T12).</summary>
+    public SimulatedPlace? Sector { get; init; }
+
     /// <summary>Cities and what lies below them take cases.</summary>
     public bool TakesCases { get; init; }
 }
