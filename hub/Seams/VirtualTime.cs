@@ -2,51 +2,76 @@ namespace CityGrid.Hub.Seams;
 
 /// <summary>
 /// Virtual time and the one run queue of a simulation: everything that happens is an action at a time, and actions run in the order of (time,
-/// number). One thread, no waiting: a month passes as fast as its actions run.
+/// number). One thread runs them, without waiting: a month passes as fast as its actions run. Where a server's threads live by it, they may set actions from
+/// any of them.
 /// </summary>
 public sealed class VirtualTime
 {
     private readonly PriorityQueue<Action, (long Ticks, long Number)> _queue = new();
+    private readonly Lock _lock = new();
     private long _number;
+    private long _ticks;
 
-    public VirtualTime(DateTimeOffset start) => UtcTicks = start.UtcTicks;
+    public VirtualTime(DateTimeOffset start) => _ticks = start.UtcTicks;
 
     /// <summary>Now, as UTC ticks of the simulation's own clock.</summary>
-    public long UtcTicks { get; private set; }
+    public long UtcTicks => Volatile.Read(ref _ticks);
 
     /// <summary>Actions run so far.</summary>
     public long Steps { get; private set; }
 
-    public bool IsIdle => _queue.Count == 0;
+    public bool IsIdle
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _queue.Count == 0;
+            }
+        }
+    }
 
     /// <summary>Runs <paramref name="action"/> after <paramref name="delay"/>; a negative delay is none.</summary>
-    public void After(TimeSpan delay, Action action) =>
-        _queue.Enqueue(action, (UtcTicks + Math.Max(0, delay.Ticks), _number++));
+    public void After(TimeSpan delay, Action action)
+    {
+        lock (_lock)
+        {
+            _queue.Enqueue(action, (_ticks + Math.Max(0, delay.Ticks), _number++));
+        }
+    }
 
     /// <summary>Runs the next action; false when there is none.</summary>
-    public bool Step()
-    {
-        if (!_queue.TryDequeue(out var action, out var due))
-        {
-            return false;
-        }
-
-        UtcTicks = Math.Max(UtcTicks, due.Ticks);
-        Steps++;
-        action();
-        return true;
-    }
+    public bool Step() => Step(long.MaxValue);
 
     /// <summary>Runs everything that is due within <paramref name="span"/> and ends with the clock moved by it.</summary>
     public void Run(TimeSpan span)
     {
         var end = UtcTicks + span.Ticks;
-        while (_queue.TryPeek(out _, out var due) && due.Ticks <= end)
+        while (Step(end))
         {
-            Step();
+            // Each may set further ones that are due within the span.
         }
 
-        UtcTicks = end;
+        Volatile.Write(ref _ticks, end);
+    }
+
+    private bool Step(long end)
+    {
+        Action? action;
+        lock (_lock)
+        {
+            if (!_queue.TryPeek(out action, out var due) || due.Ticks > end)
+            {
+                return false;
+            }
+
+            _queue.Dequeue();
+            Volatile.Write(ref _ticks, Math.Max(_ticks, due.Ticks));
+        }
+
+        Steps++;
+        action();
+        return true;
     }
 }
 

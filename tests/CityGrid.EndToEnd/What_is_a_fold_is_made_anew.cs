@@ -13,12 +13,9 @@ public sealed class What_is_a_fold_is_made_anew
 {
     private static readonly TimeSpan AMinute = TimeSpan.FromMinutes(1);
 
-    /// <summary>
-    /// The cells come again under new epochs, for a parent that knows nothing grants new ones; so it is the figures that are compared with those of the
-    /// lost one, and the digests with those of the children.
-    /// </summary>
+    /// <summary>It takes the epochs that its children held with it, so what it has of each is afterwards what it was to the revision (clause L7).</summary>
     [Test]
-    public async Task A_province_whose_directory_is_lost_has_the_figures_it_had_and_nobody_had_to_help()
+    public async Task A_province_whose_directory_is_lost_has_the_figures_and_digests_it_had_and_nobody_had_to_help()
     {
         await using var trees = await Trees.StartAsync(1, 2);
         var (root, cities) = (trees.Tree.Root, trees.Tree.Cities.ToArray());
@@ -30,15 +27,17 @@ public sealed class What_is_a_fold_is_made_anew
 
         Assert.That(await trees.Running.WaitUntilEqualAsync(AMinute, CancellationToken.None), Is.True);
         var (before, above) = (await FiguresAsync(province), await FiguresAsync(root));
+        var digests = await trees.Running.DigestsOfChildrenAsync(province);
         Assert.That(before, Has.Count.EqualTo(2));
 
         trees.Running.Kill(province.Node);
         Directory.Delete(Folders.DataOf(province), recursive: true);
         await trees.Running.StartAsync(province);
         var start = TimeProvider.System.GetTimestamp();
-        while (!before.SequenceEqual(await FiguresAsync(province)) || !above.SequenceEqual(await FiguresAsync(root)) || !await trees.Running.IsEqualAsync())
+        while (!before.SequenceEqual(await FiguresAsync(province)) || !above.SequenceEqual(await FiguresAsync(root)) || !await trees.Running.IsEqualAsync()
+            || !digests.SequenceEqual(await trees.Running.DigestsOfChildrenAsync(province)))
         {
-            Assert.That(TimeProvider.System.GetElapsedTime(start), Is.LessThan(TimeSpan.FromMinutes(2)), "the figures are those of the lost one, and every edge is equal");
+            Assert.That(TimeProvider.System.GetElapsedTime(start), Is.LessThan(TimeSpan.FromMinutes(2)), "figures and digests are those of the lost one, and every edge is equal");
             await Task.Delay(200);
         }
 

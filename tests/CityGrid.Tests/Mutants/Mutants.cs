@@ -59,6 +59,17 @@ internal static class AllMutants
         Up("sender", "the hello hides the newest epoch", (_, _, r) => Hello(r, h => h.LastEpoch = 0)),
         Up("sender", "the hello says that no epoch was granted", (_, _, r) => Hello(r, h => (h.Epoch, h.EpochNonce, h.LastEpoch) = (0, 0, 0))),
         Up("sender", "an epoch is chosen by the child", (_, _, r) => Hello(r, h => h.LastEpoch += 1_000_001)),
+        Up("sender", "an epoch that nobody granted is shown", (_, _, r) => Hello(r, h => h.EpochNonce ^= h.Epoch > 0 ? 1UL : 0)),
+        Up("sender", "the values of two cells of a part are exchanged", (_, _, r) => Exchange(r.Cells?.Cells)),
+        Up("relay", "each relay counts an escalation's version up", (_, _, r) => Envelopes(r, e =>
+        {
+            if (e.Hops.Count > 0)
+            {
+                var content = Escalation.Parser.ParseFrom(e.Escalation);
+                content.Version++;
+                e.Escalation = content.ToByteString();
+            }
+        })),
         Up("sender", "every hello names another directory", (_, _, r) => Hello(r, h => h.Incarnation = ByteString.CopyFrom(new Incarnation((UInt128)(ulong)h.SentAt + 1).ToBytes()))),
     ];
 
@@ -78,6 +89,8 @@ internal static class AllMutants
             response.Refusal is { Code: LinkRefusalCode.Gap } && child.Core?.Uplink?.Standing.State is { } sender && sender.UnderWay.Find(o => o.Number == response.Number) is { } asked
                 ? Receipt(sender, asked, response.Number)
                 : response),
+        Down("receiver", "a receipt names the position after the part's", (_, _, response) => Receipts(response, receipt => receipt.Position.Lsn++)),
+        Down("receiver", "a receipt names another lane", (_, _, response) => Receipts(response, receipt => receipt.Position.Lane = receipt.Position.Lane == Lane.Cells ? Lane.Escalations : Lane.Cells)),
         Down("receiver", "a refusal is told as a receipt", (child, _, response) =>
             response.Refusal is not null && child.Core?.Uplink?.Standing.State is { } sender && sender.UnderWay.Find(o => o.Number == response.Number) is { } asked
                 ? Receipt(sender, asked, response.Number)
@@ -86,6 +99,15 @@ internal static class AllMutants
 
     private static IEnumerable<Mutant> Welcomes() =>
     [
+        Down("greeting", "the epoch granted is told with another nonce", (_, _, response) =>
+        {
+            if (response.Welcome is { } welcome)
+            {
+                welcome.ChildEpochNonce ^= 1;
+            }
+
+            return response;
+        }),
         Down("greeting", "no grains are asked for", (_, _, response) =>
         {
             response.Welcome?.Grains.Clear();
@@ -130,7 +152,7 @@ internal static class AllMutants
     [
         Journal("snapshot", "the folds are those of the snapshot before", j => new WrongJournal(j) { SnapshotsLag = true }),
         Journal("snapshot", "the records after it are not read", j => new WrongJournal(j) { Loaded = s => s with { Lsn = j.Head.Lsn } }),
-        .. new[] { "uplink", "reception", "escalations" }.Select(fold =>
+        .. new[] { "uplink", "reception", "escalations", "cells", "cases" }.Select(fold =>
             Journal("snapshot", $"the fold {fold} is empty in it", j => new WrongJournal(j) { Loaded = s => s with { Folds = [.. s.Folds.Select(f => f.Name == fold ? f with { Bytes = Array.Empty<byte>() } : f)] } })),
         Journal("snapshot", "the fold cells is of another version in it", j => new WrongJournal(j) { Loaded = s => s with { Folds = [.. s.Folds.Select(f => f.Name == "cells" ? f with { Version = f.Version + 100 } : f)] } })
             with { Harmless = "a snapshot with a fold of another version is not used: all is made anew from the first record" },
@@ -204,6 +226,24 @@ internal static class AllMutants
         if (request.Hello is { } hello)
         {
             change(hello);
+        }
+    }
+
+    private static ConnectResponse Receipts(ConnectResponse response, Action<Receipt> change)
+    {
+        if (response.Receipt is { Position: not null } receipt)
+        {
+            change(receipt);
+        }
+
+        return response;
+    }
+
+    private static void Exchange(IList<Cell>? cells)
+    {
+        if (cells is { Count: > 1 })
+        {
+            (cells[0].Value, cells[^1].Value) = (cells[^1].Value, cells[0].Value);
         }
     }
 

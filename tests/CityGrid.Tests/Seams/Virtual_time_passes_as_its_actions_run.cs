@@ -21,6 +21,29 @@ public sealed class Virtual_time_passes_as_its_actions_run
     }
 
     [Test]
+    public async Task An_action_that_any_thread_sets_runs_once()
+    {
+        const int each = 20_000;
+        var time = new VirtualTime(Start);
+        var ran = 0;
+        var setters = Enumerable.Range(0, 3).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < each; i++)
+            {
+                time.After(TimeSpan.FromMilliseconds(i % 10), () => ran++);
+            }
+        })).ToArray();
+        while (!setters.All(setter => setter.IsCompleted))
+        {
+            time.Run(TimeSpan.FromMilliseconds(1));
+        }
+
+        await Task.WhenAll(setters);
+        time.Run(TimeSpan.FromSeconds(1));
+        Assert.That(ran, Is.EqualTo(3 * each));
+    }
+
+    [Test]
     public void A_wall_clock_may_be_wrong_and_the_monotonic_clock_may_not()
     {
         var time = new VirtualTime(Start);

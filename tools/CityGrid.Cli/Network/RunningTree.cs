@@ -66,6 +66,10 @@ public sealed class RunningTree(WrittenTree tree) : IAsyncDisposable
         });
     }
 
+    /// <summary>What a node has of each of its children, by name.</summary>
+    public async Task<IReadOnlyList<string>> DigestsOfChildrenAsync(TreeNode node) =>
+        [.. (await DigestAsync(node))["children"]!.AsArray().Select(child => $"{child!["nodeId"]} {child["digest"]}").Order(StringComparer.Ordinal)];
+
     /// <summary>Waits until every edge is equal; false when it is not in time.</summary>
     public async Task<bool> WaitUntilEqualAsync(TimeSpan atMost, CancellationToken stop)
     {
