@@ -13,10 +13,14 @@ internal sealed class Trees : IAsyncDisposable
 
     public WrittenTree Tree => Running.Tree;
 
-    public static async Task<Trees> StartAsync(int provinces, int cities)
+    /// <param name="provinces">Below the one ministry.</param>
+    /// <param name="cities">Below each province.</param>
+    /// <param name="before">What is done to the written tree before anything runs.</param>
+    public static async Task<Trees> StartAsync(int provinces, int cities, Action<WrittenTree>? before = null)
     {
         var folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
         var tree = TreeWriter.Write(folder, TreePlans.Generated(new TreeShape(provinces, cities), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
+        before?.Invoke(tree);
         var trees = new Trees(tree);
         try
         {
