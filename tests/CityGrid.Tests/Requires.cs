@@ -19,6 +19,9 @@ public enum Need
     /// <summary>Loop devices, mkfs.ext4 and mount, as root.</summary>
     LoopDevices,
 
+    /// <summary>Network namespaces joined by veth, with tc's tbf and blackhole, as root.</summary>
+    NetworkNamespaces,
+
     /// <summary>strace on the path, and permitted.</summary>
     Strace,
 
@@ -69,6 +72,9 @@ public static class Machine
         Need.LoopDevices => Environment.UserName != "root" ? "no root"
             : !File.Exists("/dev/loop-control") ? "no loop devices"
             : OnPath("mkfs.ext4") is null ? "no mkfs.ext4" : null,
+        Need.NetworkNamespaces => Environment.UserName != "root" ? "no root"
+            : OnPath("ip") is null || OnPath("tc") is null ? "no network namespaces (ip and tc of iproute2)"
+            : MayDivideNetwork.Value ? null : "no network namespaces (the kernel has none, or no veth, tbf or blackhole)",
         Need.Strace => OnPath("strace") is null ? "no strace" : MayTrace.Value ? null : "no ptrace (strace is not permitted)",
         Need.Buf => Buf is null ? "no buf (npm install in tests/tools)" : null,
         Need.GrpcJs => OnPath("node") is null ? "no Node.js"
@@ -76,6 +82,30 @@ public static class Machine
         Need.PostgreSql => Directory.Exists("/usr/lib/postgresql/15/bin") ? null : "no PostgreSQL 15 server",
         _ => throw new ArgumentOutOfRangeException(nameof(need), need, "unknown need"),
     };
+
+    private static readonly Lazy<bool> MayDivideNetwork = new(() =>
+    {
+        var name = $"citygrid-probe-{Environment.ProcessId}";
+        try
+        {
+            return Runs($"netns add {name}")
+                && Runs($"-n {name} link add name line type veth peer name other")
+                && Runs($"netns exec {name} tc qdisc add dev line root tbf rate 256kbit burst 4kb latency 400ms")
+                && Runs($"netns exec {name} tc qdisc replace dev line root blackhole");
+        }
+        finally
+        {
+            Runs($"netns del {name}");
+        }
+
+        static bool Runs(string words)
+        {
+            using var ip = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ip", words.Split(' ')) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            ip.StandardError.ReadToEnd();
+            ip.WaitForExit();
+            return ip.ExitCode == 0;
+        }
+    });
 
     private static readonly Lazy<bool> MayTrace = new(() =>
     {

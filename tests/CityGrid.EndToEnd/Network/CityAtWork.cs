@@ -14,7 +14,7 @@ namespace CityGrid.Tests.EndToEnd.Network;
 /// </summary>
 internal sealed class CityAtWork : IAsyncDisposable
 {
-    private static readonly DateTimeOffset FirstDay = new(2019, 1, 1, 4, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset FirstDay = new(2000, 1, 1, 4, 0, 0, TimeSpan.Zero);
 
     private readonly NodeClient _desk;
     private readonly NodeClient _viewer;
@@ -85,7 +85,7 @@ internal sealed class CityAtWork : IAsyncDisposable
                 ExternalId = $"{number}",
                 Type = "06010",
                 Source = "hotline",
-                ReportedAt = FirstDay.AddDays(number % 2_000).AddMinutes(number).ToUnixTimeMilliseconds(),
+                ReportedAt = FirstDay.AddDays(number % 9_000).AddMinutes(number).ToUnixTimeMilliseconds(),
                 ContentHash = ByteString.CopyFrom(SHA256.HashData(BitConverter.GetBytes(number))),
             });
         }

@@ -1,7 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using CityGrid.Cli.Network;
-using CityGrid.Node.V1;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
 using NUnit.Framework;

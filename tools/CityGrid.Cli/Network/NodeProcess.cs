@@ -57,9 +57,20 @@ public sealed class NodeProcess : IDisposable
     }
 
     /// <summary>Starts a node; wait for <see cref="ReadyAsync"/> before calling it.</summary>
-    public static NodeProcess Start(string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options)
+    public static NodeProcess Start(string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options) =>
+        StartBy([], configuration, environment, options);
+
+    /// <summary>
+    /// The same by another program that then becomes it, such as <c>ip netns exec NAME</c>: first its name, then what stands before the program that it is to run.
+    /// </summary>
+    public static NodeProcess StartBy(IReadOnlyList<string> runner, string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options)
     {
-        var start = new ProcessStartInfo(DotnetHost()) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(runner is [var first, ..] ? first : DotnetHost()) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach (var word in runner.Count == 0 ? [] : runner.Skip(1).Append(DotnetHost()))
+        {
+            start.ArgumentList.Add(word);
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"));
         start.ArgumentList.Add("--config");
         start.ArgumentList.Add(configuration);
