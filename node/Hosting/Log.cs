@@ -24,7 +24,7 @@ internal static partial class Log
     [LoggerMessage(122, LogLevel.Warning, "New connections to the {Listener} port come faster from one address than limits.callsPerAddress allows; one was closed.")]
     public static partial void TooManyArrivals(ILogger log, string listener);
 
-    [LoggerMessage(123, LogLevel.Warning, "The child {Node} has {Count} connections open, the most allowed; a new one was closed.")]
+    [LoggerMessage(123, LogLevel.Warning, "The child {Node} has {Count} connections open, the most allowed; its oldest was closed for a new one.")]
     public static partial void TooManyOfOnePeer(ILogger log, string node, int count);
 
     [LoggerMessage(124, LogLevel.Warning, "Under pressure ({What} at {Count} % of its bound): {Code} are let go of until it falls.")]

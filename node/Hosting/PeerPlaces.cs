@@ -11,14 +11,15 @@ internal sealed record LinkPeer(string Name);
 
 /// <summary>
 /// How many connections and streams each child has on the link, so that one alone cannot take the places of all. A child is who its certificate names,
-/// through however many certificates. For many threads.
+/// through however many certificates. One connection more than it may have ends its oldest: where a line died and only the child knows, what it left
+/// behind looks alive until the keep-alive has missed an answer, and must not keep out the one in use. For many threads.
 /// </summary>
 internal sealed class PeerPlaces(LimitsConfiguration limits, ILogger<PeerPlaces> log)
 {
-    private readonly Dictionary<string, (int Connections, int Streams)> _open = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Held> _open = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
-    /// <summary>Behind the handshake of a connection: it goes on where its child may have one more, or is closed and the log says so.</summary>
+    /// <summary>Behind the handshake of a connection: it has a place, if need be that of its child's oldest, which is closed and the log says so.</summary>
     public async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         if (connection.Features.Get<ITlsConnectionFeature>()?.ClientCertificate is not { } certificate || PeerCertificate.NamesIn(certificate) is not { } names)
@@ -28,52 +29,99 @@ internal sealed class PeerPlaces(LimitsConfiguration limits, ILogger<PeerPlaces>
         }
 
         var peer = new LinkPeer(names.Node.ToString());
-        if (!Enter(peer, connections: 1, streams: 0))
+        if (Enter(peer, connection) is { } oldest)
         {
             Log.TooManyOfOnePeer(log, peer.Name, limits.LinkConnectionsPerPeer);
-            connection.Abort(new ConnectionAbortedException("Too many connections of one peer."));
-            return;
+            oldest.Abort(new ConnectionAbortedException("A newer connection of the same child has taken its place."));
         }
 
         connection.Features.Set(peer);
-        using var place = new Place(() => Leave(peer, connections: 1, streams: 0), connection.ConnectionClosed);
+        using var place = new Place(() => Leave(peer, connection), connection.ConnectionClosed);
         await next(connection);
     }
 
-    /// <summary>False where the child has as many as it may.</summary>
-    public bool Enter(LinkPeer peer, int connections, int streams)
+    /// <summary>Takes a place for a stream; false where the child has as many as it may.</summary>
+    public bool EnterStream(LinkPeer peer)
     {
         lock (_lock)
         {
-            var (open, running) = _open.GetValueOrDefault(peer.Name);
-            var more = (Connections: open + connections, Streams: running + streams);
-            if (more.Connections > limits.LinkConnectionsPerPeer || more.Streams > limits.LinkStreamsPerPeer)
+            var held = HeldBy(peer);
+            if (held.Streams >= limits.LinkStreamsPerPeer)
             {
                 return false;
             }
 
-            _open[peer.Name] = more;
+            held.Streams++;
             return true;
         }
     }
 
-    public void Leave(LinkPeer peer, int connections, int streams)
+    public void LeaveStream(LinkPeer peer)
     {
         lock (_lock)
         {
-            var (open, running) = _open[peer.Name];
-            if (open == connections && running == streams)
+            var held = HeldBy(peer);
+            held.Streams--;
+            Forget(peer, held);
+        }
+    }
+
+    /// <summary>The connection whose place it takes; null where there was one free.</summary>
+    private ConnectionContext? Enter(LinkPeer peer, ConnectionContext connection)
+    {
+        lock (_lock)
+        {
+            var held = HeldBy(peer);
+            held.Connections.Add(connection);
+            if (held.Connections.Count <= limits.LinkConnectionsPerPeer)
             {
-                _open.Remove(peer.Name);
+                return null;
             }
-            else
-            {
-                _open[peer.Name] = (open - connections, running - streams);
-            }
+
+            var oldest = held.Connections[0];
+            held.Connections.RemoveAt(0);
+            return oldest;
+        }
+    }
+
+    /// <summary>One whose place was taken has none to give back.</summary>
+    private void Leave(LinkPeer peer, ConnectionContext connection)
+    {
+        lock (_lock)
+        {
+            var held = HeldBy(peer);
+            held.Connections.Remove(connection);
+            Forget(peer, held);
+        }
+    }
+
+    private Held HeldBy(LinkPeer peer)
+    {
+        if (!_open.TryGetValue(peer.Name, out var held))
+        {
+            _open.Add(peer.Name, held = new Held());
+        }
+
+        return held;
+    }
+
+    private void Forget(LinkPeer peer, Held held)
+    {
+        if (held is { Connections.Count: 0, Streams: 0 })
+        {
+            _open.Remove(peer.Name);
         }
     }
 
     public int StreamsMost => limits.LinkStreamsPerPeer;
+
+    private sealed class Held
+    {
+        /// <summary>Oldest first.</summary>
+        public List<ConnectionContext> Connections { get; } = [];
+
+        public int Streams { get; set; }
+    }
 }
 
 /// <summary>Counts the streams of each child on the link; one more than it may have is refused.</summary>
@@ -86,7 +134,7 @@ internal sealed class PeerStreams(RequestDelegate next, PeerPlaces places)
             return next(context);
         }
 
-        if (places.Enter(peer, connections: 0, streams: 1))
+        if (places.EnterStream(peer))
         {
             return CountedAsync(context, peer);
         }
@@ -100,7 +148,7 @@ internal sealed class PeerStreams(RequestDelegate next, PeerPlaces places)
 
     private async Task CountedAsync(HttpContext context, LinkPeer peer)
     {
-        using var place = new Place(() => places.Leave(peer, connections: 0, streams: 1), context.RequestAborted);
+        using var place = new Place(() => places.LeaveStream(peer), context.RequestAborted);
         await next(context);
     }
 }

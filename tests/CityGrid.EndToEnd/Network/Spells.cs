@@ -12,7 +12,7 @@ internal sealed record Spell(Toxic Up, Toxic Down)
     {
     }
 
-    /// <summary>Words that the link's error must have while it lasts; empty for none; null where nothing need be told, for something may pass.</summary>
+    /// <summary>What the link's error must say while it lasts (": " is anything that the wire says); empty for nothing; null where nothing need be told, for something may pass.</summary>
     public string? Told { get; init; }
 
     public TimeSpan AtLeast { get; init; }
@@ -31,11 +31,11 @@ internal static class Spells
 
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(3);
 
-    /// <summary>Those asked for by name, each once, and then so many that are drawn.</summary>
-    public static IReadOnlyList<Spell>[] Of(ulong seed, int cities, int drawn)
+    /// <summary>So many that are drawn, in turn over so many cities.</summary>
+    public static IReadOnlyList<Spell>[] Drawn(ulong seed, int cities, int drawn)
     {
         var random = new SeededEntropy(seed);
-        var all = Named().Concat(Enumerable.Range(0, cities - 4).Select(_ => Array.Empty<Spell>())).Select(spells => spells.ToList()).ToArray();
+        var all = Enumerable.Range(0, cities).Select(_ => new List<Spell>()).ToArray();
         for (var i = 0; i < drawn; i++)
         {
             all[i % cities].Add(Drawn(random));
@@ -44,21 +44,22 @@ internal static class Spells
         return all;
     }
 
-    /// <summary>In four rows, each about as long as the first: the 30 seconds after which an unanswered frame ends the connection.</summary>
-    private static Spell[][] Named() =>
+    /// <summary>Every kind once, for four cities: each row is about as long as the first, the 30 seconds after which an unanswered frame ends the connection.</summary>
+    public static IReadOnlyList<Spell>[] Named() =>
     [
         [new Spell(new Toxic.Blackhole()) { Told = "did not answer within 30 s", Drains = true }],
         [
             new Spell(new Toxic.ResetPeer(0)) { Told = "reset by peer", Drains = true },
             new Spell(new Toxic.Refusal()) { Told = "refused", Drains = true },
-            new Spell(new Toxic.HalfClose(0), Toxic.None) { Told = " ", Drains = true },
-            new Spell(Toxic.None, new Toxic.HalfClose(0)) { Told = " ", Drains = true },
+            new Spell(new Toxic.HalfClose(0), Toxic.None) { Told = ": ", Drains = true },
+            new Spell(Toxic.None, new Toxic.HalfClose(0)) { Told = ": ", Drains = true },
         ],
         [
-            new Spell(new Toxic.FlippedBit(1), Toxic.None) { Told = " ", Drains = true },
-            new Spell(Toxic.None, new Toxic.FlippedBit(1)) { Told = " ", Drains = true },
-            new Spell(new Toxic.MissingBytes(1)) { Told = " ", Drains = true },
-            new Spell(new Toxic.LimitData(0)) { Told = " ", Drains = true },
+            new Spell(new Toxic.FlippedBit(1), Toxic.None) { Told = ": ", Drains = true },
+            new Spell(Toxic.None, new Toxic.FlippedBit(1)) { Told = ": ", Drains = true },
+            new Spell(new Toxic.MissingBytes(1)) { Told = ": ", Drains = true },
+            new Spell(new Toxic.LimitData(0)) { Told = ": ", Drains = true },
+            new Spell(new Toxic.HalfOpen(8_000), Toxic.None) { AtLeast = Moment, Drains = true },
         ],
         [
             new Spell(Toxic.None, new Toxic.Blackhole()) { Told = string.Empty, Drains = true },
@@ -82,7 +83,7 @@ internal static class Spells
         return new Spell(up, down) { AtLeast = TimeSpan.FromMilliseconds(50 + random.Below(2_000)), Drains = random.OneIn(DrainsOneIn) };
     }
 
-    private static Toxic DrawnToxic(SeededEntropy random) => random.Below(11) switch
+    private static Toxic DrawnToxic(SeededEntropy random) => random.Below(12) switch
     {
         0 => new Toxic.Latency(TimeSpan.FromMilliseconds(random.Below(500)), TimeSpan.FromMilliseconds(random.Below(500))),
         1 => new Toxic.Rate(16_000 << random.Below(6)),
@@ -93,7 +94,8 @@ internal static class Spells
         6 => new Toxic.Blackhole(),
         7 => new Toxic.Refusal(),
         8 => new Toxic.FlippedBit(1 + random.Below(20)),
-        9 => new Toxic.MissingBytes(1 + random.Below(20)),
+        9 => new Toxic.HalfOpen(random.Below(20_000)),
+        10 => new Toxic.MissingBytes(1 + random.Below(20)),
         _ => new Toxic.RepeatedBytes(1 + random.Below(20)),
     };
 }

@@ -15,6 +15,9 @@ internal enum Ending
 
     /// <summary>Both ends see a reset.</summary>
     Reset,
+
+    /// <summary>The child sees a reset; its parent hears nothing more, for good.</summary>
+    HalfOpen,
 }
 
 /// <summary>What becomes of a chunk: the bytes that arrive, when, and how it goes on behind them.</summary>
@@ -103,6 +106,15 @@ internal abstract record Toxic
 
         public override (Passage Passage, Passed Passed) Pass(ReadOnlyMemory<byte> chunk, Passed passed, TimeSpan now, SeededEntropy random) =>
             EndBehind(AfterBytes, Ending.HalfClosed, chunk, passed, now);
+    }
+
+    /// <summary>Behind so many bytes the child sees a reset and its parent nothing: a middlebox that forgot the connection.</summary>
+    public sealed record HalfOpen(long AfterBytes) : Toxic
+    {
+        internal override bool MayProgress => AfterBytes > 0;
+
+        public override (Passage Passage, Passed Passed) Pass(ReadOnlyMemory<byte> chunk, Passed passed, TimeSpan now, SeededEntropy random) =>
+            EndBehind(AfterBytes, Ending.HalfOpen, chunk, passed, now);
     }
 
     /// <summary>Behind so many bytes the connection ends in order, in the middle of whatever was being said.</summary>

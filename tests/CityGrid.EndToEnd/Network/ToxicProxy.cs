@@ -19,6 +19,7 @@ internal sealed class ToxicProxy : IAsyncDisposable
     private readonly SeededEntropy _random;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<Connection, Task> _open = [];
+    private readonly ConcurrentBag<Socket> _forgotten = [];
     private readonly long _start = TimeProvider.System.GetTimestamp();
     private readonly Task _accepting;
     private readonly Lock _lock = new();
@@ -76,6 +77,11 @@ internal sealed class ToxicProxy : IAsyncDisposable
         {
             connection.End(Ending.Reset);
             await ended;
+        }
+
+        foreach (var socket in _forgotten)
+        {
+            socket.Dispose();
         }
 
         _stop.Dispose();
@@ -234,13 +240,18 @@ internal sealed class ToxicProxy : IAsyncDisposable
 
         private readonly CancellationTokenSource _ended = CancellationTokenSource.CreateLinkedTokenSource(proxy._stop.Token);
         private readonly Lock _lock = new();
+        private bool _isForgotten;
 
         public async Task RunAsync()
         {
             await Task.Yield();
             await Task.WhenAll(CarryAsync(near, far, true), CarryAsync(far, near, false));
             near.Dispose();
-            far.Dispose();
+            if (!_isForgotten)
+            {
+                far.Dispose();
+            }
+
             proxy._open.TryRemove(this, out _);
         }
 
@@ -254,10 +265,16 @@ internal sealed class ToxicProxy : IAsyncDisposable
                     return;
                 }
 
-                foreach (var socket in new[] { near, far })
+                _isForgotten = ending == Ending.HalfOpen;
+                if (_isForgotten)
+                {
+                    proxy._forgotten.Add(far);
+                }
+
+                foreach (var socket in _isForgotten ? [near] : new[] { near, far })
                 {
                     // With nothing to linger for a close is a reset.
-                    socket.LingerState = new LingerOption(ending == Ending.Reset, 0);
+                    socket.LingerState = new LingerOption(ending != Ending.Closed, 0);
                     socket.Close();
                 }
             }
@@ -360,7 +377,7 @@ internal sealed class ToxicProxy : IAsyncDisposable
                         case Ending.HalfClosed:
                             to.Shutdown(SocketShutdown.Send);
                             break;
-                        case Ending.Closed or Ending.Reset:
+                        case Ending.Closed or Ending.Reset or Ending.HalfOpen:
                             End(passage.Ending);
                             break;
                     }

@@ -1,9 +1,11 @@
+using System.Net.Sockets;
 using CityGrid.Hub.Load;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Hosting;
 using CityGrid.Protocol.V1;
 using CityGrid.Tests.Reception;
 using Grpc.Core;
+using Grpc.Net.Client;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Hosting;
@@ -14,42 +16,75 @@ public sealed class A_child_has_its_places_and_no_more
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     [Test]
-    public async Task So_many_connections()
+    public async Task So_many_connections_and_one_more_ends_the_oldest()
     {
         await using var node = await WholeNode.StartAsync("\"linkConnectionsPerPeer\": 2, \"callsPerAddress\": 1000");
-        // The same child with another certificate is the same child.
-        var channels = Enumerable.Range(0, 3).Select(_ => node.LinkChannel(node.CertificateOf("shangcheng", "330102"))).ToList();
-        var calls = new List<AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse>>();
-        var let = 0;
-        foreach (var channel in channels)
-        {
-            var call = new LinkService.LinkServiceClient(channel).Connect();
-            calls.Add(call);
-            let += await IsLetInAsync(call) ? 1 : 0;
-        }
-
+        var sockets = new List<Socket>();
+        var channels = new List<GrpcChannel>();
         using var other = node.LinkChannel(node.CertificateOf("xiacheng", "330103"));
         using var theirs = new LinkService.LinkServiceClient(other).Connect();
-        Assert.That(let, Is.EqualTo(2));
         Assert.That(await IsLetInAsync(theirs), Is.True);
-        Assert.That(node.Log.Lines.Count(line => line.Event == 123), Is.GreaterThan(0));
-        calls.ForEach(call => call.Dispose());
-        channels.ForEach(channel => channel.Dispose());
+        try
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                // The same child with another certificate is the same child.
+                channels.Add(node.LinkChannel(node.CertificateOf("shangcheng", "330102"), sockets.Add));
+                Assert.That(await IsLetInAsync(new LinkService.LinkServiceClient(channels[i]).Connect()), Is.True);
+            }
+
+            await UntilAsync(() => Task.FromResult(sockets.Select(IsEnded).SequenceEqual([true, false, false])));
+            Assert.That(node.Log.Lines.Count(line => line.Event == 123), Is.EqualTo(1));
+            await theirs.RequestStream.WriteAsync(new Child("xiacheng", "330103").Hello());
+            Assert.That(await theirs.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Patience), Is.True, "another child is not touched by it");
+        }
+        finally
+        {
+            channels.ForEach(channel => channel.Dispose());
+            sockets.ForEach(socket => socket.Dispose());
+        }
+    }
+
+    /// <summary>A child whose connections die and whose parent is not told dials again and again; what it left behind must not keep it out until the parent's keep-alive has found each of them.</summary>
+    [Test]
+    public async Task But_what_died_unseen_keeps_nobody_out()
+    {
+        await using var node = await WholeNode.StartAsync("\"linkConnectionsPerPeer\": 2, \"callsPerAddress\": 1000");
+        var certificate = node.CertificateOf("shangcheng", "330102");
+        var sockets = new List<Socket>();
+        try
+        {
+            for (var i = 0; i < 6; i++)
+            {
+                await UntilAsync(async () =>
+                {
+                    using var channel = node.LinkChannel(certificate, sockets.Add);
+                    using var call = new LinkService.LinkServiceClient(channel).Connect();
+                    return await IsLetInAsync(call);
+                });
+            }
+
+            Assert.That(sockets.TrueForAll(socket => socket.Connected), Is.True, "this end closed none");
+        }
+        finally
+        {
+            sockets.ForEach(socket => socket.Dispose());
+        }
     }
 
     [Test]
     public void So_many_streams_and_each_that_ends_gives_its_place_back()
     {
         using var folder = new NodeFolder();
-        var limits = Node.Configuration.ConfigurationFile.Load(folder.ConfigurationFile).Limits with { LinkStreamsPerPeer = 2, LinkConnectionsPerPeer = 1 };
+        var limits = Node.Configuration.ConfigurationFile.Load(folder.ConfigurationFile).Limits with { LinkStreamsPerPeer = 2 };
         var places = new PeerPlaces(limits, Microsoft.Extensions.Logging.Abstractions.NullLogger<PeerPlaces>.Instance);
         var (one, other) = (new LinkPeer("shangcheng"), new LinkPeer("xiacheng"));
 
-        Assert.That(places.Enter(one, 1, 0) && places.Enter(one, 0, 1) && places.Enter(one, 0, 1), Is.True);
-        Assert.That(places.Enter(one, 0, 1) || places.Enter(one, 1, 0), Is.False);
-        Assert.That(places.Enter(other, 1, 0) && places.Enter(other, 0, 1), Is.True);
-        places.Leave(one, 0, 1);
-        Assert.That(places.Enter(one, 0, 1), Is.True);
+        Assert.That(places.EnterStream(one) && places.EnterStream(one), Is.True);
+        Assert.That(places.EnterStream(one), Is.False);
+        Assert.That(places.EnterStream(other), Is.True);
+        places.LeaveStream(one);
+        Assert.That(places.EnterStream(one), Is.True);
     }
 
     [Test]
@@ -97,6 +132,18 @@ public sealed class A_child_has_its_places_and_no_more
         Assert.That(await call.ResponseStream.MoveNext(CancellationToken.None).WaitAsync(Patience), Is.True);
         return call.ResponseStream.Current;
     }
+
+    /// <summary>Longer than a stream that was ended takes to be gone, shorter than a keep-alive takes to notice (50 s).</summary>
+    private static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        for (var tries = 0; !await holds(); tries++)
+        {
+            Assert.That(tries, Is.LessThan(20), "It does not get in.");
+            await Task.Delay(1000);
+        }
+    }
+
+    private static bool IsEnded(Socket socket) => socket.Poll(0, SelectMode.SelectRead) && socket.Available == 0;
 
     private static async Task<bool> IsLetInAsync(AsyncDuplexStreamingCall<ConnectRequest, ConnectResponse> call)
     {

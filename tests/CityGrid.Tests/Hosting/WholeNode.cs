@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
@@ -91,9 +92,22 @@ internal sealed class WholeNode : IAsyncDisposable
     }
 
     /// <summary>A channel of its own connection to the link.</summary>
-    public GrpcChannel LinkChannel(X509Certificate2 certificate)
+    /// <param name="certificate">What the child shows.</param>
+    /// <param name="keeps">Where its sockets are kept: they stay open, without a word, when the channel is gone. Null closes them with it.</param>
+    public GrpcChannel LinkChannel(X509Certificate2 certificate, Action<Socket>? keeps = null)
     {
         var handler = new SocketsHttpHandler();
+        if (keeps is not null)
+        {
+            handler.ConnectCallback = async (connecting, stop) =>
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                keeps(socket);
+                await socket.ConnectAsync(connecting.DnsEndPoint, stop);
+                return new Muted(socket);
+            };
+        }
+
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
         handler.SslOptions.ClientCertificates = [certificate];
         return GrpcChannel.ForAddress($"https://{Addresses.Link}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
@@ -112,5 +126,46 @@ internal sealed class WholeNode : IAsyncDisposable
         _authority.Dispose();
         _folder.Dispose();
         Log.Verify();
+    }
+
+    /// <summary>A stream that, once it is disposed of, says nothing more and closes nothing.</summary>
+    private sealed class Muted(Socket socket) : Stream
+    {
+        private readonly NetworkStream _inner = new(socket, ownsSocket: false);
+        private bool _isMute;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => _inner.Read(buffer, offset, count);
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _inner.ReadAsync(buffer, cancellationToken);
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            if (!_isMute)
+            {
+                _inner.Write(buffer, offset, count);
+            }
+        }
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => _isMute ? default : _inner.WriteAsync(buffer, cancellationToken);
+
+        protected override void Dispose(bool disposing) => _isMute = true;
     }
 }
