@@ -128,11 +128,13 @@ public sealed class A_bad_line_costs_time_and_nothing_else
         await city.CaughtUpAsync(parent, "at the end");
     }
 
-    /// <summary>While nothing passes the link says that something waits, and since when; it does not move on; and what broke is told once it broke.</summary>
+    /// <summary>
+    /// While nothing passes the link says that something waits, and since when, in a silence long before the connection ends; it does not move on; and what broke is told once it broke.
+    /// </summary>
     private static async Task<string> ToldAsync(CityAtWork city, Spell spell)
     {
         LinkView view = null!;
-        await Above.UntilAsync(async () => (view = await city.LinkAsync()).OldestUnsentSeconds >= 3, () => $"{spell}: {view}");
+        await Above.UntilAsync(async () => (view = await city.LinkAsync()).OldestUnsentSeconds >= 3 && (view.Connected || !spell.IsSilent), () => $"{spell}: {view}");
         var progress = view.LastProgress;
         await Above.UntilAsync(
             async () =>

@@ -15,6 +15,9 @@ internal sealed record Spell(Toxic Up, Toxic Down)
     /// <summary>What the link's error must say while it lasts (": " is anything that the wire says); empty for nothing; null where nothing need be told, for something may pass.</summary>
     public string? Told { get; init; }
 
+    /// <summary>Nothing ends: words, or the answers to them, are only not heard.</summary>
+    public bool IsSilent => !Up.Carries || !Down.Carries;
+
     public TimeSpan AtLeast { get; init; }
 
     /// <summary>Everything is at the parent before the next one comes.</summary>
