@@ -22,6 +22,9 @@ public enum Need
     /// <summary>Network namespaces joined by veth, with tc's tbf and blackhole, as root.</summary>
     NetworkNamespaces,
 
+    /// <summary>The same, and nft to lose packets with.</summary>
+    LossyNetworkNamespaces,
+
     /// <summary>strace on the path, and permitted.</summary>
     Strace,
 
@@ -75,6 +78,7 @@ public static class Machine
         Need.NetworkNamespaces => Environment.UserName != "root" ? "no root"
             : OnPath("ip") is null || OnPath("tc") is null ? "no network namespaces (ip and tc of iproute2)"
             : MayDivideNetwork.Value ? null : "no network namespaces (the kernel has none, or no veth, tbf or blackhole)",
+        Need.LossyNetworkNamespaces => Lacks(Need.NetworkNamespaces) ?? (OnPath("nft") is null ? "no network namespaces that lose packets (nft of nftables)" : null),
         Need.Strace => OnPath("strace") is null ? "no strace" : MayTrace.Value ? null : "no ptrace (strace is not permitted)",
         Need.Buf => Buf is null ? "no buf (npm install in tests/tools)" : null,
         Need.GrpcJs => OnPath("node") is null ? "no Node.js"

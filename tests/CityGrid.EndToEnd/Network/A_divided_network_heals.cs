@@ -7,7 +7,7 @@ using NUnit.Framework;
 namespace CityGrid.Tests.EndToEnd.Network;
 
 /// <summary>INV-16, 20 and 31 on packets: each city in a network of its own, and between it and its province a line that the kernel narrows, draws, or deafens one way.</summary>
-[Requires(Need.NetworkNamespaces), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class A_divided_network_heals
 {
     private const int Deaf = 0;
@@ -16,25 +16,24 @@ public sealed class A_divided_network_heals
 
     private readonly List<NodeProcess> _processes = [];
     private readonly List<ToxicProxy> _doors = [];
-    private string _folder = null!;
-    private DividedNetwork _network = null!;
+    private string? _folder;
+    private DividedNetwork? _network;
     private WrittenTree _tree = null!;
-    private RunningTree _running = null!;
+    private RunningTree? _running;
 
     private TreeNode Province => _tree.Nodes[1];
 
-    private TreeNode City(int number) => _tree.Nodes[2 + number];
+    private DividedNetwork Network => _network!;
 
-    [SetUp]
-    public async Task StartAsync()
+    private async Task StartAsync(int cities)
     {
         _folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
-        _network = new DividedNetwork(3);
-        var written = TreeWriter.Write(_folder, TreePlans.Generated(new TreeShape(1, 3), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
+        _network = new DividedNetwork(cities);
+        var written = TreeWriter.Write(_folder, TreePlans.Generated(new TreeShape(1, cities), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
         var nodes = new List<TreeNode>();
         foreach (var (i, node) in written.Nodes.Index())
         {
-            var name = i < 2 ? _network.Parent : _network.Child(i - 2);
+            var name = i < 2 ? Network.Parent : Network.Child(i - 2);
             Rewrite(node, written.Nodes[1], i - 2);
             var process = NodeProcess.StartBy(DividedNetwork.Within(name), node.Configuration);
             _processes.Add(process);
@@ -56,30 +55,61 @@ public sealed class A_divided_network_heals
             await door.DisposeAsync();
         }
 
-        await _running.DisposeAsync();
-        _network.Dispose();
-        Directory.Delete(_folder, recursive: true);
+        if (_running is not null)
+        {
+            await _running.DisposeAsync();
+        }
+
+        _network?.Dispose();
+        if (_folder is not null)
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
     }
 
-    [Test]
+    [Test, Requires(Need.NetworkNamespaces)]
     public async Task Narrow_drawn_or_deaf_one_way()
     {
+        await StartAsync(3);
         using var parent = new NodeClient(Province.GrpcUrl, Province.Tokens["viewer"]);
-        var workers = Enumerable.Range(0, 3).Select(city => new CityAtWork(City(city), City(city).GrpcUrl, TimeSpan.FromMilliseconds(250))).ToArray();
+        await AtWorkAsync(parent, workers => Task.WhenAll(
+            OneWayAsync(workers[Deaf], parent, Deaf, up: false), OneWayAsync(workers[Mute], parent, Mute, up: true), NarrowAsync(workers[Narrow], parent)));
+    }
+
+    [Test, Requires(Need.LossyNetworkNamespaces)]
+    public async Task One_packet_in_eight_lost_each_way()
+    {
+        await StartAsync(1);
+        using var parent = new NodeClient(Province.GrpcUrl, Province.Tokens["viewer"]);
+        await AtWorkAsync(parent, async workers =>
+        {
+            Network.Lose(0, 12);
+            await Above.UntilAsync(
+                async () =>
+                {
+                    await workers[0].ImportAsync(500);
+                    await workers[0].CaughtUpAsync(parent, "one packet in eight is lost");
+                    return Network.Lost(0) > 20;
+                },
+                () => $"{Network.Lost(0)} packets are lost");
+        });
+    }
+
+    /// <summary>All cities work through what comes over them; in the end all is there once.</summary>
+    private async Task AtWorkAsync(NodeClient parent, Func<CityAtWork[], Task> story)
+    {
+        var workers = _tree.Nodes.Skip(2).Select(city => new CityAtWork(city, city.GrpcUrl, TimeSpan.FromMilliseconds(250))).ToArray();
         try
         {
             await Task.WhenAll(workers.Select(worker => worker.CaughtUpAsync(parent, "the start")));
-            await Task.WhenAll(
-                OneWayAsync(workers[Deaf], parent, Deaf, up: false),
-                OneWayAsync(workers[Mute], parent, Mute, up: true),
-                NarrowAsync(workers[Narrow], parent));
+            await story(workers);
         }
         finally
         {
             await Task.WhenAll(workers.Select(worker => worker.DisposeAsync().AsTask()));
         }
 
-        Assert.That(await _running.WaitUntilEqualAsync(TimeSpan.FromMinutes(2), CancellationToken.None), Is.True, "every edge is equal in the end");
+        Assert.That(await _running!.WaitUntilEqualAsync(TimeSpan.FromMinutes(2), CancellationToken.None), Is.True, "every edge is equal in the end");
         using var top = new NodeClient(_tree.Root.GrpcUrl, _tree.Root.Tokens["viewer"]);
         Assert.That(await top.ReportedAsync(), Is.EqualTo(workers.Sum(worker => worker.Kept)), "each case is counted once");
         await top.RequireAlarmsOnceAsync(workers);
@@ -89,7 +119,7 @@ public sealed class A_divided_network_heals
     private async Task OneWayAsync(CityAtWork city, NodeClient parent, int number, bool up)
     {
         var start = TimeProvider.System.GetTimestamp();
-        _network.LoseOneWay(number, up);
+        Network.LoseOneWay(number, up);
         await Above.UntilAsync(
             async () => await city.LinkAsync() is { Connected: false, LastError.Length: > 0, OldestUnsentSeconds: >= 3 }, () => $"{city.City.Node}, of which packets {(up ? "to" : "from")} its parent are lost, says so");
         var told = TimeProvider.System.GetElapsedTime(start);
@@ -97,7 +127,7 @@ public sealed class A_divided_network_heals
             async () => await parent.ChildAsync(city.City) is { Connected: false }, () => $"{city.City.Node}, of which packets {(up ? "to" : "from")} its parent are lost, is not called connected there");
         var heard = TimeProvider.System.GetElapsedTime(start);
         start = TimeProvider.System.GetTimestamp();
-        _network.Widen(number);
+        Network.Widen(number);
         await city.CaughtUpAsync(parent, up ? "packets to the parent were lost" : "packets from the parent were lost");
         await TestContext.Out.WriteLineAsync($"packets {(up ? "to" : "from")} the parent lost: told by the city after {told.TotalSeconds:F0} s, by its parent after {heard.TotalSeconds:F0} s; all there {TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s after");
     }
@@ -105,7 +135,7 @@ public sealed class A_divided_network_heals
     private async Task NarrowAsync(CityAtWork city, NodeClient parent)
     {
         // Some 500 kB: 16 seconds of this line. What cannot wait arrives while they are on their way.
-        _network.Narrow(Narrow, 256);
+        Network.Narrow(Narrow, 256);
         for (var i = 0; i < 4; i++)
         {
             await city.ImportAsync(1000);
@@ -124,11 +154,11 @@ public sealed class A_divided_network_heals
         await TestContext.Out.WriteLineAsync($"{overtook} alarms arrived while cells waited");
         Assert.That(overtook, Is.GreaterThan(1), "alarms arrived while hundreds of cells waited");
 
-        _network.Disconnect(Narrow);
+        Network.Disconnect(Narrow);
         await Above.UntilAsync(async () => (await city.LinkAsync()).OldestUnsentSeconds >= 5, () => "what waits is told");
-        _network.Connect(Narrow);
+        Network.Connect(Narrow);
         await city.CaughtUpAsync(parent, "the line was drawn");
-        _network.Widen(Narrow);
+        Network.Widen(Narrow);
     }
 
     private static async Task<int> KnownAsync(NodeClient parent, CityAtWork city) =>

@@ -1,8 +1,10 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using Microsoft.Win32.SafeHandles;
 
 namespace CityGrid.Tests.EndToEnd.Network;
@@ -75,6 +77,29 @@ internal sealed partial class DividedNetwork : IDisposable
     /// <param name="child">Whose line.</param>
     /// <param name="up">Those from the child to the parent are lost; else those from the parent.</param>
     public void LoseOneWay(int child, bool up) => Discipline(child, up, "root", "blackhole");
+
+    /// <summary>So many of a hundred packets are lost each way, as drawn, from now on.</summary>
+    public void Lose(int child, int percent)
+    {
+        foreach (var (name, card) in new[] { (Child(child), Line), (Parent, Line + child) })
+        {
+            // Else the kernel hands over 64 kB at a time, and there is little to draw from.
+            Ip("-n", name, "link", "set", card, "gso_max_segs", "1");
+            Require("ip", [.. Within(name).Skip(1), "nft", $"table inet loss {{ chain {card} {{ type filter hook input priority 0; iifname {card} numgen random mod 100 < {percent} counter drop; }}; }}"]);
+        }
+    }
+
+    /// <summary>Packets of both ways that were lost so far, by the kernel's count.</summary>
+    public long Lost(int child) => new[] { Child(child), Parent }.Sum(name =>
+    {
+        using var nft = Process.Start(new ProcessStartInfo("ip", [.. Within(name).Skip(1), "nft", "list", "table", "inet", "loss"]) { RedirectStandardOutput = true })!;
+        var said = nft.StandardOutput.ReadToEnd();
+        nft.WaitForExit();
+        return Packets().Matches(said).Sum(match => long.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture));
+    });
+
+    [GeneratedRegex("counter packets ([0-9]+)")]
+    private static partial Regex Packets();
 
     /// <summary>The line is drawn.</summary>
     public void Disconnect(int child) => Ip("-n", Child(child), "link", "set", Line, "down");
