@@ -40,7 +40,7 @@ public static class NodeServer
         }
 
         var disk = owner.Guard(PosixDisk.At(configuration.DataFolder));
-        var options = new JournalOptions { CopyLastSegment = owner.IsExchanged };
+        var options = new JournalOptions { SegmentBytes = configuration.Limits.SegmentBytes, CopyLastSegment = owner.IsExchanged };
         if (configuration.IsRestored)
         {
             Console.WriteLine($"citygrid-node {configuration.Node} goes on with its restored data directory as incarnation {Renew(configuration, disk, entropy, clock)}");

@@ -244,6 +244,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             CallTime = DurationAt(section, "callTime", Duration.FromSeconds(1), Duration.FromHours(1), Duration.FromMinutes(1)),
             MemoryMegabytes = Number(section, "memoryMegabytes", 0, 1 << 20, 0),
             PageRows = Number(section, "pageRows", 1, 10_000, 1_000),
+            SegmentBytes = Number(section, "segmentBytes", 16 << 10, 1 << 30, (int)Hub.Journal.JournalLimits.SegmentBytes),
             Shutdown = DurationAt(section, "shutdown", Duration.FromSeconds(1), Duration.FromMinutes(5), Duration.FromSeconds(8)),
         };
         section.End();

@@ -210,6 +210,9 @@ public sealed record LimitsConfiguration
     /// <summary>Rows of one page of a list.</summary>
     public required int PageRows { get; init; }
 
+    /// <summary>A segment of the journal is sealed once it has this many bytes.</summary>
+    public required int SegmentBytes { get; init; }
+
     /// <summary>How long the node may take to end after SIGTERM.</summary>
     public required Duration Shutdown { get; init; }
 }

@@ -25,6 +25,9 @@ public enum Need
     /// <summary>The same, and nft to lose packets with.</summary>
     LossyNetworkNamespaces,
 
+    /// <summary>Settings of the kernel's write-back that may be changed.</summary>
+    WriteBack,
+
     /// <summary>strace on the path, and permitted.</summary>
     Strace,
 
@@ -79,6 +82,7 @@ public static class Machine
             : OnPath("ip") is null || OnPath("tc") is null ? "no network namespaces (ip and tc of iproute2)"
             : MayDivideNetwork.Value ? null : "no network namespaces (the kernel has none, or no veth, tbf or blackhole)",
         Need.LossyNetworkNamespaces => Lacks(Need.NetworkNamespaces) ?? (OnPath("nft") is null ? "no network namespaces that lose packets (nft of nftables)" : null),
+        Need.WriteBack => Environment.UserName != "root" ? "no root" : MayStopWriteBack() ? null : "/proc/sys/vm cannot be written",
         Need.Strace => OnPath("strace") is null ? "no strace" : MayTrace.Value ? null : "no ptrace (strace is not permitted)",
         Need.Buf => Buf is null ? "no buf (npm install in tests/tools)" : null,
         Need.GrpcJs => OnPath("node") is null ? "no Node.js"
@@ -110,6 +114,19 @@ public static class Machine
             return ip.ExitCode == 0;
         }
     });
+
+    private static bool MayStopWriteBack()
+    {
+        try
+        {
+            using var setting = File.OpenWrite("/proc/sys/vm/dirty_writeback_centisecs");
+            return true;
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private static readonly Lazy<bool> MayTrace = new(() =>
     {
