@@ -106,7 +106,7 @@ public sealed class A_node_ends_with_a_code_that_says_why
     {
         await RunOnceAsync();
         var segment = Segment();
-        NewerFormat(segment);
+        Folders.MakeNewer(segment);
         var before = File.ReadAllBytes(segment);
 
         Assert.That(await RunAsync("--config", Node.Configuration), Is.EqualTo((ExitCodes.NewerFormat, true)));
@@ -131,16 +131,16 @@ public sealed class A_node_ends_with_a_code_that_says_why
                 break;
             case "keys":
                 bytes[8] = 99;
-                Seal(bytes, 24);
+                Folders.Seal(bytes, 24);
                 break;
             case "views":
                 bytes[8] = 99;
-                Seal(bytes, 40);
+                Folders.Seal(bytes, 40);
                 break;
             default:
                 var text = System.Text.Encoding.UTF8.GetString(bytes).TrimEnd().Replace("citygrid-lock 1 ", "citygrid-lock 99 ", StringComparison.Ordinal);
                 text = text[..text.LastIndexOf(" crc=", StringComparison.Ordinal)];
-                bytes = System.Text.Encoding.UTF8.GetBytes($"{text} crc={Crc(System.Text.Encoding.UTF8.GetBytes(text)):x8}");
+                bytes = System.Text.Encoding.UTF8.GetBytes($"{text} crc={Folders.Crc(System.Text.Encoding.UTF8.GetBytes(text)):x8}");
                 break;
         }
 
@@ -152,20 +152,6 @@ public sealed class A_node_ends_with_a_code_that_says_why
         Assert.That(ended.Error, Does.Contain(Path.GetFileName(file)).And.Contain("format 99"));
         var after = Folders.Contents(_city.Data);
         Assert.That(after.Where(entry => entry.Key != "lock" || folder.Length == 0), Is.EqualTo(before.Where(entry => entry.Key != "lock" || folder.Length == 0)));
-    }
-
-    private static void Seal(byte[] bytes, int length) =>
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(length), Crc(bytes.AsSpan(0, length)));
-
-    private static uint Crc(ReadOnlySpan<byte> bytes)
-    {
-        var crc = uint.MaxValue;
-        foreach (var at in bytes)
-        {
-            crc = System.Numerics.BitOperations.Crc32C(crc, at);
-        }
-
-        return ~crc;
     }
 
     private async Task RunOnceAsync(int cases = 0, bool isVoid = false)
@@ -207,14 +193,5 @@ public sealed class A_node_ends_with_a_code_that_says_why
         var bytes = File.ReadAllBytes(file);
         bytes[offset] = change(bytes[offset]);
         File.WriteAllBytes(file, bytes);
-    }
-
-    /// <summary>hub/Journal/README.md: the format stands after the magic, and the checksum at the end of the header covers it.</summary>
-    private static void NewerFormat(string segment)
-    {
-        var bytes = File.ReadAllBytes(segment);
-        bytes[8] = 99;
-        Seal(bytes, 252);
-        File.WriteAllBytes(segment, bytes);
     }
 }

@@ -28,6 +28,9 @@ public enum Need
     /// <summary>Settings of the kernel's write-back that may be changed.</summary>
     WriteBack,
 
+    /// <summary>git, and the commit of the last build that spoke protocol 1 only.</summary>
+    OldBuild,
+
     /// <summary>strace on the path, and permitted.</summary>
     Strace,
 
@@ -62,6 +65,9 @@ public sealed class RequiresAttribute(Need need) : NUnitAttribute, IApplyToTest
 /// <summary>What this machine has; looked up once.</summary>
 public static class Machine
 {
+    /// <summary>The last commit of the three-tier network, which speaks protocol 1.</summary>
+    public const string OldCommit = "3bc2b209eb8343b3c11b06e3508e266b3044d602";
+
     /// <summary>The folder that holds CityGrid.sln.</summary>
     public static string Repository { get; } = FindRepository();
 
@@ -83,6 +89,7 @@ public static class Machine
             : MayDivideNetwork.Value ? null : "no network namespaces (the kernel has none, or no veth, tbf or blackhole)",
         Need.LossyNetworkNamespaces => Lacks(Need.NetworkNamespaces) ?? (OnPath("nft") is null ? "no network namespaces that lose packets (nft of nftables)" : null),
         Need.WriteBack => Environment.UserName != "root" ? "no root" : MayStopWriteBack() ? null : "/proc/sys/vm cannot be written",
+        Need.OldBuild => OnPath("git") is null || !HasOldCommit.Value ? "no history of protocol 1 (a shallow clone)" : null,
         Need.Strace => OnPath("strace") is null ? "no strace" : MayTrace.Value ? null : "no ptrace (strace is not permitted)",
         Need.Buf => Buf is null ? "no buf (npm install in tests/tools)" : null,
         Need.GrpcJs => OnPath("node") is null ? "no Node.js"
@@ -127,6 +134,15 @@ public static class Machine
             return false;
         }
     }
+
+    private static readonly Lazy<bool> HasOldCommit = new(() =>
+    {
+        using var git = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo("git", ["-C", Repository, "cat-file", "-e", OldCommit + "^{tree}"]) { RedirectStandardError = true })!;
+        git.StandardError.ReadToEnd();
+        git.WaitForExit();
+        return git.ExitCode == 0;
+    });
 
     private static readonly Lazy<bool> MayTrace = new(() =>
     {

@@ -63,7 +63,13 @@ public sealed class NodeProcess : IDisposable
     /// <summary>
     /// The same by another program that then becomes it, such as <c>ip netns exec NAME</c>: first its name, then what stands before the program that it is to run.
     /// </summary>
-    public static NodeProcess StartBy(IReadOnlyList<string> runner, string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options)
+    public static NodeProcess StartBy(IReadOnlyList<string> runner, string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options) =>
+        Start(runner, Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"), configuration, environment, options);
+
+    /// <summary>The same with a node of another build.</summary>
+    public static NodeProcess StartProgram(string program, string configuration, params string[] options) => Start([], program, configuration, null, options);
+
+    private static NodeProcess Start(IReadOnlyList<string> runner, string program, string configuration, IReadOnlyDictionary<string, string>? environment, string[] options)
     {
         var start = new ProcessStartInfo(runner is [var first, ..] ? first : DotnetHost()) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach (var word in runner.Count == 0 ? [] : runner.Skip(1).Append(DotnetHost()))
@@ -71,7 +77,7 @@ public sealed class NodeProcess : IDisposable
             start.ArgumentList.Add(word);
         }
 
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"));
+        start.ArgumentList.Add(program);
         start.ArgumentList.Add("--config");
         start.ArgumentList.Add(configuration);
         foreach (var option in options)

@@ -11,6 +11,9 @@ public sealed class RunningTree(WrittenTree tree) : IAsyncDisposable
 
     public WrittenTree Tree => tree;
 
+    /// <summary>The nodes that run a program of another build, each with that.</summary>
+    public IDictionary<string, string> Programs { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     public NodeProcess this[string node] => _processes[node];
 
     public async Task StartAsync(Action<TreeNode>? started = null, CancellationToken stop = default)
@@ -30,7 +33,7 @@ public sealed class RunningTree(WrittenTree tree) : IAsyncDisposable
             earlier.Dispose();
         }
 
-        var process = NodeProcess.Start(node.Configuration, null, options);
+        var process = Programs.TryGetValue(node.Node, out var program) ? NodeProcess.StartProgram(program, node.Configuration, options) : NodeProcess.Start(node.Configuration, null, options);
         _processes[node.Node] = process;
         await process.ReadyAsync(TimeSpan.FromSeconds(60));
     }
