@@ -319,8 +319,13 @@ public sealed class NodeCore : IDisposable
     private UplinkGround GroundOf(ParentKind kind, CutReader cuts) =>
         new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = _seams.Signatures };
 
-    private SenderSettings SendingTo(ParentKind kind, NodeId? parent) =>
-        new(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest, Parent = parent, Kind = kind };
+    private SenderSettings SendingTo(ParentKind kind, NodeId? parent)
+    {
+        var sending = new SenderSettings(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest, Parent = parent, Kind = kind };
+        var longest = (long)sending.BackoffMost.TotalMilliseconds;
+        Failpoint.Shorten("backoff-ms", ref longest);
+        return sending with { BackoffMost = Duration.FromMilliseconds(longest) };
+    }
 
     private UplinkPump PumpOf(SenderSettings sending, UplinkGround ground, IWire wire) =>
         new(SenderState.Start(sending, _seams.Journal.Incarnation, UplinkFold), ground, wire, _seams.Clock, _seams.Entropy);
@@ -372,7 +377,9 @@ public sealed class NodeCore : IDisposable
         Desk.EraseKeys();
         foreach (var child in ChildrenFold.Dropped(events))
         {
+            Failpoint.Hit("child.drop.before");
             Presence.Drop(child);
+            Failpoint.Hit("child.drop.after");
         }
 
         if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived))
@@ -418,7 +425,9 @@ public sealed class NodeCore : IDisposable
             {
                 try
                 {
+                    Failpoint.Hit("view.fill.before");
                     FillFromJournal(gap);
+                    Failpoint.Hit("view.fill.after");
                 }
                 catch (ViewStoreFullException)
                 {

@@ -14,7 +14,6 @@ using CityGrid.Node.Hosting;
 using CityGrid.Node.Intake;
 using CityGrid.Node.Schedule;
 using CityGrid.Node.Uplink;
-using CityGrid.Protocol.Names;
 
 namespace CityGrid.Node;
 
@@ -40,10 +39,12 @@ public static class NodeServer
         }
 
         var disk = owner.Guard(PosixDisk.At(configuration.DataFolder));
-        var options = new JournalOptions { SegmentBytes = configuration.Limits.SegmentBytes, CopyLastSegment = owner.IsExchanged };
+        var segmentBytes = configuration.Limits.SegmentBytes;
+        Failpoint.Shorten("segment-bytes", ref segmentBytes);
+        var options = new JournalOptions { CopyLastSegment = owner.IsExchanged, SegmentBytes = segmentBytes };
         if (configuration.IsRestored)
         {
-            Console.WriteLine($"citygrid-node {configuration.Node} goes on with its restored data directory as incarnation {Renew(configuration, disk, entropy, clock)}");
+            Console.WriteLine($"citygrid-node {configuration.Node} goes on with its restored data directory as incarnation {DirectoryLife.Renew(disk, entropy, configuration.Node)}");
         }
 
         using var journal = FileJournal.Open(disk, entropy, configuration.Node, options, spawner);
@@ -63,13 +64,16 @@ public static class NodeServer
         await using var app = Build(configuration, core, credentials, watch, clock);
         Report(app, core, watch);
         core.Sequencer.Start();
+        await TakeRootEpochAsync(configuration, core, entropy);
         core.Projector.GapFound = gap => spawner.Spawn("fill a view", _ =>
         {
             core.Fill(gap);
             return Task.CompletedTask;
         });
         using var projecting = new ProjectorThread(core.Projector, failure => failed.TrySetResult(failure));
+        Failpoint.Hit("serve.before");
         await app.StartAsync();
+        Failpoint.Hit("serve.after");
         foreach (var uplink in core.Uplinks)
         {
             uplink.Start();
@@ -87,6 +91,7 @@ public static class NodeServer
             throw new NodeFailedException(await failed.Task);
         }
 
+        Failpoint.Hit("end.before");
         try
         {
             core.SaveSnapshot();
@@ -97,17 +102,18 @@ public static class NodeServer
         }
     }
 
-    /// <summary>A root is granted its epoch by nobody, and its children must not go back to the life before (INV-24).</summary>
-    private static Incarnation Renew(NodeConfiguration configuration, IDisk disk, IEntropy entropy, TimeProvider clock)
+    /// <summary>
+    /// A root is granted its epoch by nobody, and its children must not go back to the life before (INV-24): a new life that has no epoch yet takes its own before it serves
+    /// anybody. So it is at whatever start comes next where the first was cut short.
+    /// </summary>
+    private static async Task TakeRootEpochAsync(NodeConfiguration configuration, NodeCore core, IEntropy entropy)
     {
-        var incarnation = DirectoryLife.Renew(disk, entropy, configuration.Node);
-        if (configuration.Parent is null)
+        if (configuration.Parent is null && core.Journal.IsRestored && !core.OwnEpoch.IsGranted)
         {
-            using var journal = FileJournal.Open(disk, entropy, configuration.Node);
-            journal.Append([new RecordDraft("restore", [RootEpoch.Next(journal, incarnation, configuration.Node, entropy)])], clock.Now());
+            Failpoint.Hit("root-epoch.before");
+            await core.Sequencer.SubmitAsync(new TakeRootEpoch(core.UplinkFold, core.Journal, configuration.Node, entropy) { Actor = "restore" });
+            Failpoint.Hit("root-epoch.after");
         }
-
-        return incarnation;
     }
 
     private static CertificateAuthority? AuthorityOf(NodeConfiguration configuration)

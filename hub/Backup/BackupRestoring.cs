@@ -35,7 +35,9 @@ public sealed class BackupRestoring(IDisk target, IEntropy entropy, TimeProvider
         Judge(node, keys);
         node.Verify((done, all) => Progress?.Invoke(new(BackupPhase.Verifying, done, all)));
         keys.Verify();
+        Failpoint.Hit("restore.before");
         DirectoryLife.BeginRestoring(target);
+        Failpoint.Hit("restore.marked");
         foreach (var backup in new[] { keys, node })
         {
             foreach (var path in backup.Files)
@@ -49,11 +51,16 @@ public sealed class BackupRestoring(IDisk target, IEntropy entropy, TimeProvider
             target.SyncFolder(folder);
         }
 
+        Failpoint.Hit("restore.written");
         ReadBack(node.Content);
+        Failpoint.Hit("restore.read");
         var incarnation = new Incarnation(entropy.NextUInt128());
         DirectoryLife.Begin(target, incarnation);
+        Failpoint.Hit("restore.renewed");
         Record(node.Content, incarnation);
+        Failpoint.Hit("restore.recorded");
         DirectoryLife.EndRestoring(target);
+        Failpoint.Hit("restore.after");
         return new Restored(node.Content, incarnation);
     }
 

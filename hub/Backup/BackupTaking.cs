@@ -63,15 +63,23 @@ public sealed class BackupTaking(IDisk source, IDisk target, BackupKey key, IEnt
         var keys = $"{subject.Node}{KeysSuffix}{JournalFiles.TemporarySuffix}";
         try
         {
+            Failpoint.Hit("backup.before");
             var manifest = Write(data, BackupKind.Node, subject, writer => CopyNode(writer, subject));
+            Failpoint.Hit("backup.node.written");
             Write(keys, BackupKind.Keys, subject, writer => CopyKeys(writer, manifest));
+            Failpoint.Hit("backup.keys.written");
             var content = Check(data, subject.Node);
             Check(keys, subject.Node);
             var taken = new BackupTaken(NameOf(subject.Node, content.Head.Lsn), KeysNameOf(subject.Node, content.Incarnation), content);
+            Failpoint.Hit("backup.checked");
             target.Rename(keys, taken.KeysFile);
+            Failpoint.Hit("backup.keys.renamed");
             target.SyncFolder(string.Empty);
+            Failpoint.Hit("backup.keys.durable");
             target.Rename(data, taken.File);
+            Failpoint.Hit("backup.node.renamed");
             target.SyncFolder(string.Empty);
+            Failpoint.Hit("backup.after");
             return taken;
         }
         catch

@@ -247,7 +247,14 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
                 .. before.Length == 0 ? [] : new[] { ChildrenEvents.Revoked(Node, before, "Replaced.") },
                 ChildrenEvents.Enrolled(Node, issued),
             ];
-            return Decision<IssueAnswer>.Of(new RecordDraft(Actor, events), _ => new IssueAnswer(issued, null));
+            Failpoint.Hit("place.take.before");
+            return Decision<IssueAnswer>.Of(new RecordDraft(Actor, events), _ => Taken(issued));
+        }
+
+        private static IssueAnswer Taken(IReadOnlyList<ChildCertificate> issued)
+        {
+            Failpoint.Hit("place.take.after");
+            return new IssueAnswer(issued, null);
         }
 
         private Refusal WrongCode => new("CODE_REFUSED", $"There is no open place of {Node} with this code. Check the node's name and the code.");

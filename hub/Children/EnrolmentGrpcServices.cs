@@ -1,5 +1,6 @@
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
@@ -49,7 +50,9 @@ public sealed class RenewalGrpcService(ChildrenDesk desk, Sequencer sequencer, P
     public override async Task<RenewResponse> Renew(RenewRequest request, ServerCallContext context)
     {
         var peer = await judge.OfAsync(context);
+        Failpoint.Hit("renewal.give.before");
         var answer = await sequencer.SubmitAsync(desk.Renew(peer, [.. request.Requests]));
+        Failpoint.Hit("renewal.give.after");
         Calls.ThrowIf(answer.Refusal);
         var response = new RenewResponse();
         response.Certificates.AddRange(answer.Certificates.Select(Calls.Given));

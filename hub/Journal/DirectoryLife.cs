@@ -50,14 +50,18 @@ public static class DirectoryLife
             disk.Delete(temporary);
         }
 
+        Failpoint.Hit("life.before");
         using (var file = disk.Open(temporary, DiskAccess.CreateNew))
         {
             file.Write(0, ToBytes(incarnation));
             file.Sync();
         }
 
+        Failpoint.Hit("life.synced");
         disk.Rename(temporary, Path);
+        Failpoint.Hit("life.renamed");
         disk.SyncFolder(JournalFiles.Folder);
+        Failpoint.Hit("life.after");
     }
 
     /// <summary>Marks a directory into which a backup is being written; durable before the first file of it.</summary>

@@ -271,8 +271,11 @@ public sealed class FileJournal : IJournal
         header.WriteTo(frame, ActiveSegment.Header.FrameSeed);
         header = header with { ZeroSlices = Sectors.ZeroSlices(frame, state.ActiveEnd) };
         header.WriteTo(frame, ActiveSegment.Header.FrameSeed);
+        Failpoint.Hit("journal.write.before");
         _active.Write(state.ActiveEnd, frame);
+        Failpoint.Hit("journal.write.after");
         Sync();
+        Failpoint.Hit("journal.sync.after");
         ActiveSegment.Learn(first, state.ActiveEnd);
         _state = state with { Head = head, ActiveEnd = state.ActiveEnd + frame.Length };
         if (_buffer.Length > BufferBytesKept)
@@ -309,6 +312,7 @@ public sealed class FileJournal : IJournal
     /// <summary>Seals the active segment and begins the next one, which is durable with its entry before anything is written into it.</summary>
     private void BeginSegment()
     {
+        Failpoint.Hit("segment.roll.before");
         var state = _state;
         var header = ActiveSegment.Header with { First = state.Head.Lsn.Next, Previous = state.Head.ChainHash, Salt = _entropy.NextUInt64() };
         var segment = JournalOpening.Create(_disk, _options, header);
@@ -317,6 +321,7 @@ public sealed class FileJournal : IJournal
         _active = file;
         _state = state with { Segments = state.Segments.Add(segment), ActiveEnd = SegmentHeader.Bytes };
         _sealed = true;
+        Failpoint.Hit("segment.roll.after");
     }
 
     private void SpawnPacking()
@@ -350,13 +355,16 @@ public sealed class FileJournal : IJournal
     private bool Pack(RawSegment raw, JournalHead end, CancellationToken stop)
     {
         var packing = new SegmentPacking(_disk, _options);
+        Failpoint.Hit("segment.pack.before");
         if (!packing.Write(raw, end, stop))
         {
             return false;
         }
 
         var path = JournalFiles.Packed(raw.First);
+        Failpoint.Hit("segment.pack.written");
         _disk.Rename(SegmentPacking.TemporaryPath(raw.First), path);
+        Failpoint.Hit("segment.pack.renamed");
         if (!_options.Faults.DeleteBeforeFolderSync)
         {
             _disk.SyncFolder(JournalFiles.Folder);
@@ -369,7 +377,9 @@ public sealed class FileJournal : IJournal
         }
 
         raw.Dispose();
+        Failpoint.Hit("segment.pack.durable");
         _disk.Delete(raw.Path);
+        Failpoint.Hit("segment.pack.deleted");
         _disk.SyncFolder(JournalFiles.Folder);
         return true;
     }

@@ -32,10 +32,13 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
             DirectoryLife.CheckWhole(disk);
         }
 
+        Failpoint.Hit("recovery.before");
         disk.CreateFolder(JournalFiles.Folder);
         disk.CreateFolder(JournalFiles.SnapshotFolder);
         disk.SyncFolder(string.Empty);
+        Failpoint.Hit("recovery.folders.after");
         SettleLast();
+        Failpoint.Hit("recovery.settled");
         if (options.CopyLastSegment)
         {
             CopyLast();
@@ -48,6 +51,7 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         }
 
         disk.SyncFolder(JournalFiles.Folder);
+        Failpoint.Hit("recovery.loaded");
         return Recover(segments);
     }
 
@@ -58,13 +62,17 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         using (var file = disk.Open(path, DiskAccess.CreateNew))
         {
             file.Write(0, header.ToBytes());
+            Failpoint.Hit("segment.create.written");
             file.Sync();
+            Failpoint.Hit("segment.create.synced");
         }
 
         if (!options.Faults.SkipFolderSync)
         {
             disk.SyncFolder(JournalFiles.Folder);
         }
+
+        Failpoint.Hit("segment.create.after");
 
         return new RawSegment(disk, path, header);
     }
@@ -125,7 +133,9 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
             to.Sync();
         }
 
+        Failpoint.Hit("recovery.copy.synced");
         disk.Rename(copy, path);
+        Failpoint.Hit("recovery.copy.renamed");
         disk.SyncFolder(JournalFiles.Folder);
         _notices.Add(new(path, 0, "the lock file of the directory was not the one of its last owner, so the journal goes on in a copy of this file"));
     }
@@ -135,7 +145,9 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         var listing = SegmentListing.Read(disk);
         foreach (var temporary in listing.Temporary)
         {
+            Failpoint.Hit("recovery.unfinished.before");
             Delete(temporary, "a file that a crash left unfinished was deleted");
+            Failpoint.Hit("recovery.unfinished.after");
         }
 
         var segments = new List<Segment>();
@@ -196,7 +208,9 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         }
 
         disk.SyncFolder(JournalFiles.Folder);
+        Failpoint.Hit("recovery.forms.before");
         Delete(JournalFiles.Raw(first), "the raw form of a segment that was packed before a crash was deleted");
+        Failpoint.Hit("recovery.forms.after");
         return packed;
     }
 
@@ -222,6 +236,7 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
 
             if (end == length || !options.Faults.CutTooFar)
             {
+                Failpoint.Hit("recovery.after");
                 return new(segments, file, end, walk.Head, _notices);
             }
         }
@@ -258,12 +273,15 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
 
     private void Cut(RawSegment last, IDiskFile file, long end, long length)
     {
+        Failpoint.Hit("recovery.cut.before");
         file.Truncate(end);
+        Failpoint.Hit("recovery.cut.truncated");
         if (!options.Faults.SkipCutSync)
         {
             file.Sync();
         }
 
+        Failpoint.Hit("recovery.cut.after");
         _notices.Add(new(last.Path, end, $"an incomplete end of {length - end} bytes, which nobody was told is kept, was cut"));
     }
 

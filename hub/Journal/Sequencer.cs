@@ -83,7 +83,9 @@ public sealed class Sequencer : IDisposable
     /// </summary>
     public long Recover()
     {
+        Failpoint.Hit("replay.before");
         var from = RestoreSnapshot();
+        Failpoint.Hit("replay.snapshot.loaded");
         long replayed = 0;
         var last = default(JournalEvent);
         foreach (var (record, prepared) in _journal.ReadFrom(from, Prepared))
@@ -97,6 +99,7 @@ public sealed class Sequencer : IDisposable
         }
 
         Settle(last);
+        Failpoint.Hit("replay.after");
         Applied = _journal.Head.Lsn;
         return replayed;
     }
@@ -173,6 +176,7 @@ public sealed class Sequencer : IDisposable
 
         try
         {
+            Failpoint.Hit("batch.taken");
             Commit(batch);
         }
         catch (Exception failure) when (IsStorage(failure))
@@ -284,12 +288,14 @@ public sealed class Sequencer : IDisposable
         IReadOnlyList<LsnRange> ranges = [];
         if (records.Count > 0)
         {
+            Failpoint.Hit("batch.decided");
             var result = _journal.Append(records, now, Applied);
             if (!result.Appended)
             {
                 throw new IOException($"Another writer moved the journal's head to {result.Head.Lsn} while this one stood at {Applied}: two processes use one data directory.");
             }
 
+            Failpoint.Hit("batch.appended");
             ranges = result.Ranges;
             var events = EventsOf(records, ranges);
             _writerWaits = true;
@@ -306,7 +312,9 @@ public sealed class Sequencer : IDisposable
                 Folded?.Invoke(Applied);
             }
 
+            Failpoint.Hit("batch.folded");
             AfterApply?.Invoke(events);
+            Failpoint.Hit("batch.told");
         }
 
         var answered = new List<Pending>(Math.Min(shares.Count, AnswersTogether));
@@ -322,6 +330,7 @@ public sealed class Sequencer : IDisposable
         }
 
         LetGo(answered);
+        Failpoint.Hit("batch.answered", records.Count > 0);
     }
 
     /// <summary>Lets callers go on, away from the writer; where there is no thread of its own, on the spot.</summary>

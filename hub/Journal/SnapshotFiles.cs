@@ -47,20 +47,26 @@ internal sealed class SnapshotFiles(IDisk disk, Incarnation incarnation, Journal
             disk.Delete(temporary);
         }
 
+        Failpoint.Hit("snapshot.before");
         using (var file = disk.Open(temporary, DiskAccess.CreateNew))
         {
             Write(file, snapshot);
+            Failpoint.Hit("snapshot.written");
             if (!options.Faults.SkipSnapshotSync)
             {
                 file.Sync();
             }
         }
 
+        Failpoint.Hit("snapshot.synced");
         disk.Rename(temporary, path);
+        Failpoint.Hit("snapshot.renamed");
         disk.SyncFolder(JournalFiles.SnapshotFolder);
+        Failpoint.Hit("snapshot.durable");
         foreach (var old in All().Where(lsn => lsn <= snapshot.Lsn).Skip(Math.Max(1, options.SnapshotsKept)))
         {
             disk.Delete(JournalFiles.Snapshot(old));
+            Failpoint.Hit("snapshot.old.deleted");
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using NodaTime;
@@ -83,7 +84,14 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
                 return Decision<OrderAnswer>.Nothing(OrderAnswer.No(OrderUnknown, "A cancellation names in subject an order that was issued here, and its target.", "subject"));
             }
 
-            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, [OrderFold.IssuedEvent(order)]), _ => new OrderAnswer(_id, false, null));
+            Failpoint.Hit("order.issue.before");
+            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, [OrderFold.IssuedEvent(order)]), _ => Issued());
+        }
+
+        private OrderAnswer Issued()
+        {
+            Failpoint.Hit("order.issue.after");
+            return new OrderAnswer(_id, false, null);
         }
 
         private Order OrderOf(Instant now) => new()
@@ -133,7 +141,14 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
             }
 
             var receipt = OrderJudge.Of(desk.Place, order.Content, standing.Receipts[^1].Content.Step + 1, state, now, text: text);
-            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, [OrderFold.ReceiptedEvent(receipt)]), _ => new OrderAnswer(id, false, null));
+            Failpoint.Hit("order.step.before");
+            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, [OrderFold.ReceiptedEvent(receipt)]), _ => Stepped());
+        }
+
+        private OrderAnswer Stepped()
+        {
+            Failpoint.Hit("order.step.after");
+            return new OrderAnswer(id, false, null);
         }
     }
 

@@ -164,8 +164,10 @@ public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation
                 Algorithm = own.Algorithm,
                 Signer = ByteString.CopyFrom(own.Fingerprint.ToBytes()),
             };
+            Failpoint.Hit("countersign.before");
             said.Signature = ByteString.CopyFrom(signatures.Sign(Statements.BytesOf(said)));
             decision.Response.Countersignature = said;
+            Failpoint.Hit("countersign.after");
         }
     }
 

@@ -63,7 +63,9 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
         (_orders, var send, var wanted) = OrderFeed.Step(_orders!, input, now);
         if (send is not null)
         {
+            Failpoint.Hit("orders.send.before", send.Orders.Count > 0);
             push(new ConnectResponse { Orders = send });
+            Failpoint.Hit("orders.send.after", send.Orders.Count > 0);
         }
 
         if (wanted && Session is { } session)
@@ -153,7 +155,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             return false;
         }
 
+        Failpoint.Hit("orders.receipt.heard");
         Feed(connection, new OrderFeedInput.Answered(request.OrdersReceipt));
+        Failpoint.Hit("orders.cursor.trimmed");
         return true;
     }
 

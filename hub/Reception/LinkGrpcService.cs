@@ -134,7 +134,9 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
     {
         await foreach (var frame in outgoing.ReadAllAsync(stop))
         {
+            Failpoint.Hit("answer.send.before");
             await responses.WriteAsync(frame, stop);
+            Failpoint.Hit("answer.send.after");
         }
     }
 }

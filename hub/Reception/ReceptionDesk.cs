@@ -96,9 +96,22 @@ public sealed class ReceptionDesk(
 
             ReceptionChange?[] changes = [decision.Change, decision.NewSigner];
             var events = changes.OfType<ReceptionChange>().Select(change => ReceptionEvents.ToEvent(change, desk.Settings.Node)).ToArray();
+            Failpoint.Hit("epoch.grant.before", decision.Change is EpochGrant);
+            Failpoint.Hit("cells.apply.before", decision.Change is CellsTaken);
+            Failpoint.Hit("escalations.apply.before", decision.Change is EscalationsTaken);
+            Failpoint.Hit("signer.note.before", decision.NewSigner is not null);
             return events.Length == 0
                 ? Decision<LinkDecision>.Nothing(decision)
-                : Decision<LinkDecision>.Of(new RecordDraft(Actor, events), range => decision with { Stands = new StreamMark(range.Last, range.ChainHash) });
+                : Decision<LinkDecision>.Of(new RecordDraft(Actor, events), range => Stands(decision, range));
+        }
+
+        private static LinkDecision Stands(LinkDecision decision, LsnRange range)
+        {
+            Failpoint.Hit("epoch.grant.after", decision.Change is EpochGrant);
+            Failpoint.Hit("cells.apply.after", decision.Change is CellsTaken);
+            Failpoint.Hit("escalations.apply.after", decision.Change is EscalationsTaken);
+            Failpoint.Hit("signer.note.after", decision.NewSigner is not null);
+            return decision with { Stands = new StreamMark(range.Last, range.ChainHash) };
         }
     }
 
@@ -117,7 +130,13 @@ public sealed class ReceptionDesk(
 
         public override Decision<bool> Decide(Instant now) => desk.Fold.Child(child) is null
             ? Decision<bool>.Nothing(false)
-            : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(new ChildRewind(child), desk.Settings.Node)]), _ => true);
+            : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(new ChildRewind(child), desk.Settings.Node)]), _ => Rewound());
+
+        private static bool Rewound()
+        {
+            Failpoint.Hit("rewind.after");
+            return true;
+        }
     }
 
     private sealed class RedriveParked(ReceptionDesk desk, NodeId child, Func<Lsn, JournalRecord?> readAt) : Command<int>
@@ -128,10 +147,17 @@ public sealed class ReceptionDesk(
         {
             var judge = new RecordJudge(desk.Settings.At(now), desk.Fold, desk.Cells, desk.EscalationsKnown, now);
             var settled = desk.Fold.Child(child) is { } row ? ParkedRecords.Settle(row, desk.Fold.Parked, judge, readAt) : null;
+            Failpoint.Hit("parked.settle.before", settled is not null);
             return settled is null
                 ? Decision<int>.Nothing(0)
-                : Decision<int>.Of(new RecordDraft(Actor, [ReceptionEvents.Draft(EventKinds.ParkedSettled, settled)]), _ => settled.Settled.Count);
+                : Decision<int>.Of(new RecordDraft(Actor, [ReceptionEvents.Draft(EventKinds.ParkedSettled, settled)]), _ => Settled(settled));
         }
+    }
+
+    private static int Settled(Hub.Reception.V1.ParkedSettled settled)
+    {
+        Failpoint.Hit("parked.settle.after");
+        return settled.Settled.Count;
     }
 
     private ReceptionFold Fold => reception;

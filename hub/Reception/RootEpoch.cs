@@ -2,6 +2,7 @@ using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception.V1;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
+using NodaTime;
 
 namespace CityGrid.Hub.Reception;
 
@@ -17,4 +18,14 @@ public static class RootEpoch
             .DefaultIfEmpty().Max();
         return UplinkFold.EpochTakenEvent(ParentKind.Territorial, incarnation, new Epoch(last + 1, entropy.NextUInt64()), node, Epoch.NotGranted);
     }
+}
+
+/// <summary>Makes the epoch of a root that is in a new life durable; one that it has already stays.</summary>
+public sealed class TakeRootEpoch(UplinkFold uplink, IJournal journal, NodeId node, IEntropy entropy) : Command<Epoch>
+{
+    public override IReadOnlyCollection<Touched> Touches => [.. LinkWords.Lanes.Select(lane => Touched.By("uplink", lane.ToString()))];
+
+    public override Decision<Epoch> Decide(Instant now) => uplink.EpochOf(journal.Incarnation) is { IsGranted: true } own
+        ? Decision<Epoch>.Nothing(own)
+        : Decision<Epoch>.Of(new RecordDraft(Actor, [RootEpoch.Next(journal, journal.Incarnation, node, entropy)]), _ => uplink.EpochOf(journal.Incarnation));
 }

@@ -53,14 +53,18 @@ internal static class KeyBlock
                 disk.Delete(path + UnfinishedSuffix);
             }
 
+            Failpoint.Hit("keys.block.before");
             using (var file = disk.Open(path + UnfinishedSuffix, DiskAccess.CreateNew))
             {
                 file.Write(0, bytes);
                 file.Sync();
             }
 
+            Failpoint.Hit("keys.block.synced");
             disk.Rename(path + UnfinishedSuffix, path);
+            Failpoint.Hit("keys.block.renamed");
             disk.SyncFolder(folder);
+            Failpoint.Hit("keys.block.after");
         }
         finally
         {

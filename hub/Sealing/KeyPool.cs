@@ -224,6 +224,7 @@ public sealed class KeyPool : IDisposable
             return; // The keys are gone already; should a backup bring them back, the caller erases again when it starts.
         }
 
+        Failpoint.Hit("keys.erase.before");
         _blocks.Close(block);
         using var file = _disk.Open(path, DiskAccess.ReadWrite);
         Span<byte> zeros = stackalloc byte[KeyBytes];
@@ -233,7 +234,9 @@ public sealed class KeyPool : IDisposable
             file.Write(KeyBlock.OffsetOf(slot), zeros);
         }
 
+        Failpoint.Hit("keys.erase.written");
         file.Sync();
+        Failpoint.Hit("keys.erase.after");
         Span<byte> found = stackalloc byte[KeyBytes];
         foreach (var slot in erased)
         {

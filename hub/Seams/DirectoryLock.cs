@@ -55,6 +55,7 @@ public sealed class DirectoryLock : IDisposable
         var path = Path.Combine(Path.GetFullPath(folder), FileName);
         var isNew = !disk.Exists(FileName) && disk.Exists(JournalFiles.Folder);
         FileStream held;
+        Failpoint.Hit("lock.before");
         try
         {
             held = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
@@ -79,6 +80,7 @@ public sealed class DirectoryLock : IDisposable
                 throw Busy(path);
             }
 
+            Failpoint.Hit("lock.held");
             var before = Read(file, path);
             disk.SyncFolder(string.Empty);
             var who = string.Create(
@@ -172,8 +174,10 @@ public sealed class DirectoryLock : IDisposable
         if (_file is not null)
         {
             _line = LineOf(Fencing, _who, incarnation, _identity);
+            Failpoint.Hit("lock.line.before");
             _file.Write(0, _line);
             _file.Sync();
+            Failpoint.Hit("lock.line.after");
         }
     }
 }

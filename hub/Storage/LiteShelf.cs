@@ -96,7 +96,9 @@ internal sealed class LiteShelf : IDisposable
             disk.Delete(path + LogSuffix);
         }
 
+        Failpoint.Hit("view.create.before");
         var data = PageRecords.Create(disk, path + DataSuffix, PageFileKind.Data, lineage);
+        Failpoint.Hit("view.create.data");
         var log = PageRecords.Create(disk, path + LogSuffix, PageFileKind.Log, lineage);
         disk.SyncFolder(folder);
         var created = new LiteShelf(new PageStreams(data, log));
@@ -104,11 +106,13 @@ internal sealed class LiteShelf : IDisposable
         created._engine.Pragma("CHECKPOINT", checkpointPages);
         created._engine.Checkpoint();
         created._streams.Ready();
+        Failpoint.Hit("view.create.after");
         return created;
     }
 
     public void Apply(IReadOnlyList<ViewDocument> documents, Lsn applied)
     {
+        Failpoint.Hit("view.apply.before");
         Require(_engine.BeginTrans(), "a transaction was already open");
         _writing = LiteTransactions.Of(_engine);
         var (known, added) = Parted(documents);
@@ -123,7 +127,9 @@ internal sealed class LiteShelf : IDisposable
         }
 
         _engine.Upsert(Position, [new BsonDocument { ["_id"] = Row, ["l"] = applied.Value }], BsonAutoId.ObjectId);
+        Failpoint.Hit("view.apply.written");
         Require(_engine.Commit(), "the transaction was not there to be committed");
+        Failpoint.Hit("view.apply.committed");
         RequireSound();
         _writing = [];
         Applied = applied;
@@ -157,8 +163,10 @@ internal sealed class LiteShelf : IDisposable
     /// <summary>Empties the log into the data file and closes both.</summary>
     public void Close()
     {
+        Failpoint.Hit("view.close.before");
         _engine.Checkpoint();
         RequireSound();
+        Failpoint.Hit("view.close.emptied");
         Dispose();
     }
 

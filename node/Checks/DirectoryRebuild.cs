@@ -56,13 +56,16 @@ public static class DirectoryRebuild
         // One snapshot is kept, the new one: whatever the others are, they are not needed any more.
         using var journal = FileJournal.Open(disk, entropy, configuration.Node, new JournalOptions { SnapshotsKept = 1, CopyLastSegment = owner.IsExchanged });
         var before = Figures(configuration, disk, journal, new MemoryViewStore(), entropy, save: false);
+        Failpoint.Hit("rebuild.before");
         foreach (var view in disk.List("views"))
         {
             disk.Delete($"views/{view}");
+            Failpoint.Hit("rebuild.view.deleted");
         }
 
         using var views = new LiteViewStore(disk, journal.Incarnation);
         var after = Figures(configuration, disk, new JournalAlone(journal, progress), views, entropy, save: true);
+        Failpoint.Hit("rebuild.after");
         return before == after
             ? CheckVerdict.Sound(after.ToString())
             : CheckVerdict.Damaged("snapshots", $"the node would have started with {before}; its journal says {after}. Snapshot and views were made anew from the journal.");

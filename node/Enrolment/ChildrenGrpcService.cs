@@ -1,4 +1,5 @@
 using CityGrid.Hub.Children;
+using CityGrid.Hub.Seams;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
@@ -27,21 +28,28 @@ public sealed class ChildrenGrpcService(NodeCore core, CertificateWatch watch) :
     public override async Task<OpenPlaceResponse> OpenPlace(OpenPlaceRequest request, ServerCallContext context)
     {
         var divisions = request.Divisions.Select(text => DivisionCode.TryParse(text, out var code) ? code : throw Malformed($"\"{text}\" is no division code: 1 to 32 of A-Z, 0-9 and '-'.", "divisions"));
+        Failpoint.Hit("place.open.before");
         var answer = await core.Sequencer.SubmitAsync(Desk.Open(NodeOf(request.Node), [.. divisions], request.Authority, request.Replaces, Actor(context)));
+        Failpoint.Hit("place.open.after");
         return new OpenPlaceResponse { Place = Changed(answer), Code = answer.Code?.ToString() ?? string.Empty };
     }
 
     public override async Task<ApprovePlaceResponse> ApprovePlace(ApprovePlaceRequest request, ServerCallContext context)
     {
+        Failpoint.Hit("place.approve.before");
         var answer = await core.Sequencer.SubmitAsync(Desk.Approve(NodeOf(request.Node), Actor(context)));
+        Failpoint.Hit("place.approve.after");
         return new ApprovePlaceResponse { Place = Changed(answer), Code = answer.Code!.ToString() };
     }
 
-    public override async Task<RevokeChildResponse> RevokeChild(RevokeChildRequest request, ServerCallContext context) => new()
+    public override async Task<RevokeChildResponse> RevokeChild(RevokeChildRequest request, ServerCallContext context)
     {
-        Place = Changed(await core.Sequencer.SubmitAsync(
-            Desk.Revoke(NodeOf(request.Node), request.Serial.Length == 0 ? null : request.Serial, ReasonOf(request.Reason), Actor(context)))),
-    };
+        Failpoint.Hit("revoke.before");
+        var answer = await core.Sequencer.SubmitAsync(
+            Desk.Revoke(NodeOf(request.Node), request.Serial.Length == 0 ? null : request.Serial, ReasonOf(request.Reason), Actor(context)));
+        Failpoint.Hit("revoke.after");
+        return new RevokeChildResponse { Place = Changed(answer) };
+    }
 
     public override async Task<RetireChildResponse> RetireChild(RetireChildRequest request, ServerCallContext context) =>
         new() { Place = Changed(await core.Sequencer.SubmitAsync(Desk.Retire(NodeOf(request.Node), ReasonOf(request.Reason), Actor(context)))) };

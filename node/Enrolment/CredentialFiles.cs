@@ -79,7 +79,9 @@ public sealed record CredentialFiles(IReadOnlyList<KeyPairFiles> Pairs, string R
                 NextKey(pair).Dispose();
             }
 
+            Failpoint.Hit("enrol.keys.made");
             Write(Note, codeHash + "\n");
+            Failpoint.Hit("enrol.noted");
         }
     }
 
@@ -104,8 +106,11 @@ public sealed record CredentialFiles(IReadOnlyList<KeyPairFiles> Pairs, string R
     /// </summary>
     public static void Install(KeyPairFiles pair, string certificates)
     {
+        Failpoint.Hit("credential.install.before");
         Write(pair.Certificate, certificates);
+        Failpoint.Hit("credential.install.certificate");
         Settle(pair);
+        Failpoint.Hit("credential.install.after");
     }
 
     /// <summary>Finishes an <see cref="Install"/> that was cut short. It changes nothing where none was.</summary>
@@ -124,6 +129,7 @@ public sealed record CredentialFiles(IReadOnlyList<KeyPairFiles> Pairs, string R
         {
             // A rename makes the key's file whole or leaves it; both have one folder, or the copy is written first.
             Write(pair.Key, File.ReadAllText(next));
+            Failpoint.Hit("credential.key.written");
             var disk = PosixDisk.At(Path.GetDirectoryName(next)!);
             disk.Delete(Path.GetFileName(next));
             disk.SyncFolder(string.Empty);
@@ -140,14 +146,18 @@ public sealed record CredentialFiles(IReadOnlyList<KeyPairFiles> Pairs, string R
             disk.Delete(temporary);
         }
 
+        Failpoint.Hit("credential.file.before");
         using (var file = disk.Open(temporary, DiskAccess.CreateNew))
         {
             file.Write(0, Encoding.UTF8.GetBytes(text));
             file.Sync();
         }
 
+        Failpoint.Hit("credential.file.synced");
         disk.Rename(temporary, name);
+        Failpoint.Hit("credential.file.renamed");
         disk.SyncFolder(string.Empty);
+        Failpoint.Hit("credential.file.after");
     }
 
     private static string NextOf(KeyPairFiles pair) => pair.Key + ".next";

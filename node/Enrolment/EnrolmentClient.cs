@@ -4,6 +4,7 @@ using System.Text;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Identity;
+using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -51,7 +52,9 @@ public sealed class EnrolmentClient(TimeProvider clock)
         request.Requests.AddRange(RequestsFor(enrollee, CredentialFiles.BegunKey));
         try
         {
+            Failpoint.Hit("enrol.ask.before");
             var answer = await new EnrolmentService.EnrolmentServiceClient(channel).EnrolAsync(request, deadline: Deadline, cancellationToken: stop);
+            Failpoint.Hit("enrol.ask.after");
             return Install(enrollee, new Given([.. answer.Certificates], [.. answer.Between]), trust, CredentialFiles.BegunKey, root);
         }
         catch (RpcException) when (distrust is not null)
@@ -72,7 +75,9 @@ public sealed class EnrolmentClient(TimeProvider clock)
         using var channel = ChannelTo(link, credential, parent);
         var request = new RenewRequest();
         request.Requests.AddRange(RequestsFor(enrollee, CredentialFiles.NextKey));
+        Failpoint.Hit("renew.ask.before");
         var answer = await new RenewalService.RenewalServiceClient(channel).RenewAsync(request, deadline: Deadline, cancellationToken: stop);
+        Failpoint.Hit("renew.ask.after");
 
         // Whom the node trusts is no parent's to change: the root in office judges what came.
         return Install(enrollee, new Given([.. answer.Certificates], [.. answer.Between]), trust, CredentialFiles.NextKey, null);

@@ -71,7 +71,9 @@ public sealed class NodeCredentials : IDisposable
                 return false;
             }
 
+            Failpoint.Hit("credential.reload.before");
             _current = read;
+            Failpoint.Hit("credential.reload.after");
             return true;
         }
         catch (Exception unusable) when (unusable is CryptographicException or IOException or UnauthorizedAccessException)

@@ -31,7 +31,9 @@ public static class RootCeremony
         {
             var (certificate, key) = CertificateAuthority.NewRoot(configuration.Node, [configuration.Division], clock.GetUtcNow(), entropy);
             CredentialFiles.Write(children.AuthorityKeyFile, key);
+            Failpoint.Hit("root.key.written");
             CredentialFiles.Write(children.AuthorityFile, certificate);
+            Failpoint.Hit("root.made");
         }
 
         // Where the first time was cut short the root is there and the node's own certificates are not.

@@ -37,12 +37,15 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
         }
 
         using var reader = ReaderOf(request.ReaderCertificate, parent);
+        Failpoint.Hit("bundle.make.before");
         var (content, end) = bundles.Make();
         var credential = keys.Credential();
         var file = BundleFile.Make(content, credential.Certificate, core.Node, [.. credential.Between], reader, parent, keys.Clock.GetUtcNow(), keys.Entropy);
         if (end > Lsn.Zero)
         {
+            Failpoint.Hit("bundle.note.before");
             await core.Sequencer.SubmitAsync(bundles.Made(end, Caller.ActorOf(context.GetHttpContext())));
+            Failpoint.Hit("bundle.note.after");
         }
 
         await responseStream.WriteAsync(new MakeBundleResponse { Made = new BundleMade { Parts = content.Requests.Count - 1, EndLsn = end.Value, ReachesHead = content.ReachesHead } }, context.CancellationToken);
@@ -69,7 +72,9 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
 
     private async Task TakeFromChildAsync(OpenedBundle opened, IServerStreamWriter<TakeBundleResponse> responses, CancellationToken stop)
     {
+        Failpoint.Hit("bundle.take.before");
         var answer = await core.BundleDoor.TakeAsync(opened.Maker, opened.Content);
+        Failpoint.Hit("bundle.take.after");
         var receipts = answer.Receipts;
         var refused = answer.Content.Responses.FirstOrDefault(response => response.Refusal is not null)?.Refusal;
         await responses.WriteAsync(new TakeBundleResponse
@@ -101,7 +106,9 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
             throw new RefusedException(StatusCode.FailedPrecondition, new Refusal("BUNDLE_NOT_OF_PARENT", $"{opened.Maker.Node} is not the parent in this node's configuration, so its answer is not taken."));
         }
 
+        Failpoint.Hit("bundle.answer.before");
         var outcome = await core.Sequencer.SubmitAsync(bundles.Take(opened.Maker.Node, opened.Content, actor));
+        Failpoint.Hit("bundle.answer.after");
         if (outcome.Disbelieved is { } fault)
         {
             throw new RefusedException(StatusCode.FailedPrecondition, fault);

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -49,6 +50,7 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
         var settled = await core.Sequencer.SubmitAsync(core.ReceptionDesk.Redrive(child, core.Journal.ReadAt, actor));
         if (request.SendAgain)
         {
+            Failpoint.Hit("rewind.before");
             await core.Sequencer.SubmitAsync(core.ReceptionDesk.Rewind(child, actor));
         }
 

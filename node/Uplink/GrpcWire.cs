@@ -114,7 +114,9 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         {
             await foreach (var request in line.Outgoing.ReadAllAsync(stop))
             {
+                Failpoint.Hit("wire.write.before");
                 await stream.WriteAsync(request, stop);
+                Failpoint.Hit("wire.write.after");
             }
         }
         catch (Exception failure) when (failure is RpcException or OperationCanceledException or InvalidOperationException)

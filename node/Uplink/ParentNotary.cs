@@ -48,8 +48,10 @@ public sealed class ParentNotary(ISignatures signatures, TimeProvider clock)
                 Algorithm = own.Algorithm,
                 Signer = ByteString.CopyFrom(own.Fingerprint.ToBytes()),
             };
+            Failpoint.Hit("head.sign.before");
             head.Signature = ByteString.CopyFrom(signatures.Sign(Statements.BytesOf(head)));
             request.SignedHead = head;
+            Failpoint.Hit("head.sign.after");
         }
     }
 

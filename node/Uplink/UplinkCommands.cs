@@ -26,7 +26,13 @@ public sealed class KeepParentSigner(ParentRecord parent, Signer signer) : Comma
     public override Decision<bool> Decide(Instant now) =>
         parent.Node != signer.Node || parent.Signer == signer.Fingerprint
             ? Decision<bool>.Nothing(false)
-            : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.SignerShownEvent(signer.Node, signer.Algorithm, signer.Certificates)]), _ => true);
+            : Decision<bool>.Of(new RecordDraft(Actor, [ReceptionEvents.SignerShownEvent(signer.Node, signer.Algorithm, signer.Certificates)]), _ => Kept());
+
+    private static bool Kept()
+    {
+        Failpoint.Hit("parent-signer.keep.after");
+        return true;
+    }
 }
 
 /// <summary>
@@ -48,7 +54,13 @@ public sealed class TakeEpoch(UplinkFold uplink, ParentKind kind, Incarnation in
     /// <summary>The same epoch of this node again, from a parent that is in a later one of its own, or from another parent.</summary>
     private Decision<Epoch> HearParent() => uplink[kind].Node == parent && uplink[kind].Epoch == parentEpoch
         ? Decision<Epoch>.Nothing(epoch)
-        : Decision<Epoch>.Of(new RecordDraft(Actor, [UplinkFold.ParentEpochHeardEvent(kind, parent, parentEpoch, forgotten: false)]), _ => epoch);
+        : Decision<Epoch>.Of(new RecordDraft(Actor, [UplinkFold.ParentEpochHeardEvent(kind, parent, parentEpoch, forgotten: false)]), _ => Heard());
+
+    private Epoch Heard()
+    {
+        Failpoint.Hit("parent-epoch.keep.after");
+        return epoch;
+    }
 }
 
 /// <summary>

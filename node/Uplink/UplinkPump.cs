@@ -125,6 +125,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private void Take(SenderInput input)
     {
         _said = input is SenderInput.Responded { Response: var response } ? Hear(response) : null;
+        Failpoint.Hit("uplink.answer.heard", input is SenderInput.Responded);
         var (state, effects) = LinkSender.Step(_state, input, _clock.Now());
         _state = state;
         _standing = _standing with { State = state };
@@ -176,11 +177,16 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         switch (effect)
         {
             case SenderEffect.Dial:
+                Failpoint.Hit("uplink.dial.before");
                 _wire.Dial(this);
                 break;
             case SenderEffect.Send send:
                 _notary?.Sign(send.Request, _state);
+                Failpoint.Hit("uplink.send.before");
+                Failpoint.Hit("orders.receipt.send.before", send.Request.OrdersReceipt is not null);
                 _line?.Send(send.Request);
+                Failpoint.Hit("uplink.send.after");
+                Failpoint.Hit("orders.receipt.send.after", send.Request.OrdersReceipt is not null);
                 break;
             case SenderEffect.HangUp hangUp:
                 _hungUpFor = hangUp.Reason;
@@ -195,23 +201,40 @@ public sealed class UplinkPump : IWireEvents, IDisposable
 
                 break;
             case SenderEffect.ReadCut read:
+                Failpoint.Hit("uplink.cut.before");
                 _inputs.Enqueue(new SenderInput.CutReady(_ground.Sequencer.Read(() => _ground.Read(read))));
+                Failpoint.Hit("uplink.cut.after");
                 break;
             case SenderEffect.StoreReceipt store:
+                Failpoint.Hit("receipt.keep.before");
                 _ground.Sequencer.Submit(
                     new KeepReceipt(_ground.Uplink, _ground.Kind, _state.Incarnation, _state.Epoch, store.Lane, store.Mark, store.Problems, _said) { Actor = "uplink" },
-                    mark => Feed(new SenderInput.ReceiptStored(store.Lane, mark)));
+                    mark =>
+                    {
+                        Failpoint.Hit("receipt.keep.after");
+                        Feed(new SenderInput.ReceiptStored(store.Lane, mark));
+                        Failpoint.Hit("cursor.trim.after");
+                    });
                 _standing = _standing with { LastSuccess = _clock.Now(), LastError = string.Empty };
                 break;
             case SenderEffect.TakeEpoch take:
+                Failpoint.Hit("epoch.keep.before");
                 _ground.Sequencer.Submit(
                     new TakeEpoch(_ground.Uplink, _ground.Kind, _state.Incarnation, take.Epoch, take.Parent, take.ParentEpoch) { Actor = "uplink" },
-                    epoch => Feed(new SenderInput.EpochStored(epoch)));
+                    epoch =>
+                    {
+                        Failpoint.Hit("epoch.keep.after");
+                        Feed(new SenderInput.EpochStored(epoch));
+                    });
                 NoteParentSigner();
                 break;
             case SenderEffect.TakeOrders take:
-                _ground.Sequencer.Submit(
-                    _ground.Orders.Receive(take.Part, take.Parent), answer => Feed(new SenderInput.OrdersTaken(take.Part.Number, answer)));
+                Failpoint.Hit("orders.keep.before", take.Part.Orders.Count > 0);
+                _ground.Sequencer.Submit(_ground.Orders.Receive(take.Part, take.Parent), answer =>
+                {
+                    Failpoint.Hit("orders.keep.after", take.Part.Orders.Count > 0);
+                    Feed(new SenderInput.OrdersTaken(take.Part.Number, answer));
+                });
                 break;
             case SenderEffect.WakeAt wake:
                 var wait = wake.At - _clock.Now();

@@ -17,14 +17,7 @@ internal static class Programs
 
     private static async Task<Ended> RunAsync(string program, string[] arguments, TimeSpan atMost)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
-        start.Environment.Remove("CITYGRID_TOKEN");
-        foreach (var argument in arguments.Prepend(Path.Combine(AppContext.BaseDirectory, program)))
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        using var process = Process.Start(start)!;
+        using var process = Start(AppContext.BaseDirectory, program, arguments);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         try
@@ -38,5 +31,23 @@ internal static class Programs
         }
 
         return new Ended(process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Starts a program of a folder and waits for nothing.</summary>
+    public static Process Start(string folder, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardError = true, RedirectStandardOutput = true };
+        start.Environment.Remove("CITYGRID_TOKEN");
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        foreach (var argument in arguments.Prepend(Path.Combine(folder, program)))
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return Process.Start(start)!;
     }
 }

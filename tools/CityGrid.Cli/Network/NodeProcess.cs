@@ -35,6 +35,7 @@ public sealed class NodeProcess : IDisposable
     private readonly TaskCompletionSource<NodePorts> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Queue<string> _lastLines = new();
     private readonly Lock _lock = new();
+    private Action<string>? _said;
 
     private NodeProcess(Process process) => _process = process;
 
@@ -60,16 +61,21 @@ public sealed class NodeProcess : IDisposable
     public static NodeProcess Start(string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options) =>
         StartBy([], configuration, environment, options);
 
+    /// <summary>The same for the program in another folder; <paramref name="said"/> is told of every line that it prints.</summary>
+    public static NodeProcess StartFrom(string folder, string configuration, IReadOnlyDictionary<string, string>? environment, string[] options, Action<string>? said = null) =>
+        Start([], Path.Combine(folder, "citygrid-node.dll"), configuration, environment, options, said);
+
     /// <summary>
     /// The same by another program that then becomes it, such as <c>ip netns exec NAME</c>: first its name, then what stands before the program that it is to run.
     /// </summary>
     public static NodeProcess StartBy(IReadOnlyList<string> runner, string configuration, IReadOnlyDictionary<string, string>? environment = null, params string[] options) =>
-        Start(runner, Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"), configuration, environment, options);
+        Start(runner, Path.Combine(AppContext.BaseDirectory, "citygrid-node.dll"), configuration, environment, options, null);
 
     /// <summary>The same with a node of another build.</summary>
-    public static NodeProcess StartProgram(string program, string configuration, params string[] options) => Start([], program, configuration, null, options);
+    public static NodeProcess StartProgram(string program, string configuration, params string[] options) => Start([], program, configuration, null, options, null);
 
-    private static NodeProcess Start(IReadOnlyList<string> runner, string program, string configuration, IReadOnlyDictionary<string, string>? environment, string[] options)
+    private static NodeProcess Start(
+        IReadOnlyList<string> runner, string program, string configuration, IReadOnlyDictionary<string, string>? environment, string[] options, Action<string>? said)
     {
         var start = new ProcessStartInfo(runner is [var first, ..] ? first : DotnetHost()) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach (var word in runner.Count == 0 ? [] : runner.Skip(1).Append(DotnetHost()))
@@ -94,7 +100,7 @@ public sealed class NodeProcess : IDisposable
         }
 
         var process = Process.Start(start) ?? throw new InvalidOperationException("The node did not start.");
-        var node = new NodeProcess(process);
+        var node = new NodeProcess(process) { _said = said };
         process.OutputDataReceived += (_, line) => node.Heard(line.Data);
         process.ErrorDataReceived += (_, line) => node.Heard(line.Data);
         process.EnableRaisingEvents = true;
@@ -121,6 +127,9 @@ public sealed class NodeProcess : IDisposable
 
     /// <summary>SIGCONT: it goes on as if no time had passed.</summary>
     public void Resume() => SendSignal(_process.Id, 18);
+
+    /// <summary>SIGTERM, and no waiting. Unix.</summary>
+    public void AskToEnd() => SendSignal(_process.Id, 15);
 
     /// <summary>Waits until it has ended by itself; its exit code.</summary>
     public async Task<int> EndedAsync(TimeSpan atMost)
@@ -179,6 +188,7 @@ public sealed class NodeProcess : IDisposable
             }
         }
 
+        _said?.Invoke(line);
         if (NodePorts.TryRead(line) is { } ports)
         {
             _ready.TrySetResult(ports);

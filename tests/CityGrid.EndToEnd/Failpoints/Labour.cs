@@ -1,0 +1,238 @@
+using CityGrid.Cli.Network;
+using CityGrid.Node.V1;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Grpc.Core;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.EndToEnd.Failpoints;
+
+/// <summary>
+/// People at work in a city and in the province above it, while the nodes die under them: every request has a key of its own and is asked again under it until it is
+/// answered.
+/// </summary>
+internal sealed class Labour(TreeNode city, TreeNode? province)
+{
+    private readonly Dictionary<string, ReportRequest> _unreported = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TakeRequest> _untaken = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IssueOrderRequest> _unissued = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _cases = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _urgent = [];
+    private readonly HashSet<string> _erased = [];
+    private readonly HashSet<string> _voided = [];
+    private readonly HashSet<string> _orders = [];
+    private int _made;
+    private string? _last;
+
+    /// <summary>How many reports were acknowledged.</summary>
+    public int Acknowledged => _cases.Count;
+
+    public int Orders => _orders.Count;
+
+    /// <summary>
+    /// One more report, urgent every other time, with an order from above; else one that is void, or whose reporter wants to be forgotten. Orders that have come down are
+    /// answered. Whatever a node does not answer waits for the next time.
+    /// </summary>
+    public async Task WorkAsync()
+    {
+        var number = ++_made;
+        var isUrgent = number % 2 == 0;
+        _unreported.Add($"report-{number}", new ReportRequest
+        {
+            RequestKey = $"report-{number}",
+            Type = isUrgent ? "01001" : "06010",
+            Source = "hotline",
+            Grade = isUrgent ? EmergencyGrade.Serious : EmergencyGrade.Unspecified,
+            Personal = isUrgent ? null : new Personal { ReporterName = $"Reporter {number}", Contact = "13800000000" },
+        });
+        if (province is not null && isUrgent)
+        {
+            _unissued.Add($"order-{number}", new IssueOrderRequest { RequestKey = $"order-{number}", TargetDivision = city.Division, Kind = OrderKind.Supervise, Text = $"Order {number}" });
+        }
+
+        await TryAllAsync();
+    }
+
+    /// <summary>A report of a division, answered.</summary>
+    public async Task ReportAsync(string division)
+    {
+        _unreported.Add($"report-of-{division}", new ReportRequest { RequestKey = $"report-of-{division}", Type = "06010", Division = division, Source = "hotline", Personal = new Personal { ReporterName = division } });
+        await UntilAsync(TryAllAsync, () => "a report is answered");
+    }
+
+    /// <summary>Asks again until all is answered, and sees that what was acknowledged is there once, at each tier.</summary>
+    public async Task SettleAsync(RunningTree edges)
+    {
+        await UntilAsync(async () => await TryAllAsync() && _unreported.Count + _untaken.Count + _unissued.Count == 0, () => $"unanswered: {string.Join(", ", _unreported.Keys.Concat(_untaken.Keys).Concat(_unissued.Keys))}");
+        await RequireCasesAsync();
+        if (province is null)
+        {
+            return;
+        }
+
+        await UntilAsync(() => edges.IsEqualAsync(), () => "the province's figures are the city's");
+        Assert.That(await ReportedAsync(province), Is.EqualTo(_cases.Count), "each report counts once above");
+        await RequireEscalationsAsync();
+        await RequireOrdersAsync();
+    }
+
+    /// <summary>The last acknowledged report is there.</summary>
+    private async Task RequireLastAsync(NodeClient client)
+    {
+        if (_last is { } id)
+        {
+            Assert.That((await client.Cases.GetAsync(new GetRequest { CaseId = id }, Soon(client))).Case.CaseId, Is.EqualTo(id), "it was acknowledged");
+        }
+    }
+
+    /// <summary>False where a node did not answer.</summary>
+    private async Task<bool> TryAllAsync()
+    {
+        try
+        {
+            using var desk = new NodeClient(city.GrpcUrl, city.Tokens["desk"]);
+            await RequireLastAsync(desk);
+            foreach (var (key, request) in _unreported.ToArray())
+            {
+                var id = (await desk.Cases.ReportAsync(request, Soon(desk))).Step.CaseId;
+                _unreported.Remove(key);
+                _cases.Add(key, id);
+                _last = id;
+                if (request.Grade != EmergencyGrade.Unspecified)
+                {
+                    _urgent.Add(id);
+                }
+                else
+                {
+                    _untaken.Add(id, _voided.Count > _erased.Count
+                        ? new TakeRequest { CaseId = id, RequestKey = $"{key}-erase", Reason = "reporter_request", EraseReporter = new EraseReporter() }
+                        : new TakeRequest { CaseId = id, RequestKey = $"{key}-void", Reason = "test", VoidCase = new VoidCase() });
+                }
+            }
+
+            foreach (var (id, request) in _untaken.ToArray())
+            {
+                await desk.Cases.TakeAsync(request, Soon(desk));
+                _untaken.Remove(id);
+                (request.EraseReporter is null ? _voided : _erased).Add(id);
+            }
+
+            if (province is not null)
+            {
+                using var above = new NodeClient(province.GrpcUrl, province.Tokens["desk"]);
+                foreach (var (key, request) in _unissued.ToArray())
+                {
+                    _orders.Add((await above.Orders.IssueOrderAsync(request, Soon(above))).Order.OrderId);
+                    _unissued.Remove(key);
+                }
+
+                await AnswerOrdersAsync(desk);
+            }
+
+            return true;
+        }
+        catch (RpcException failed) when (MayBeAskedAgain(failed))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A node that is down, or dies; and one in a new life, which has not heard yet what became of its orders.</summary>
+    private static bool MayBeAskedAgain(RpcException failed) =>
+        failed.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown
+        || failed.Status.Detail.StartsWith("ORDER_UNCERTAIN", StringComparison.Ordinal);
+
+    private static async Task AnswerOrdersAsync(NodeClient desk)
+    {
+        var list = await desk.Orders.ListOrdersAsync(new ListOrdersRequest { PageSize = 500, OpenOnly = true }, Soon(desk));
+        foreach (var order in list.Orders.Where(order => order.State == OrderState.Delivered))
+        {
+            await desk.Orders.StepOrderAsync(new StepOrderRequest { OrderId = order.OrderId, State = OrderState.Answered, Text = $"Done: {order.Text}" }, Soon(desk));
+        }
+    }
+
+    private async Task RequireCasesAsync()
+    {
+        using var desk = new NodeClient(city.GrpcUrl, city.Tokens["desk"]);
+        Assert.That(_cases.Values, Is.Unique, "each key has a case of its own");
+        foreach (var id in _cases.Values)
+        {
+            var found = await desk.Cases.GetAsync(new GetRequest { CaseId = id, Personal = true }, desk.Options);
+            Assert.That(found.Erased, Is.EqualTo(_erased.Contains(id)), $"{id}: nobody is forgotten or known against what was answered");
+        }
+
+        Assert.That(await ReportedAsync(city), Is.EqualTo(_cases.Count), "each report counts once here");
+    }
+
+    /// <summary>An escalation is there if and only if its case is (INV-6), once at each tier.</summary>
+    private async Task RequireEscalationsAsync()
+    {
+        var here = await EscalationsAsync(city);
+        await UntilAsync(async () => (await EscalationsAsync(province!)).Count == here.Count, () => "the escalations have come up");
+        var above = await EscalationsAsync(province!);
+        Assert.That(above, Is.EquivalentTo(here));
+        Assert.That(here.Select(e => e.Subject).Where(_urgent.Contains).Distinct().Count(), Is.EqualTo(_urgent.Count), "each urgent case is escalated");
+    }
+
+    /// <summary>Each order has one end, the same at both places (INV-13).</summary>
+    private async Task RequireOrdersAsync()
+    {
+        Dictionary<string, OrderView> here = [], above = [];
+        await UntilAsync(
+            async () =>
+            {
+                await TryAllAsync();
+                (here, above) = (await OrdersAsync(city), await OrdersAsync(province!));
+                return above.Values.All(order => order.State == OrderState.Answered);
+            },
+            () => $"every order is answered: {string.Join(", ", above.Values.Where(order => order.State != OrderState.Answered).Select(order => $"{order.OrderId} {order.State}"))}");
+        Assert.That(above.Keys, Is.EquivalentTo(_orders), "no order is lost, and none is there that nobody issued");
+        Assert.That(here.Keys, Is.EquivalentTo(_orders));
+        foreach (var id in _orders)
+        {
+            var ends = new[] { here[id], above[id] }.Select(order => string.Join(", ", order.Receipts.Select(receipt => $"{receipt.Node} {receipt.State} {receipt.Text}"))).ToArray();
+            Assert.That(ends.Distinct().Count(), Is.EqualTo(1), $"{id}: {string.Join(" | ", ends)}");
+            Assert.That(here[id].Receipts.Select(receipt => receipt.State), Is.EqualTo(new[] { OrderState.Delivered, OrderState.Answered }), id);
+        }
+    }
+
+    private static async Task<Dictionary<string, OrderView>> OrdersAsync(TreeNode node)
+    {
+        using var client = new NodeClient(node.GrpcUrl, node.Tokens["desk"]);
+        return (await client.Orders.ListOrdersAsync(new ListOrdersRequest { PageSize = 500 }, client.Options)).Orders.ToDictionary(order => order.OrderId);
+    }
+
+    private static async Task<List<(string Id, int Version, string Subject)>> EscalationsAsync(TreeNode node)
+    {
+        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
+        var found = new List<(string, int, string)>();
+        var token = string.Empty;
+        do
+        {
+            var page = await client.Views.ListEscalationsAsync(new ListEscalationsRequest { PageSize = 500, PageToken = token }, client.Options);
+            found.AddRange(page.Escalations.Select(row => (
+                Convert.ToHexStringLower(row.Escalation.Id.Span), (int)row.Escalation.Version, CaseId.FromBytes(row.Escalation.Subject.Span).ToString())));
+            token = page.NextPageToken;
+        }
+        while (token.Length > 0);
+        return found;
+    }
+
+    private static async Task<long> ReportedAsync(TreeNode node)
+    {
+        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
+        return (await client.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, client.Options)).Rows[0].Measures["reported"];
+    }
+
+    private static CallOptions Soon(NodeClient client) => client.Options.WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10));
+
+    private static async Task UntilAsync(Func<Task<bool>> holds, Func<string> what)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!await holds())
+        {
+            Assert.That(TimeProvider.System.GetElapsedTime(start), Is.LessThan(TimeSpan.FromMinutes(2)), what());
+            await Task.Delay(100);
+        }
+    }
+}

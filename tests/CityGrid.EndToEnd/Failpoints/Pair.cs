@@ -1,0 +1,141 @@
+using System.Text.Json.Nodes;
+using CityGrid.Cli;
+using CityGrid.Cli.Network;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
+using CityGrid.Node.Checks;
+using CityGrid.Node.V1;
+using Grpc.Core;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.EndToEnd.Failpoints;
+
+/// <summary>A city and the province above it, the root of this tree, in a folder that goes with them; both of the build with failpoints.</summary>
+internal sealed class Pair : IAsyncDisposable
+{
+    private readonly WrittenTree _tree;
+
+    private Pair(WrittenTree tree, string programs)
+    {
+        _tree = tree;
+        Edges = new RunningTree(tree);
+        Province = new MortalNode(programs, tree.Nodes[0], Limits);
+        City = new MortalNode(programs, tree.Nodes[1], Limits);
+        Labour = new Labour(City.Node, Province.Node);
+    }
+
+    /// <summary>Segments of two dozen records, and a child that comes back at once.</summary>
+    public const string Limits = "segment-bytes=16384;backoff-ms=200";
+
+    public MortalNode City { get; }
+
+    public MortalNode Province { get; }
+
+    public Labour Labour { get; }
+
+    /// <summary>Compares the two.</summary>
+    public RunningTree Edges { get; }
+
+    public string Folder => _tree.Folder;
+
+    /// <summary>Two counties of the city that the province's register does not have.</summary>
+    public IReadOnlyList<string> Strange { get; private init; } = [];
+
+    private string ProvincesRegister => Path.Combine(Folder, "province-register.csv");
+
+    public static async Task<Pair> MakeAsync()
+    {
+        var programs = await FailpointBuild.FolderAsync();
+        var folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
+        var written = TreeWriter.Write(folder, TreePlans.Generated(new TreeShape(1, 1), 1), TimeProvider.System.GetUtcNow(), new SystemEntropy());
+        var (province, city) = (written.Nodes[1] with { Parent = null }, written.Nodes[2]);
+        Change(province, configuration => configuration.AsObject().Remove("parent"));
+        Change(city, configuration =>
+        {
+            configuration["parent"]!["schedule"] = "0/1 * * * * ?";
+            configuration["parent"]!["jitter"] = "0s";
+        });
+        foreach (var node in new[] { province, city })
+        {
+            Change(node, configuration => configuration["log"]!["level"] = "warning");
+        }
+
+        var register = File.ReadAllLines(Path.Combine(folder, "register.csv"));
+        var strange = register.Select(line => line.Split(',')).Where(words => words[1] == city.Division).Select(words => words[0]).Take(2).ToArray();
+        Change(province, configuration => configuration["register"] = "../province-register.csv");
+        File.WriteAllLines(Path.Combine(folder, "province-register.csv"), register.Where(line => !strange.Contains(line.Split(',')[0])));
+        return new Pair(new WrittenTree(folder, [province, city]), programs) { Strange = strange };
+    }
+
+    /// <summary>The province's register has the county from its next start on.</summary>
+    public void Register(string division) =>
+        File.AppendAllLines(ProvincesRegister, File.ReadAllLines(Path.Combine(Folder, "register.csv")).Where(line => line.StartsWith(division + ",", StringComparison.Ordinal)));
+
+    /// <summary>The city is to send everything again.</summary>
+    public async Task RewindAsync()
+    {
+        try
+        {
+            using var client = new NodeClient(Province.Node.GrpcUrl, Province.Node.Tokens["admin"]);
+            var deadline = TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10);
+            await client.Links.RedriveAsync(new RedriveRequest { Child = City.Node.Node, SendAgain = true }, client.Options.WithDeadline(deadline));
+        }
+        catch (RpcException died) when (died.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown)
+        {
+            // The province is where it was to be brought.
+        }
+    }
+
+    /// <summary>The province keeps records aside that speak of both counties.</summary>
+    public async Task UntilParkedAsync()
+    {
+        using var client = new NodeClient(Province.Node.GrpcUrl, Province.Node.Tokens["admin"]);
+        var start = TimeProvider.System.GetTimestamp();
+        while ((await client.Links.ListParkedAsync(new ListParkedRequest(), client.Options)).Parked.Count < 2)
+        {
+            Assert.That(TimeProvider.System.GetElapsedTime(start), Is.LessThan(TimeSpan.FromMinutes(2)), "the province keeps aside what its register does not know");
+            await Task.Delay(100);
+        }
+    }
+
+    public static void Change(TreeNode node, Action<JsonNode> change)
+    {
+        var configuration = JsonNode.Parse(File.ReadAllText(node.Configuration))!;
+        change(configuration);
+        File.WriteAllText(node.Configuration, configuration.ToJsonString());
+    }
+
+    /// <summary>Both run without arms until all is answered and told; then both end, and what they leave is judged.</summary>
+    public async Task SettleAsync(bool byLine = true)
+    {
+        City.Kill();
+        Province.Kill();
+        await Province.ServeAsync();
+        await City.ServeAsync();
+        await Labour.SettleAsync(Edges);
+        foreach (var node in new[] { City, Province })
+        {
+            Assert.That(await node.StopAsync(), Is.Zero);
+            node.RequireSoundJournal("the end");
+            var views = ViewCheck.Verify(Folders.DataOf(node.Node));
+            Assert.That(views.ExitCode, Is.Zero, views.ToString());
+        }
+
+        var (below, above) = (Folders.DataOf(City.Node), Folders.DataOf(Province.Node));
+        var authority = Path.Combine(Folder, "authority.pem");
+        foreach (var audit in byLine ? [AuditCheck.Verify(below, above, authority), AuditCheck.Verify(above, below, authority)] : Array.Empty<CheckVerdict>())
+        {
+            Assert.That(audit.ExitCode, Is.Zero, audit.ToString());
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        City.Kill();
+        Province.Kill();
+        City.Dispose();
+        Province.Dispose();
+        await Edges.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+}
