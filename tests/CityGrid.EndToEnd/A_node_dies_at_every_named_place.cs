@@ -1,6 +1,4 @@
-using CityGrid.Cli.Network;
 using CityGrid.Hub.Seams;
-using CityGrid.Protocol.V1;
 using CityGrid.Tests.EndToEnd.Failpoints;
 using NUnit.Framework;
 

@@ -1,7 +1,6 @@
 using CityGrid.Cli.Network;
 using CityGrid.Hub.Backup;
 using CityGrid.Hub.Seams;
-using CityGrid.Node.Checks;
 using CityGrid.Tests.EndToEnd.Failpoints;
 using NUnit.Framework;
 

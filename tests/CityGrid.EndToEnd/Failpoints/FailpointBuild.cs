@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace CityGrid.Tests.EndToEnd;
+namespace CityGrid.Tests.EndToEnd.Failpoints;
 
 /// <summary>
 /// The programs with failpoints, built once a run beside the ordinary build, which it leaves as it is; the packages are those that are restored already.

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using CityGrid.Cli;
 using CityGrid.Cli.Network;
-using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Checks;
 using CityGrid.Node.V1;
