@@ -39,7 +39,7 @@ public static class NodeServer
         }
 
         var disk = owner.Guard(PosixDisk.At(configuration.DataFolder));
-        var segmentBytes = configuration.Limits.SegmentBytes;
+        var segmentBytes = (long)configuration.Limits.SegmentBytes;
         Failpoint.Shorten("segment-bytes", ref segmentBytes);
         var options = new JournalOptions { CopyLastSegment = owner.IsExchanged, SegmentBytes = segmentBytes };
         if (configuration.IsRestored)
