@@ -174,6 +174,12 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         _full.RemoveAll(f => f.Until <= step);
         foreach (var (index, node) in tree.Nodes.Values.Concat(tree.Clones).ToArray().Index())
         {
+            if (tree.Nodes[node.Place.Node] != node && !tree.Clones.Contains(node))
+            {
+                // A clone that a person stopped a moment ago, with its twin.
+                continue;
+            }
+
             var random = plan.Stream("start", (step * 64) + index);
             if (node.Core is null && random.OneIn(2))
             {
