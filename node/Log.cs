@@ -20,4 +20,13 @@ internal static partial class Log
 
     [LoggerMessage(5, LogLevel.Error, "Link: what {Node} sent was refused for its signature: {What}")]
     public static partial void SignatureRefused(ILogger log, string node, string what);
+
+    [LoggerMessage(21, LogLevel.Warning, "Range {Range} of child {Child} is {State} (position {Lsn}).")]
+    public static partial void RangeCompared(ILogger log, string child, string range, string state, long lsn);
+
+    [LoggerMessage(22, LogLevel.Warning, "A repair of range {Range} by child {Child} added {Added} cells, replaced {Replaced}, set {Zeroed} to zero and left {Newer} (position {Lsn}).")]
+    public static partial void RangeRepaired(ILogger log, string child, string range, long added, long replaced, long zeroed, long newer, long lsn);
+
+    [LoggerMessage(23, LogLevel.Error, "Range {Range} of child {Child} still differs after its repair (position {Lsn}); look at what is kept aside or refused of it.")]
+    public static partial void RangePersists(ILogger log, string child, string range, long lsn);
 }

@@ -254,6 +254,18 @@ public sealed class NodeCore : IDisposable
     /// <summary>True for a division that lies at or below this node's today: what has left is its new parent's to report (H2).</summary>
     private bool IsOurs(DivisionCode division) => RegisterNow.IsAtOrBelow(division, _settings.Division);
 
+    /// <summary>The children that lie below this node today. Under the sequencer's lock.</summary>
+    public IEnumerable<ChildRow> ChildrenNow => Reception.Children.Where(child => IsOurs(child.Division));
+
+    /// <summary>What is known of their ranges: those of a child that has left are its new parent's to compare. Under the sequencer's lock.</summary>
+    public IEnumerable<ChildRanges> RangesNow => ChildrenNow.Select(child => Reception.Ranges.Of(child.Node));
+
+    /// <summary>Is told what came of comparing a child's ranges, and at which position here.</summary>
+    public Action<NodeId, Lsn, IReadOnlyList<Finding>>? RangesCompared { get; set; }
+
+    /// <summary>Is told what a child's repair did.</summary>
+    public Action<NodeId, Lsn, RangeStretch, RepairCounts>? RangeRepaired { get; set; }
+
     public StatDay Today => StatDay.Of(_seams.Clock.Now(), _settings.Zone);
 
     /// <summary>Lets time do what is due: deadlines, suspensions. Returns how many cases it touched.</summary>
@@ -270,6 +282,15 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>The scheduled push to a parent; an empty one too proves that this node lives.</summary>
     public void PushDue(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.PushDue();
+
+    /// <summary>Wants the ranges of these children compared; each is asked with the next answer that it gets (L16).</summary>
+    public void AskRanges(IEnumerable<NodeId> children)
+    {
+        foreach (var child in children)
+        {
+            ReceptionDesk.Asks.Ask(child, Sequencer.Applied);
+        }
+    }
 
     public Lsn SaveSnapshot() => Sequencer.SaveSnapshot();
 
@@ -401,6 +422,36 @@ public sealed class NodeCore : IDisposable
             {
                 uplink.EpochMayHaveChanged();
             }
+        }
+
+        if (events.Any(e => e.Kind is EventKinds.RangesCompared or EventKinds.RangeRepaired))
+        {
+            TellRanges(events);
+        }
+    }
+
+    /// <summary>What was repaired from below under a revision that went up before is compared with the parent at once, or it would stay there till night.</summary>
+    private void TellRanges(IReadOnlyList<JournalEvent> events)
+    {
+        var isRepaired = false;
+        foreach (var journalEvent in events)
+        {
+            if (journalEvent.Kind == EventKinds.RangesCompared)
+            {
+                var (child, findings) = RangeEvents.ReadCompared(journalEvent);
+                isRepaired |= findings.Any(f => f.State == RangeState.Repaired);
+                RangesCompared?.Invoke(child, journalEvent.Lsn, findings);
+            }
+            else if (journalEvent.Kind == EventKinds.RangeRepaired)
+            {
+                var (child, stretch, counts) = RangeEvents.ReadRepaired(journalEvent);
+                RangeRepaired?.Invoke(child, journalEvent.Lsn, stretch, counts);
+            }
+        }
+
+        if (isRepaired)
+        {
+            Uplink?.CompareRanges();
         }
     }
 

@@ -12,6 +12,7 @@ using CityGrid.Node.Enrolment;
 using CityGrid.Node.Escalations;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Intake;
+using CityGrid.Node.Journey;
 using CityGrid.Node.Schedule;
 using CityGrid.Node.Uplink;
 
@@ -201,6 +202,8 @@ public static class NodeServer
         app.MapGrpcService<NodeBundlesService>();
         app.MapGrpcService<NodeLinksService>();
         app.MapGrpcService<ChildrenGrpcService>();
+        app.MapGrpcService<ReconcileGrpcService>();
+        app.MapGrpcService<WhyGrpcService>();
         app.MapGrpcService<LinkGrpcService>().WithMetadata(new OnDoor(Door.Link)).AllowAnonymous();
         if (core.Children is { } children)
         {
@@ -234,6 +237,23 @@ public static class NodeServer
 
         core.Door.SignatureRefused = (child, what) => Log.SignatureRefused(log, child.ToString(), what);
         core.Pressure.Changed = (level, pressure) => NodeLog.Pressure(log, level, pressure);
+        core.RangesCompared = (child, lsn, findings) =>
+        {
+            foreach (var finding in findings.Where(f => f.Month is not null))
+            {
+                var range = new RangeKey(finding.Scope, finding.Month!.Value).ToString();
+                if (finding.State == Protocol.V1.RangeState.Persists)
+                {
+                    Log.RangePersists(log, child.ToString(), range, lsn.Value);
+                }
+                else
+                {
+                    Log.RangeCompared(log, child.ToString(), range, finding.State.ToString(), lsn.Value);
+                }
+            }
+        };
+        core.RangeRepaired = (child, lsn, stretch, counts) =>
+            Log.RangeRepaired(log, child.ToString(), stretch.Range.ToString(), counts.Added, counts.Replaced, counts.Zeroed, counts.Newer, lsn.Value);
         Log.Recovered(log, core.Sequencer.Applied.Value, core.Replayed, core.Cells.Count, core.Book.Open.Count);
     }
 }

@@ -70,7 +70,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             response.Lsn = core.Sequencer.Applied.Value;
             response.Cells = core.Cells.Count;
             response.OpenCases = core.Book.Open.Count;
-            response.Children.AddRange(core.Reception.Children.Select(StatusOf));
+            response.Children.AddRange(core.Reception.Children.Select(row => StatusOf(row, core.Reception.Ranges.Of(row.Node))));
             return true;
         });
         if (core.Uplink is { } territorial)
@@ -128,6 +128,8 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             LastSuccess = Iso(standing.LastSuccess),
             LastError = standing.LastError,
             Epoch = core.OwnEpoch.Number,
+            RangesCompared = Iso(standing.State.Ranges.EndedAt),
+            RangesPersisting = standing.State.Ranges.Persisting,
         };
     }
 
@@ -183,8 +185,11 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
 
     private bool Goes(NodeId origin, Grain grain) => origin == configuration.Node || grain == Grain.National;
 
-    private ChildStatus StatusOf(ChildRow row) => new()
+    private ChildStatus StatusOf(ChildRow row, ChildRanges ranges) => new()
     {
+        RangesCompared = ranges.ComparedLsn == Lsn.Zero ? string.Empty : Iso(ranges.ComparedAt),
+        RangesDiffering = ranges.Open.Count,
+        RangesPersisting = ranges.Persisting,
         Node = row.Node.ToString(),
         Division = row.Division.ToString(),
         LastHeard = Iso(row.LastHeard),
@@ -203,7 +208,17 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         : core.Sequencer.Read(() => core.AnchorOverdue(core.Now)) is { } overdue ? new HealthReport(Hosting.Health.ReadOnly, overdue.Message)
         : core.Pressure.Now is { Level: > 0 } now
             ? new HealthReport(Hosting.Health.Serving, $"Under pressure ({now.Pressure.What} at {now.Pressure.Percent} % of its bound): not taken are {string.Join(", ", Shedding.Words(now.Level))}.")
-        : new HealthReport(Hosting.Health.Serving, string.Empty);
+        : new HealthReport(Hosting.Health.Serving, Disagreement());
+
+    /// <summary>Figures that are not what their origin says keep nobody from working, and everybody should know.</summary>
+    private string Disagreement()
+    {
+        var persisting = core.Sequencer.Read(() => core.RangesNow.Sum(c => c.Persisting));
+        var above = core.Uplink?.Standing.State.Ranges.Persisting ?? 0;
+        return persisting > 0 ? $"{persisting} ranges of the children differ from what the children say, after a repair; citygrid reconcile lists them."
+            : above > 0 ? $"The parent holds {above} ranges otherwise than this node, after a repair; citygrid reconcile lists them."
+            : string.Empty;
+    }
 
     private DigestReport Digest()
     {
@@ -306,6 +321,9 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             PressurePercent = core.Pressure.Now.Pressure.Percent,
             ShedKinds = core.Pressure.Now.Level,
             ShedCalls = Enumerable.Range(0, (int)CallKind.Essential).Sum(kind => core.Pressure.CountOf((CallKind)kind)),
+            RangesDiffering = core.RangesNow.Sum(c => c.Open.Count),
+            RangesPersisting = core.RangesNow.Sum(c => c.Persisting) + (core.Uplink?.Standing.State.Ranges.Persisting ?? 0),
+            CellsRepaired = core.Reception.Ranges.Children.Sum(c => c.CellsInAll),
         });
     }
 

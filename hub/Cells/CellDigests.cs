@@ -37,6 +37,49 @@ internal sealed class CellDigests(CellStore store)
         return End();
     }
 
+    /// <summary>The digest of an origin's cells at one grain; null where nothing is counted.</summary>
+    public Hash256? OfGrain(NodeId origin, Grain grain) => store.Names.FindScope(origin, grain) is >= 0 and var scope ? Refresh(store.Names.Scopes[scope]) : null;
+
+    /// <summary>The digests of the months that count anything, in order.</summary>
+    public IReadOnlyList<(int Month, Hash256 Digest)> MonthsOf(NodeId origin, Grain grain)
+    {
+        if (OfGrain(origin, grain) is null)
+        {
+            return [];
+        }
+
+        return [.. store.Names.Scopes[store.Names.FindScope(origin, grain)].Months.Select(m => (m.Key, m.Value))];
+    }
+
+    /// <summary>The digest of a grain whose months have these digests; null for none. Reads no cell.</summary>
+    public Hash256? GrainOver(NodeId origin, Grain grain, IReadOnlyCollection<(int Month, Hash256 Digest)> months)
+    {
+        Begin("citygrid/grain/1", origin, grain);
+        Number((ulong)months.Count);
+        foreach (var (month, digest) in months)
+        {
+            Number(Varint.ZigZag(month));
+            Hash(digest);
+        }
+
+        return months.Count > 0 ? End() : null;
+    }
+
+    /// <summary>The digest of an origin whose grains have these digests. Reads no cell.</summary>
+    public Hash256 OriginOver(NodeId origin, IReadOnlyCollection<(Grain Grain, Hash256 Digest)> grains)
+    {
+        Begin("citygrid/origin/1");
+        Text(origin.ToString());
+        Number((ulong)grains.Count);
+        foreach (var (grain, digest) in grains)
+        {
+            Number(grain.Number);
+            Hash(digest);
+        }
+
+        return End();
+    }
+
     private (int Grains, Hash256 Digest) Origin(NodeId origin, IReadOnlyCollection<Grain> grains)
     {
         var parts = new List<(Grain Grain, Hash256 Digest)>();
@@ -49,16 +92,7 @@ internal sealed class CellDigests(CellStore store)
             }
         }
 
-        Begin("citygrid/origin/1");
-        Text(origin.ToString());
-        Number((ulong)parts.Count);
-        foreach (var (grain, digest) in parts)
-        {
-            Number(grain.Number);
-            Hash(digest);
-        }
-
-        return (parts.Count, End());
+        return (parts.Count, OriginOver(origin, parts));
     }
 
     private Hash256? Refresh(Scope scope)
@@ -87,20 +121,7 @@ internal sealed class CellDigests(CellStore store)
             }
         }
 
-        return scope.Digest = OfMonths(scope);
-    }
-
-    private Hash256? OfMonths(Scope scope)
-    {
-        Begin("citygrid/grain/1", scope);
-        Number((ulong)scope.Months.Count);
-        foreach (var (month, digest) in scope.Months)
-        {
-            Number(Varint.ZigZag(month));
-            Hash(digest);
-        }
-
-        return scope.Months.Count > 0 ? End() : null;
+        return scope.Digest = GrainOver(scope.Origin, scope.Grain, [.. scope.Months.Select(m => (m.Key, m.Value))]);
     }
 
     private Hash256? Month(Scope scope, int month)
@@ -175,11 +196,13 @@ internal sealed class CellDigests(CellStore store)
         Text(label);
     }
 
-    private void Begin(string label, Scope scope)
+    private void Begin(string label, Scope scope) => Begin(label, scope.Origin, scope.Grain);
+
+    private void Begin(string label, NodeId origin, Grain grain)
     {
         Begin(label);
-        Text(scope.Origin.ToString());
-        Number(scope.Grain.Number);
+        Text(origin.ToString());
+        Number(grain.Number);
     }
 
     private Hash256 End()

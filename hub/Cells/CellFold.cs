@@ -353,6 +353,44 @@ public sealed class CellFold : IFold
         return cells.Count;
     }
 
+    /// <summary>The cells of an origin in a month (year × 12 + month - 1), zeros too, in the order of clause C8.</summary>
+    public IReadOnlyList<CellRow> RangeOf(NodeId origin, Grain grain, int month)
+    {
+        var store = Store;
+        var scope = store.Names.FindScope(origin, grain);
+        if (scope < 0)
+        {
+            return [];
+        }
+
+        var rows = store.CellsOf(store.Names.Scopes[scope], CellDigests.FirstDayOf(month), CellDigests.FirstDayOf(month + 1)).Select(RowOf).ToList();
+        rows.Sort((a, b) => a.Key.CompareTo(b.Key));
+        return rows;
+    }
+
+    /// <summary>Whether a cell of an origin is held, zeros too, whose revision is above this one. Costs the origin's cells.</summary>
+    public bool HoldsAbove(NodeId origin, Grain grain, Revision revision)
+    {
+        var store = Store;
+        var scope = store.Names.FindScope(origin, grain);
+        return scope >= 0 && store.CellsOf(store.Names.Scopes[scope], int.MinValue, int.MaxValue).Select(RowOf).Any(row => row.Revision > revision);
+    }
+
+    /// <summary>
+    /// Puts another value under the revision that is held (clause L16): what a repair does where two ends have one revision with two contents. False
+    /// where no such cell is held.
+    /// </summary>
+    public bool Correct(in CellKey key, ReadOnlySpan<byte> value, Lsn local)
+    {
+        var cell = Store.Find(key);
+        if (cell >= 0)
+        {
+            Store.Correct(cell, value, local.Value);
+        }
+
+        return cell >= 0;
+    }
+
     /// <summary>Shows the cells that pass the filter, origin by origin and day by day. Costs the cells of the days asked for.</summary>
     public void Visit(CellFilter filter, CellVisitor visitor)
     {
@@ -395,6 +433,18 @@ public sealed class CellFold : IFold
 
     /// <summary>The digest of an origin's cells at these grains (clause C8): equal exactly if the content is.</summary>
     public Hash256 DigestOf(NodeId origin, params IReadOnlyCollection<Grain> grains) => Digests.DigestOf(origin, grains);
+
+    /// <summary>The digest of an origin's cells at one grain (clause C8); null where nothing is counted.</summary>
+    public Hash256? GrainDigestOf(NodeId origin, Grain grain) => Digests.OfGrain(origin, grain);
+
+    /// <summary>The digests of the months that count anything, in order.</summary>
+    public IReadOnlyList<(int Month, Hash256 Digest)> MonthDigestsOf(NodeId origin, Grain grain) => Digests.MonthsOf(origin, grain);
+
+    /// <summary>The digest of a grain whose months have these digests, in order; null for none. Reads no cell.</summary>
+    public Hash256? GrainDigestOver(NodeId origin, Grain grain, IReadOnlyCollection<(int Month, Hash256 Digest)> months) => _digests.GrainOver(origin, grain, months);
+
+    /// <summary>The digest of an origin at one grain that has this digest, null for nothing. Reads no cell.</summary>
+    public Hash256 OriginDigestOver(NodeId origin, Grain grain, Hash256? digest) => _digests.OriginOver(origin, digest is { } some ? [(grain, some)] : []);
 
     /// <summary>True where no cell of an origin counts anything at these grains: it has none, or all that it had became zero.</summary>
     public bool IsZero(NodeId origin, params IReadOnlyCollection<Grain> grains) => Digests.IsZero(origin, grains);

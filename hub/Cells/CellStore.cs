@@ -156,9 +156,29 @@ internal sealed class CellStore
         }
     }
 
+    /// <summary>
+    /// Puts another value under the same revision, where the one held was wrong. The cell keeps its place in the order of change: what was read from
+    /// there is right by its revision, and whoever took the wrong value with it finds that out by the digest.
+    /// </summary>
+    public void Correct(int entry, ReadOnlySpan<byte> value, long local)
+    {
+        SetValue(entry, value);
+        NoteChange(ref BucketAt(At(entry).Bucket), local);
+    }
+
     private void Replace(int entry, Revision revision, ReadOnlySpan<byte> value, long local)
     {
         CheckOrder(local);
+        SetValue(entry, value);
+        ref var cell = ref At(entry);
+        cell.Epoch = Names.Epochs.Intern(revision.Epoch);
+        cell.Lsn = revision.Lsn;
+        Unlink(entry);
+        LinkNewest(entry, local);
+    }
+
+    private void SetValue(int entry, ReadOnlySpan<byte> value)
+    {
         ref var cell = ref At(entry);
         var series = Names.SeriesAt(cell.Series);
         ref var bucket = ref BucketAt(cell.Bucket);
@@ -169,10 +189,6 @@ internal sealed class CellStore
         }
 
         cell.Value = _values.Replace(cell.Value, value);
-        cell.Epoch = Names.Epochs.Intern(revision.Epoch);
-        cell.Lsn = revision.Lsn;
-        Unlink(entry);
-        LinkNewest(entry, local);
         MarkDirty(ref bucket, cell.Bucket);
     }
 

@@ -55,6 +55,12 @@ public static class EventKinds
     /// <summary>With what a peer signs from here on: once per change, so that its statements can be checked from this journal alone.</summary>
     public const ushort SignerShown = 50;
 
+    /// <summary>What came of comparing the ranges that a child stated, in the record of the part that stated them.</summary>
+    public const ushort RangesCompared = 55;
+
+    /// <summary>What a child's repair of a range did to the cells held, in the record of the part that brought it.</summary>
+    public const ushort RangeRepaired = 56;
+
     /// <summary>An order was issued here: the payload is the protocol's Order, made once and never changed.</summary>
     public const ushort OrderIssued = 60;
 

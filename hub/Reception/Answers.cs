@@ -32,6 +32,7 @@ internal static class Answers
             Refused = judgement.Named.Count(r => r.Outcome == RecordOutcome.Refused),
         };
         receipt.Records.AddRange(judgement.Named);
+        receipt.Ranges.AddRange(RangeComparison.Answers(judgement.Findings));
         return new ConnectResponse { Number = number, Receipt = receipt };
     }
 }

@@ -182,6 +182,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             SignatureRefused?.Invoke(connection.Peer.Node, refusal.Message);
         }
 
+        desk.Asks.PutOn(decision.Response, decision.Session);
         connection.Session = decision.Session;
         connection.IsOver = decision.HangUp;
         if (request.Hello is { } hello)

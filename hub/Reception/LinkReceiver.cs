@@ -100,7 +100,7 @@ public static class LinkReceiver
 
         var mark = part.Part == part.Parts ? to : row.Cells.Mark;
         return new LinkDecision(
-            new CellsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named) { Head = SignedBy(session, request) },
+            new CellsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named) { Head = SignedBy(session, request), Findings = judgement.Findings, Repair = judgement.Repair },
             Answers.Receipt(request.Number, mark.ToPosition(Lane.Cells, session.Incarnation, session.Epoch), judgement),
             session);
     }

@@ -32,7 +32,7 @@ internal static class PartShape
             : part.Watermarks.Count > ReceiverSettings.WatermarksMax ? $"The part has {part.Watermarks.Count} watermarks; at most {ReceiverSettings.WatermarksMax} are allowed."
             : part.CompleteOrigins.Count > ReceiverSettings.WatermarksMax ? $"The part names {part.CompleteOrigins.Count} complete origins; at most {ReceiverSettings.WatermarksMax} are allowed."
             : part.Part < part.Parts && (part.Watermarks.Count > 0 || part.CompleteOrigins.Count > 0) ? "Only the last part of a cut may carry watermarks and complete origins."
-            : null;
+            : RangeStatements.Fault(part);
     }
 
     public static string? Fault(EscalationsPart part)

@@ -17,6 +17,12 @@ public sealed record CellsTaken(NodeId Child, Incarnation Incarnation, Epoch Epo
 {
     /// <summary>What the child signed with the part; null where it does not sign.</summary>
     public SignedHead? Head { get; init; }
+
+    /// <summary>What came of the ranges that the part states; the event beside it tells it (<see cref="RangeEvents"/>).</summary>
+    public IReadOnlyList<Finding> Findings { get; init; } = [];
+
+    /// <summary>What the part's repair does; null for a part that is none.</summary>
+    public RepairCounts? Repair { get; init; }
 }
 
 /// <summary>Escalations were applied, but for the records that <paramref name="Verdicts"/> names.</summary>
@@ -47,6 +53,12 @@ public sealed record Judgement(int Accepted, int Unchanged, IReadOnlyList<Record
 {
     /// <summary>Set where the child itself gave one name two contents, so that nothing of the part is applied: what it said before, and now.</summary>
     public string? Fork { get; init; }
+
+    /// <summary>What came of the ranges that the part states (L16).</summary>
+    public IReadOnlyList<Finding> Findings { get; init; } = [];
+
+    /// <summary>What the part's repair will do; null for a part that is none, or whose range was not found differing.</summary>
+    public RepairCounts? Repair { get; init; }
 }
 
 /// <summary>The stream that a connection speaks for, once its hello was welcomed. Kept with the connection, in memory.</summary>

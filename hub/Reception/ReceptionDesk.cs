@@ -21,6 +21,9 @@ public sealed class ReceptionDesk(
     /// <summary>Who is a child now, by the register of children; null where this node has none and takes every certificate of its network (development).</summary>
     public Admission? Admission { get; init; }
 
+    /// <summary>Which children are to state their ranges.</summary>
+    public RangeAsks Asks { get; } = new(reception);
+
     /// <param name="peer">Who the certificate says is there.</param>
     /// <param name="session">The session of the last answer on this connection; null before the first.</param>
     /// <param name="request">The frame.</param>
@@ -62,6 +65,10 @@ public sealed class ReceptionDesk(
                     var symbols = request.Cells.Symbols;
                     touches.UnionWith(request.Cells.Cells.Select(c => c.Origin).Distinct().Where(o => o >= 0 && o < symbols.Count).Select(o => Touched.By("origin", symbols[o])));
                     touches.UnionWith(request.Cells.Watermarks.Select(w => Touched.By("origin", w.Origin)));
+                    if (RangeStatements.StretchOf(request.Cells) is { } stretch)
+                    {
+                        touches.Add(Touched.By("origin", stretch.Range.Origin.ToString()));
+                    }
                 }
                 else if (request.FrameCase == ConnectRequest.FrameOneofCase.Escalations && request.Escalations.Escalations.Count > 0)
                 {
@@ -87,6 +94,7 @@ public sealed class ReceptionDesk(
             if (decision.Response.Welcome is { } welcome)
             {
                 welcome.ReceivedAt = now.ToUnixTimeMilliseconds();
+                welcome.AskRanges = welcome.Protocol >= 2 && desk.Asks.IsCutShort(peer.Node);
                 welcome.Parked = desk.Fold.ParkedOf(peer.Node);
             }
             else if (decision.Response.Receipt is { } receipt)
@@ -95,7 +103,7 @@ public sealed class ReceptionDesk(
             }
 
             ReceptionChange?[] changes = [decision.Change, decision.NewSigner];
-            var events = changes.OfType<ReceptionChange>().Select(change => ReceptionEvents.ToEvent(change, desk.Settings.Node)).ToArray();
+            var events = changes.OfType<ReceptionChange>().SelectMany(change => RangeEvents.Beside(change).Prepend(ReceptionEvents.ToEvent(change, desk.Settings.Node))).ToArray();
             Failpoint.Hit("epoch.grant.before", decision.Change is EpochGrant);
             Failpoint.Hit("cells.apply.before", decision.Change is CellsTaken);
             Failpoint.Hit("escalations.apply.before", decision.Change is EscalationsTaken);

@@ -79,8 +79,16 @@ public sealed class ReceptionFold : IFold
     public bool? DigestAgrees(NodeId origin) =>
         Origin(origin) is not { } row || Child(origin) is not { Cells.Cut: null } ? null : _cells.DigestOf(origin, Grain.National) == row.Watermark.Digest;
 
+    /// <summary>What is known of the ranges of the children (L16).</summary>
+    public RangeBook Ranges { get; } = new();
+
     public void Apply(in JournalEvent journalEvent)
     {
+        if (Ranges.Apply(journalEvent))
+        {
+            return;
+        }
+
         if (journalEvent.Kind == EventKinds.ParkedSettled)
         {
             Settle(ParkedSettled.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
@@ -117,7 +125,7 @@ public sealed class ReceptionFold : IFold
 
     public void Save(Stream target)
     {
-        var image = new ReceptionImage { ParkedInAll = ParkedInAll, RefusedInAll = RefusedInAll };
+        var image = new ReceptionImage { ParkedInAll = ParkedInAll, RefusedInAll = RefusedInAll, Ranges = Ranges.ToImage() };
         image.Children.AddRange(_children.Values.Select(Images.Of));
         image.Origins.AddRange(_origins.Values.Select(o => new OriginImage
         {
@@ -148,6 +156,7 @@ public sealed class ReceptionFold : IFold
         _unlisted.UnionWith(image.Unlisted.Select(NodeId.Parse));
         ParkedInAll = image.ParkedInAll;
         RefusedInAll = image.RefusedInAll;
+        Ranges.Load(image.Ranges);
         foreach (var row in image.Children.Select(Images.RowOf))
         {
             _children.Add(row.Node, row);
@@ -175,13 +184,28 @@ public sealed class ReceptionFold : IFold
     private void Take(CellsTaken taken, Lsn lsn)
     {
         var leftOut = taken.Verdicts.Select(v => v.Index).ToHashSet();
-        Merge(taken.Part, leftOut, lsn);
+        if (RangeStatements.StretchOf(taken.Part) is { } stretch)
+        {
+            Repair(taken, stretch.Range, leftOut, lsn);
+        }
+        else
+        {
+            Merge(taken.Part, leftOut, lsn);
+        }
+
         for (var i = 0; i < taken.Part.Watermarks.Count; i++)
         {
             var message = taken.Part.Watermarks[i];
             if (!leftOut.Contains(PartRecords.IndexOfWatermark(taken.Part, i)) && CellsPartCodec.Read(message, out var stated) is null)
             {
-                _origins[stated!.Origin] = Origin(stated.Origin)?.After(stated, message, taken.Child, lsn) ?? new OriginRow(stated, message, taken.Child, 0, lsn);
+                var before = Origin(stated!.Origin);
+                var after = before?.After(stated, message, taken.Child, lsn) ?? new OriginRow(stated, message, taken.Child, 0, lsn);
+                _origins[stated.Origin] = after;
+                if (before is not null && before.Via != after.Via)
+                {
+                    Ranges.GoesBy(stated.Origin, before.Via);
+                }
+
                 NewestStatement = lsn;
             }
         }
@@ -196,6 +220,21 @@ public sealed class ReceptionFold : IFold
 
         Note(taken.Child, Lane.Cells, taken.Verdicts, lsn);
     }
+
+    private void Repair(CellsTaken taken, RangeKey range, HashSet<int> leftOut, Lsn lsn)
+    {
+        if (Ranges.IsOpen(taken.Child, range))
+        {
+            var bound = RepairBound(range.Origin, taken.Child, taken.Epoch, taken.Part);
+            RangeRepairs.Apply(_cells, [.. RangeRepairs.Plan(_cells, taken.Part, cell => leftOut.Contains(cell.Index) || IsOfAnEarlierLife(cell.Row), bound)], lsn);
+        }
+    }
+
+    /// <summary>The newest revision of an origin that a child can speak for (L16): of its own, the end of its cut; of what it relays, the origin's newest statement.</summary>
+    internal Revision RepairBound(NodeId origin, NodeId child, Epoch epoch, CellsPart part) =>
+        origin == child ? new Revision(epoch.Number, part.CutTo)
+        : Origin(origin) is { } row ? new Revision(row.Watermark.Epoch.Number, row.Watermark.Lsn.Value)
+        : new Revision(0, 0);
 
     private void Merge(CellsPart part, HashSet<int> leftOut, Lsn lsn)
     {

@@ -32,6 +32,9 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     /// <summary>The escalation has been here before.</summary>
     public const string Loop = "LOOP";
 
+    /// <summary>A repair of a range that was not found to differ.</summary>
+    public const string RangeNotAsked = "RANGE_NOT_ASKED";
+
     /// <summary>A hop is a tier; the deepest network has five.</summary>
     public const int HopsMax = 16;
 
@@ -43,6 +46,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
         var authority = new Authority(settings, reception, session, seat, peer);
         var named = new List<RecordReceipt>();
         var reading = PartRecords.CellsOf(part);
+        var stretch = RangeStatements.StretchOf(part);
         foreach (var (index, refusal) in reading.Refused)
         {
             named.Add(Named(index, RecordOutcome.Refused, refusal));
@@ -51,12 +55,18 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
         var (accepted, unchanged) = (0, 0);
         foreach (var (index, row) in reading.Cells)
         {
-            var verdict = authority.Over(row.Key.Origin, row.Key.Division, index)
+            var verdict = Unasked(session, stretch, index) ?? authority.Over(row.Key.Origin, row.Key.Division, index)
                 ?? Early(session, part, row, index)
                 ?? (CellChecks.Judge(row.Key, row.Value.Span, Tomorrow(row.Key.Origin)) is { } refusal ? Named(index, RecordOutcome.Parked, refusal) : null);
             if (verdict is not null)
             {
                 named.Add(verdict);
+                continue;
+            }
+
+            if (stretch is not null)
+            {
+                // What a repair does is told by its plan.
                 continue;
             }
 
@@ -76,8 +86,22 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             }
         }
 
-        JudgeStatements(session, seat, authority, part, named);
-        return new Judgement(accepted, unchanged, Sorted(named));
+        RepairCounts? repair = null;
+        if (stretch is { } repaired && reception.Ranges.IsOpen(session.Child, repaired.Range))
+        {
+            var leftOut = named.Select(n => n.Index).ToHashSet();
+            var bound = reception.RepairBound(repaired.Range.Origin, session.Child, session.Epoch, part);
+            repair = RangeRepairs.Count(RangeRepairs.Plan(cells, part, cell => leftOut.Contains(cell.Index) || reception.IsOfAnEarlierLife(cell.Row), bound));
+            accepted = (int)(repair.Value.Added + repair.Value.Replaced);
+            unchanged = reading.Cells.Count - leftOut.Count - accepted;
+        }
+
+        var stated = JudgeStatements(session, seat, authority, part, named);
+        return new Judgement(accepted, unchanged, Sorted(named))
+        {
+            Repair = repair,
+            Findings = part.Ranges.Count > 0 ? new RangeComparison(reception, cells).Compare(session.Child, part, stated) : [],
+        };
     }
 
     public Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, EscalationsPart part)
@@ -144,9 +168,15 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             ? Named(index, RecordOutcome.Refused, Ahead, $"Revision {row.Revision} lies past epoch {session.Epoch.Number} and the cut's end {part.CutTo}.")
             : null;
 
-    private void JudgeStatements(LinkSession session, ChildRow seat, Authority authority, CellsPart part, List<RecordReceipt> named)
+    /// <summary>A repair is taken of what was found to differ, and of nothing else: content under a revision that is held changes in no other way (L16).</summary>
+    private RecordReceipt? Unasked(LinkSession session, RangeStretch? stretch, int index) =>
+        stretch is { } repaired && !reception.Ranges.IsOpen(session.Child, repaired.Range)
+            ? Named(index, RecordOutcome.Refused, RangeNotAsked, $"Range {repaired.Range} of {session.Child} was not found to differ here.")
+            : null;
+
+    private Dictionary<string, OriginWatermark> JudgeStatements(LinkSession session, ChildRow seat, Authority authority, CellsPart part, List<RecordReceipt> named)
     {
-        var spoken = new HashSet<string>(StringComparer.Ordinal);
+        var spoken = new Dictionary<string, OriginWatermark>(StringComparer.Ordinal);
         for (var i = 0; i < part.Watermarks.Count; i++)
         {
             var index = PartRecords.IndexOfWatermark(part, i);
@@ -159,17 +189,19 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             }
             else
             {
-                spoken.Add(part.Watermarks[i].Origin);
+                spoken[part.Watermarks[i].Origin] = stated!;
             }
         }
 
         for (var i = 0; i < part.CompleteOrigins.Count; i++)
         {
-            if (PartRecords.CompleteName(part, i) is not { } name || !spoken.Contains(name))
+            if (PartRecords.CompleteName(part, i) is not { } name || !spoken.ContainsKey(name))
             {
                 named.Add(Named(PartRecords.IndexOfComplete(part, i), RecordOutcome.Refused, Malformed, "A complete origin states itself in the same part; this one does not."));
             }
         }
+
+        return spoken;
     }
 
     private RecordReceipt? Unfit(LinkSession session, ChildRow seat, CellsPart part, OriginWatermark stated, int index)

@@ -170,6 +170,8 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Schedule = section.Optional(
                 "schedule", "a Quartz cron expression of 6 or 7 fields with seconds, such as 0 0/5 * * * ?", JsonReads.Text<string>(TryParseCron), preset.Schedule, preset.Schedule),
             Jitter = DurationAt(section, "jitter", Duration.Zero, Duration.FromHours(1), preset.Jitter),
+            Reconcile = section.Optional(
+                "reconcile", "a Quartz cron expression of 6 or 7 fields with seconds, such as 0 30 2 * * ?", JsonReads.Text<string>(TryParseCron), "0 30 2 * * ?", "0 30 2 * * ?"),
         };
         if (!parent.Node.IsNone && parent.Node == self)
         {

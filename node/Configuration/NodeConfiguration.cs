@@ -145,6 +145,9 @@ public sealed record ParentConfiguration
 
     /// <summary>Each scheduled sending is put off by a random time up to this, so that the children of one parent do not come at once.</summary>
     public required Duration Jitter { get; init; }
+
+    /// <summary>When what the parent holds is compared with what is here (clause L16): a Quartz expression as <see cref="Schedule"/>; each time up to a quarter of an hour later.</summary>
+    public required string Reconcile { get; init; }
 }
 
 /// <summary>When the place works.</summary>

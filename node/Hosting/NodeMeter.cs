@@ -34,6 +34,9 @@ internal sealed class NodeMeter : IDisposable
         Gauge("citygrid.shed.kinds", "Kinds of calls let go of now: 1 views, 2 and drill-through, 3 and bulk imports, 4 and indicator pushes.", f => f.ShedKinds);
         Gauge("citygrid.shed.calls", "Calls that were let go of under pressure since the start.", f => f.ShedCalls);
         Gauge("citygrid.disk.free", "Bytes free where the data directory is.", f => f.DiskFreeBytes, "By");
+        Gauge("citygrid.ranges.differing", "Ranges of children that are other here than there.", f => f.RangesDiffering);
+        Gauge("citygrid.ranges.persisting", "Those that a repair did not make equal, here or at the parent: a person must look.", f => f.RangesPersisting);
+        Gauge("citygrid.cells.repaired", "Cells that repairs by children changed, in all.", f => f.CellsRepaired);
         _meter.CreateObservableGauge("citygrid.health", () => reports.Health().Status == Health.Serving ? 1 : 0, null, "1 while the node serves.");
     }
 

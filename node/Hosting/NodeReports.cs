@@ -24,7 +24,7 @@ public enum Health
     NotServing,
 }
 
-/// <summary>Health and its reason in words, empty while serving. Anyone may read it: it says nothing of cases, paths or people.</summary>
+/// <summary>Health and its reason in words; while serving it is empty but where figures disagree. Anyone may read it: it says nothing of cases, paths or people.</summary>
 public sealed record HealthReport(Health Status, string Reason);
 
 /// <summary>What two ends of an edge compare: the digest of the cells and how far each child has come.</summary>
@@ -95,6 +95,12 @@ public sealed record NodeFigures
     public int ShedKinds { get; init; }
 
     public long ShedCalls { get; init; }
+
+    public long RangesDiffering { get; init; }
+
+    public long RangesPersisting { get; init; }
+
+    public long CellsRepaired { get; init; }
 }
 
 /// <summary>What the node tells of itself; the core fills it in. Each is quick, safe for many threads, and throws nothing.</summary>

@@ -24,11 +24,13 @@ public static class NodeSchedule
             if (configuration.Parent is { } parent)
             {
                 quartz.ScheduleJob<PushCells>(trigger => trigger.WithIdentity("push").WithCronSchedule(parent.Schedule, InZone(configuration)));
+                quartz.ScheduleJob<CompareRanges>(trigger => trigger.WithIdentity("reconcile").WithCronSchedule(parent.Reconcile, InZone(configuration)));
             }
 
             if (configuration.SectorParent is { } sector)
             {
                 quartz.ScheduleJob<PushCellsToSector>(trigger => trigger.WithIdentity("push-sector").WithCronSchedule(sector.Schedule, InZone(configuration)));
+                quartz.ScheduleJob<CompareRangesWithSector>(trigger => trigger.WithIdentity("reconcile-sector").WithCronSchedule(sector.Reconcile, InZone(configuration)));
             }
         });
         services.AddQuartzHostedService(quartz => quartz.WaitForJobsToComplete = true);
@@ -91,6 +93,31 @@ public static class NodeSchedule
         {
             await Task.Delay(new SystemEntropy().Jitter(configuration.SectorParent!.Jitter.ToTimeSpan()), stop);
             core.PushDue(ParentKind.Sector);
+        }
+    }
+
+    /// <summary>36 children over a quarter of an hour are one in 25 seconds; an exchange takes about one.</summary>
+    private static readonly TimeSpan CompareSpread = TimeSpan.FromMinutes(15);
+
+    /// <summary>What the parent holds is compared with what is here, at night, spread so that the children of one parent do not come at once.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class CompareRanges(NodeCore core) : IJob
+    {
+        public async ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            await Task.Delay(new SystemEntropy().Jitter(CompareSpread), stop);
+            core.CompareRanges();
+        }
+    }
+
+    /// <summary>The same with the sector's parent, by its own schedule.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class CompareRangesWithSector(NodeCore core) : IJob
+    {
+        public async ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            await Task.Delay(new SystemEntropy().Jitter(CompareSpread), stop);
+            core.CompareRanges(ParentKind.Sector);
         }
     }
 

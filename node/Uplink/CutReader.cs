@@ -39,6 +39,8 @@ public sealed class CutReader(
 
     private readonly CutSizes _sizes = given ?? CutSizes.Default;
 
+    private readonly RangeReader _ranges = new(node, cells, reception, isOurs);
+
     /// <summary>Whether what became of orders goes up: to the parent whose tree they came down.</summary>
     public bool TellsOfOrders { get; init; } = true;
 
@@ -47,23 +49,31 @@ public sealed class CutReader(
     /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own. Only what is behind a
     /// cut that ends at the folds' own head may be stated (<paramref name="states"/>).
     /// </summary>
-    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true)
+    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true, RangeWish? wish = null)
     {
         var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || (grain != Grain.Detail && IsRelayed(origin))));
         var reachesHead = read.To == head.Lsn;
         var news = reachesHead && states && reception.NewestStatement > from.Lsn;
-        if (read.Cells.Count == 0 && reachesHead && !news && !evenIfEmpty)
+        if (read.Cells.Count == 0 && reachesHead && !news && !evenIfEmpty && wish is null)
         {
             return new Cut(Lane.Cells, from, head, true, []);
         }
 
         var to = reachesHead ? head : markAt(read.To);
-        var shares = Shares(read.Cells, partBytes);
-        var reading = ReadingOf(head, shares);
-        var parts = new List<CutPart>(shares.Count);
-        for (var i = 0; i < shares.Count; i++)
+        var ranges = reachesHead && wish is not null ? _ranges.Read(wish, grains, own is not null, rows => Shares(rows, partBytes), _sizes.PartsACut) : null;
+        var contents = ranges is null || read.Cells.Count > 0 ? Shares(read.Cells, partBytes).ConvertAll(share => new Content(share, null)) : [];
+        if (ranges is not null)
         {
-            var last = i == shares.Count - 1;
+            // The statement is of what the parent holds once all before it is applied, so it comes last and brings no cell.
+            contents.AddRange(ranges.Repairs.Select(repair => new Content(repair.Cells, repair.Stretch)));
+            contents.Add(new Content([], null));
+        }
+
+        var reading = ReadingOf(head, contents);
+        var parts = new List<CutPart>(contents.Count);
+        for (var i = 0; i < contents.Count; i++)
+        {
+            var last = i == contents.Count - 1;
             var part = new CellsPart
             {
                 CutFrom = from.Lsn.Value,
@@ -71,21 +81,30 @@ public sealed class CutReader(
                 CutTo = to.Lsn.Value,
                 CutChainHash = to.HashBytes(),
                 Part = i + 1,
-                Parts = shares.Count,
+                Parts = contents.Count,
                 Reading = reading,
             };
             var complete = last && reachesHead && states ? Complete(own is null ? null : node) : [];
-            CellsPartCodec.Write(part, shares[i], last && reachesHead && states && own is not null ? [own()] : [], complete);
+            CellsPartCodec.Write(part, contents[i].Cells, last && reachesHead && states && own is not null ? [own()] : [], complete);
             if (last && reachesHead && states)
             {
                 // Relayed as received: what a newer version may have added goes up with it (RULE-10).
                 part.Watermarks.AddRange(reception.Origins.Where(o => isOurs(o.Watermark.Division)).Select(o => o.Message));
             }
 
+            if (contents[i].Repairs is { } stretch)
+            {
+                RangeStatements.Write(part, stretch);
+            }
+            else if (ranges is not null && last)
+            {
+                RangeStatements.Write(part, ranges.Statements);
+            }
+
             parts.Add(new CutPart(last ? to : from, part, null));
         }
 
-        return new Cut(Lane.Cells, from, to, reachesHead, parts);
+        return new Cut(Lane.Cells, from, to, reachesHead, parts) { Ranges = ranges?.Words };
     }
 
     /// <summary>
@@ -165,19 +184,26 @@ public sealed class CutReader(
     /// Of one range and one head the cells are the same, and while the process lives in one order; where they are divided alike too, each part is. What one event
     /// changed may stand in another order after a start.
     /// </summary>
-    private ulong ReadingOf(StreamMark head, List<ArraySegment<CellRow>> shares)
+    private ulong ReadingOf(StreamMark head, List<Content> contents)
     {
         unchecked
         {
             var reading = ((0xCBF29CE484222325 ^ run) * 0x100000001B3) ^ (ulong)head.Lsn.Value;
-            foreach (var share in shares)
+            foreach (var content in contents)
             {
-                reading = (reading * 0x100000001B3) ^ (ulong)share.Count;
+                reading = (reading * 0x100000001B3) ^ (ulong)content.Cells.Count;
+                foreach (var letter in content.Repairs?.ToString() ?? string.Empty)
+                {
+                    reading = (reading * 0x100000001B3) ^ letter;
+                }
             }
 
             return reading == 0 ? 1 : reading;
         }
     }
+
+    /// <summary>What one part carries of cells, and the stretch of a range that they repair; null for cells that changed.</summary>
+    private readonly record struct Content(IReadOnlyList<CellRow> Cells, RangeStretch? Repairs);
 
     private IEnumerable<NodeId> Complete(NodeId? own)
     {

@@ -90,6 +90,10 @@ public static class LinkSender
                     break;
                 case SenderInput.PushDue due:
                     Set(State.Lane(due.Lane) with { Due = true, EvenIfEmpty = true });
+                    State = State with { Ranges = State.Ranges.Pushed() };
+                    break;
+                case SenderInput.RangesDue:
+                    CompareRanges();
                     break;
                 case SenderInput.Nudged nudged:
                     Set(State.Lane(nudged.Lane) with { Due = true });
@@ -195,6 +199,7 @@ public static class LinkSender
                 AnswerBy = null,
                 UnderWay = [],
                 Pace = State.Pace.Reconnected(),
+                Ranges = State.Ranges.Interrupted(),
             };
             foreach (var lane in State.Lanes)
             {
@@ -277,6 +282,11 @@ public static class LinkSender
                     "CLOCK_SKEW", $"The parent's clock is {skew.TotalSeconds.ToString("F0", CultureInfo.InvariantCulture)} s ahead of this node's. No figure depends on it, but days and deadlines are read off a clock: compare both with the time service."));
             }
 
+            if (welcome.AskRanges)
+            {
+                CompareRanges();
+            }
+
             if (State.Phase == SenderPhase.TakingEpoch)
             {
                 Effects.Add(new SenderEffect.TakeEpoch(granted, parent, parentEpoch));
@@ -353,7 +363,11 @@ public static class LinkSender
         {
             if (lane is { Due: true, Phase: LanePhase.Idle } && State.Carries(lane))
             {
-                Effects.Add(new SenderEffect.ReadCut(lane.Lane, lane.From.Lsn, State.Grains, lane.EvenIfEmpty, State.Pace.PartBytes) { AlarmsApart = State.Carries(State.Alarms) });
+                Effects.Add(new SenderEffect.ReadCut(lane.Lane, lane.From.Lsn, State.Grains, lane.EvenIfEmpty, State.Pace.PartBytes)
+                {
+                    AlarmsApart = State.Carries(State.Alarms),
+                    Ranges = lane.Lane == Lane.Cells && State.Speaks >= 2 ? State.Ranges.Wish : null,
+                });
                 Set(lane with { Phase = LanePhase.Reading, Due = false });
             }
         }
@@ -456,9 +470,37 @@ public static class LinkSender
                 lane = lane with { Problems = [] };
             }
 
+            HearRanges(done ? lane.Cut!.Ranges : null, receipt);
             Set(done
                 ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut!.ReachesHead }
                 : lane with { From = applied, Gaps = 0 });
+            if (asked.Lane == Lane.Cells && State.Speaks >= 2 && State.Ranges.IsGoingOn)
+            {
+                Set(State.Cells with { Due = true });
+            }
+        }
+
+        private void CompareRanges()
+        {
+            State = State with { Ranges = State.Ranges.Asked(now) };
+            Set(State.Cells with { Due = true });
+        }
+
+        private void HearRanges(RangeWords? said, Receipt receipt)
+        {
+            if (said is not null)
+            {
+                State = State with { Ranges = State.Ranges.Heard(said, receipt.Ranges, now) };
+                if (!State.Ranges.IsGoingOn && State.Ranges.Report() is { } report)
+                {
+                    Effects.Add(new SenderEffect.Report(report.Code, report.Message));
+                }
+            }
+
+            if (receipt.AskRanges)
+            {
+                CompareRanges();
+            }
         }
 
         /// <summary>To a connection that has ended meanwhile nothing is told: the next hello says where this node stands.</summary>

@@ -22,6 +22,9 @@ public abstract record SenderEffect
     {
         /// <summary>Alarms have a lane of their own; without it they go with the other escalations.</summary>
         public bool AlarmsApart { get; init; }
+
+        /// <summary>What a cut of cells that reaches the head shall say of ranges (L16); null for nothing.</summary>
+        public RangeWish? Ranges { get; init; }
     }
 
     /// <summary>Journal ReceiptKept; comes back as ReceiptStored.</summary>

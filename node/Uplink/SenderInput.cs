@@ -16,6 +16,9 @@ public abstract record SenderInput
     /// <summary>Something of this lane has changed: send it soon.</summary>
     public sealed record Nudged(Lane Lane) : SenderInput;
 
+    /// <summary>Somebody wants what the parent holds compared with what this node has (L16).</summary>
+    public sealed record RangesDue : SenderInput;
+
     /// <summary>The dialled connection stands; <paramref name="Head"/> is the end of this node's journal, <paramref name="Orders"/> what it has applied of the parent's orders.</summary>
     public sealed record Connected(StreamMark Head, StreamPosition? Orders = null) : SenderInput;
 

@@ -45,7 +45,11 @@ public sealed record CutPart(StreamMark After, CellsPart? Cells, EscalationsPart
 /// What a lane has between two positions of this node's journal, in parts. No parts means that there is nothing to say.
 /// <paramref name="ReachesHead"/> is false where the cut was bounded and more follows.
 /// </summary>
-public sealed record Cut(Lane Lane, StreamMark From, StreamMark To, bool ReachesHead, IReadOnlyList<CutPart> Parts);
+public sealed record Cut(Lane Lane, StreamMark From, StreamMark To, bool ReachesHead, IReadOnlyList<CutPart> Parts)
+{
+    /// <summary>What it says of ranges in its last parts; null for nothing.</summary>
+    public RangeWords? Ranges { get; init; }
+}
 
 /// <summary>A frame that waits for its answer.</summary>
 public sealed record Outstanding(long Number, Lane Lane, int Part, int Bytes, Instant SentAt);
@@ -166,6 +170,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
 
     /// <summary>The wake-up that the shell was asked for and has not given yet.</summary>
     public Instant? Alarm { get; init; }
+
+    /// <summary>How far comparing the ranges with the parent has come.</summary>
+    public RangeTalk Ranges { get; init; } = RangeTalk.Quiet;
 
     public LaneState Lane(Lane lane) => Lanes[PlaceOf(lane)];
 

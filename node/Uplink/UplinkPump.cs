@@ -65,6 +65,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>What was heard of the parent's epoch is forgotten, durably.</summary>
     public void ParentForgotten() => Feed(new SenderInput.ParentForgotten());
 
+    /// <summary>Compares what the parent holds with what this node has, and sends again what differs (L16).</summary>
+    public void CompareRanges() => Feed(new SenderInput.RangesDue());
+
     public void Connected(IWireLine line)
     {
         _line = line;
@@ -273,7 +276,7 @@ public sealed record UplinkGround(ParentKind Kind, Sequencer Sequencer, UplinkFo
 
     /// <summary>The cut that the sender asked for. Under the sequencer's lock.</summary>
     public Cut Read(SenderEffect.ReadCut wanted) => wanted.Lane == Lane.Cells
-        ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, wanted.PartBytes, OwnStatement)
+        ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, wanted.PartBytes, OwnStatement, wish: wanted.Ranges)
         : Cuts.Escalations(wanted.Lane, wanted.AlarmsApart, MarkAt(wanted.From), Head(), MarkAt, wanted.EvenIfEmpty, wanted.PartBytes);
 
     /// <summary>A lane between two positions, for a bundle: the alarms are apart, an empty cut moves the cursor too, and only the last may state anything. Under the sequencer's lock.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.Globalization;
 using CityGrid.Cli.Enrolment;
+using CityGrid.Cli.Journey;
 using CityGrid.Cli.Mappings;
 using CityGrid.Cli.Network;
 using CityGrid.Cli.Simulation;
@@ -61,6 +62,8 @@ internal static class Commands
         root.Subcommands.Add(LinkCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(RegisterCommand.Create(() => (NodeOption(), TokenOption()), TokenOf, work => Guarded(work)));
+        root.Subcommands.Add(ReconcileCommand.Create());
+        root.Subcommands.Add(WhyCommand.Create());
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
         root.Subcommands.Add(BackupCommands.Backup());
@@ -398,9 +401,9 @@ internal static class Commands
         {
             return await work();
         }
-        catch (RpcException refused) when (namesNode && (refused.Status.DebugException is HttpRequestException or IOException or System.Net.Sockets.SocketException))
+        catch (RpcException refused) when (namesNode && IsUnreachable(refused))
         {
-            return Fail(Unreachable(refused), 1);
+            return Fail(Said(refused), 1);
         }
         catch (EnrolmentRefusedException refused)
         {
@@ -412,13 +415,20 @@ internal static class Commands
         }
         catch (RpcException refused)
         {
-            return Fail(refused.Status.Detail.Length > 0 ? refused.Status.Detail : refused.StatusCode.ToString(), 1);
+            return Fail(DetailOf(refused), 1);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or TokenMissingException)
         {
             return Fail(failure.Message, 2);
         }
     }
+
+    /// <summary>A call's failure in words.</summary>
+    internal static string Said(RpcException failure) => IsUnreachable(failure) ? Unreachable(failure) : DetailOf(failure);
+
+    private static string DetailOf(RpcException failure) => failure.Status.Detail.Length > 0 ? failure.Status.Detail : failure.StatusCode.ToString();
+
+    private static bool IsUnreachable(RpcException failure) => failure.Status.DebugException is HttpRequestException or IOException or System.Net.Sockets.SocketException;
 
     /// <summary>What most often keeps a call from reaching a node: none is there, or it is the port of the JSON calls.</summary>
     private static string Unreachable(RpcException failure)

@@ -11,7 +11,8 @@ public sealed class Every_log_line_has_an_id_of_its_own
 {
     /// <summary>What a placeholder may stand for: ids, counts, codes, places of the program. A new word is added here after thought.</summary>
     private static readonly IReadOnlyList<string> Allowed =
-        ["node", "link", "operator", "grpc", "what", "count", "fault", "method", "route", "errorid", "listener", "lsn", "replayed", "cells", "open", "fold", "kind", "code"];
+        ["node", "link", "operator", "grpc", "what", "count", "fault", "method", "route", "errorid", "listener", "lsn", "replayed", "cells", "open", "fold", "kind", "code",
+            "range", "child", "state", "added", "replaced", "zeroed", "newer"];
 
     private static IReadOnlyList<(string Where, LoggerMessageAttribute Line)> Lines { get; } =
     [

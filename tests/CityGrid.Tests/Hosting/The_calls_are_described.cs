@@ -25,6 +25,8 @@ public sealed class The_calls_are_described
             app.MapGrpcService<NoOrders>();
             app.MapGrpcService<NoLinks>();
             app.MapGrpcService<NoChildren>();
+            app.MapGrpcService<NoReconciliation>();
+            app.MapGrpcService<NoReasons>();
         });
         var answer = await _node.GetAsync("/openapi/v1.json", NodeFolder.ViewerToken);
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
@@ -41,7 +43,7 @@ public sealed class The_calls_are_described
     [Test]
     public void Every_route_of_the_contract_stands_in_it()
     {
-        var routes = new[] { Node.V1.CasesReflection.Descriptor, Node.V1.ChildrenReflection.Descriptor, ViewsReflection.Descriptor, OrdersReflection.Descriptor, Node.V1.LinksReflection.Descriptor }
+        var routes = new[] { Node.V1.CasesReflection.Descriptor, Node.V1.ChildrenReflection.Descriptor, Node.V1.ReconcileReflection.Descriptor, Node.V1.WhyReflection.Descriptor, ViewsReflection.Descriptor, OrdersReflection.Descriptor, Node.V1.LinksReflection.Descriptor }
             .SelectMany(file => file.Services).SelectMany(service => service.Methods)
             .Select(method => method.GetOptions().GetExtension(Google.Api.AnnotationsExtensions.Http))
             .Select(rule => rule.PatternCase == Google.Api.HttpRule.PatternOneofCase.Get ? ("get", rule.Get) : ("post", rule.Post));
@@ -139,4 +141,10 @@ public sealed class The_calls_are_described
 
     [Authorize(Access.Keep)]
     private sealed class NoChildren : Node.V1.ChildrenService.ChildrenServiceBase;
+
+    [Authorize(Access.View)]
+    private sealed class NoReconciliation : Node.V1.ReconcileService.ReconcileServiceBase;
+
+    [Authorize(Access.View)]
+    private sealed class NoReasons : Node.V1.WhyService.WhyServiceBase;
 }

@@ -64,6 +64,11 @@ internal sealed class Parent
         foreach (var change in new[] { decision.Change, decision.NewSigner }.OfType<ReceptionChange>())
         {
             Apply(ReceptionEvents.ToEvent(change, Settings.Node));
+            foreach (var beside in RangeEvents.Beside(change))
+            {
+                Apply(beside);
+            }
+
             decision = decision with { Stands = MarkAt(Head) };
         }
 

@@ -13,6 +13,7 @@ public sealed class NodeClient : IDisposable
 
     public NodeClient(string grpcUrl, string token)
     {
+        Address = grpcUrl;
         _channel = GrpcChannel.ForAddress(grpcUrl, new GrpcChannelOptions { MaxReceiveMessageSize = 64 << 20, MaxSendMessageSize = 8 << 20 });
         _headers = HeadersOf(token);
         Cases = new CasesService.CasesServiceClient(_channel);
@@ -21,7 +22,11 @@ public sealed class NodeClient : IDisposable
         Bundles = new BundlesService.BundlesServiceClient(_channel);
         Links = new LinksService.LinksServiceClient(_channel);
         Children = new ChildrenService.ChildrenServiceClient(_channel);
+        Reconciliation = new ReconcileService.ReconcileServiceClient(_channel);
+        Why = new WhyService.WhyServiceClient(_channel);
     }
+
+    public string Address { get; }
 
     public CasesService.CasesServiceClient Cases { get; }
 
@@ -34,6 +39,10 @@ public sealed class NodeClient : IDisposable
     public LinksService.LinksServiceClient Links { get; }
 
     public ChildrenService.ChildrenServiceClient Children { get; }
+
+    public ReconcileService.ReconcileServiceClient Reconciliation { get; }
+
+    public WhyService.WhyServiceClient Why { get; }
 
     public CallOptions Options => new(_headers);
 

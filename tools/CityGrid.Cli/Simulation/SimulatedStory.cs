@@ -50,6 +50,11 @@ public sealed class SimulatedStory
             _tree.Run(TimeSpan.FromSeconds(_plan.Stream("pace", step).Below(StoryPlan.StepMinutesMax * 60)));
             _tree.SpringAll();
             _watch.Look();
+            if (step % 4 == 3 && _plan.Stream("ranges").OneIn(2))
+            {
+                CompareRanges();
+            }
+
             if (_disturbances.IsAway)
             {
                 PassMonth(work, step);
@@ -91,13 +96,24 @@ public sealed class SimulatedStory
         }
 
         _tree.Run(TimeSpan.FromHours(2) + TimeSpan.FromMinutes(5));
+        CompareRanges();
         Rest(TimeSpan.FromMinutes(1));
         _watch.Look();
         end.Check();
+        end.CheckRanges();
         end.CheckRequests();
         foreach (var node in _tree.Nodes.Values)
         {
             StoryBrokenException.Unless(node.JobsDone is { Pushes: >= 2, Redrives: >= 2, Minutes: >= 2 }, () => $"the jobs of {node.Place.Node} ran {node.JobsDone}, not twice each");
+        }
+    }
+
+    /// <summary>Every node has its ranges compared with its parent's, in the midst of whatever is going on.</summary>
+    private void CompareRanges()
+    {
+        foreach (var node in _tree.Nodes.Values)
+        {
+            node.Do(core => core.Uplink?.CompareRanges());
         }
     }
 

@@ -24,7 +24,7 @@ public sealed class SometimesTable
         "a failing disk ended a process", "a process died while it recovered", "a snapshot found no room", "a clone and its twin both spoke in one epoch", "a clone wrote what its twin did not",
         "a child was quarantined as a fork", "a person released a quarantined child", "an old copy was told EPOCH_REGRESSION", "a directory out of office was told FENCED", "a gap was told",
         "a late message came on another connection", "a parent that had lost what it knew took the epoch that its child held", "a part came twice and had no effect", "a cut in several parts was applied", "a cut began anew after half of it was applied",
-        "a record was parked", "a parked record was settled", "a record was refused", "a cell fell to zero", "a case of a closed month was corrected", "a request was answered again after a crash",
+        "a record was parked", "a parked record was settled", "a record was refused", "a cell fell to zero", "a case of a closed month was corrected", "a request was answered again after a crash", "ranges were compared and equal",
         "a node was up again after a full disk", "an escalation came by a relay", "a node was renewed twice",
     ];
 

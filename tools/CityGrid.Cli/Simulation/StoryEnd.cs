@@ -48,6 +48,24 @@ internal sealed class StoryEnd(SimulatedTree tree)
         }
     }
 
+    /// <summary>
+    /// L16: in the end all ranges are equal; and where no record was ever kept aside or refused, none was taken for another one in the midst of it
+    /// all, for then it is no difference that a comparison saw but its own mistake.
+    /// </summary>
+    public void CheckRanges()
+    {
+        var isPlain = tree.Nodes.Values.All(n => n.Core!.Reception is { ParkedInAll: 0, RefusedInAll: 0 });
+        foreach (var (child, parent) in tree.Edges)
+        {
+            var ranges = parent.Core!.Reception.Ranges.Of(child.Place.Node);
+            StoryBrokenException.Unless(
+                ranges.Open.IsEmpty && (ranges.Scopes.Count > 0 || child.Core!.Cells.Count == 0) && ranges.Scopes.Values.All(s => s.State == Protocol.V1.RangeState.Equal),
+                () => $"ranges of {ranges.Child} are not all equal at {parent.Place.Node}: {string.Join("; ", ranges.Scopes)}, {string.Join("; ", ranges.Open.Values)}");
+            StoryBrokenException.Unless(!isPlain || ranges.FoundInAll == 0, () => $"ranges of {ranges.Child} were taken for other ones at {parent.Place.Node}: {string.Join("; ", ranges.Closed)}");
+            tree.Sometimes.Reached("ranges were compared and equal");
+        }
+    }
+
     private void CheckAcknowledged()
     {
         foreach (var node in tree.Cities)
