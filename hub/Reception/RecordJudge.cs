@@ -55,7 +55,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
         var (accepted, unchanged) = (0, 0);
         foreach (var (index, row) in reading.Cells)
         {
-            var verdict = Unasked(session, stretch, index) ?? authority.Over(row.Key.Origin, row.Key.Division, index)
+            var verdict = Unasked(session, stretch, row, index) ?? authority.Over(row.Key.Origin, row.Key.Division, index)
                 ?? Early(session, part, row, index)
                 ?? (CellChecks.Judge(row.Key, row.Value.Span, Tomorrow(row.Key.Origin)) is { } refusal ? Named(index, RecordOutcome.Parked, refusal) : null);
             if (verdict is not null)
@@ -66,7 +66,8 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
 
             if (stretch is not null)
             {
-                // What a repair does is told by its plan.
+                // What a repair changes is told by its plan.
+                unchanged++;
                 continue;
             }
 
@@ -93,7 +94,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             var bound = reception.RepairBound(repaired.Range.Origin, session.Child, session.Epoch, part);
             repair = RangeRepairs.Count(RangeRepairs.Plan(cells, part, cell => leftOut.Contains(cell.Index) || reception.IsOfAnEarlierLife(cell.Row), bound));
             accepted = (int)(repair.Value.Added + repair.Value.Replaced);
-            unchanged = reading.Cells.Count - leftOut.Count - accepted;
+            unchanged -= accepted;
         }
 
         var stated = JudgeStatements(session, seat, authority, part, named);
@@ -168,9 +169,12 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             ? Named(index, RecordOutcome.Refused, Ahead, $"Revision {row.Revision} lies past epoch {session.Epoch.Number} and the cut's end {part.CutTo}.")
             : null;
 
-    /// <summary>A repair is taken of what was found to differ, and of nothing else: content under a revision that is held changes in no other way (L16).</summary>
-    private RecordReceipt? Unasked(LinkSession session, RangeStretch? stretch, int index) =>
-        stretch is { } repaired && !reception.Ranges.IsOpen(session.Child, repaired.Range)
+    /// <summary>
+    /// A repair is taken of what was found to differ, and of nothing else: content under a revision that is held changes in no other way (L16). One whose answer
+    /// was lost comes again, and is all held by then.
+    /// </summary>
+    private RecordReceipt? Unasked(LinkSession session, RangeStretch? stretch, in CellRow row, int index) =>
+        stretch is { } repaired && !reception.Ranges.IsOpen(session.Child, repaired.Range) && cells.Compare(row.Key, row.Revision, row.Value.Span) is MergeOutcome.Accepted or MergeOutcome.Conflict
             ? Named(index, RecordOutcome.Refused, RangeNotAsked, $"Range {repaired.Range} of {session.Child} was not found to differ here.")
             : null;
 

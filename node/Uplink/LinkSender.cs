@@ -199,7 +199,6 @@ public static class LinkSender
                 AnswerBy = null,
                 UnderWay = [],
                 Pace = State.Pace.Reconnected(),
-                Ranges = State.Ranges.Interrupted(),
             };
             foreach (var lane in State.Lanes)
             {
@@ -289,6 +288,7 @@ public static class LinkSender
 
             if (State.Phase == SenderPhase.TakingEpoch)
             {
+                State = State with { Ranges = State.Ranges.Anew() };
                 Effects.Add(new SenderEffect.TakeEpoch(granted, parent, parentEpoch));
             }
         }

@@ -26,8 +26,8 @@ public sealed record RangeWords(
 
 /// <summary>
 /// The child's side of comparing ranges with its parent (clause L16), as a pure record: roots of all scopes, then the months of those that differ, then
-/// the cells of the months that differ, and their months once more. It is kept in memory: one that was cut short begins again with the roots, and what
-/// was repaired before is equal then.
+/// the cells of the months that differ, and their months once more. It moves on only with what the parent has answered, so over as many connections as it
+/// takes. It is kept in memory: after a start of this node it begins again with the roots, when the parent asks.
 /// </summary>
 public sealed record RangeTalk
 {
@@ -76,8 +76,8 @@ public sealed record RangeTalk
     /// <summary>Somebody wants the ranges compared; one that is going on serves him too.</summary>
     public RangeTalk Asked(Instant now) => IsGoingOn ? this : new RangeTalk { IsDue = true, BegunAt = now };
 
-    /// <summary>The connection ended: what was under way begins anew on the next.</summary>
-    public RangeTalk Interrupted() => IsGoingOn ? new RangeTalk { IsDue = true, BegunAt = BegunAt, Tries = Tries } : this;
+    /// <summary>Another parent, or another stream: what was under way begins again with the roots.</summary>
+    public RangeTalk Anew() => IsGoingOn ? new RangeTalk { IsDue = true, BegunAt = BegunAt, Tries = Tries } : this;
 
     /// <summary>A scheduled cut goes: scopes that could not be compared have another chance.</summary>
     public RangeTalk Pushed() =>

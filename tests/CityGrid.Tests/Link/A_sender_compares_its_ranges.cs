@@ -40,11 +40,11 @@ public sealed class A_sender_compares_its_ranges
     }
 
     [Test]
-    public void One_that_is_cut_short_begins_again_with_the_roots()
+    public void With_another_parent_it_begins_again_with_the_roots()
     {
         var going = Asked.Heard(Roots(Own), [Answer(Own, null, RangeState.Differs)], Noon);
-        Assert.That(going.Interrupted().Wish, Has.Property("Roots").True.And.Property("Months").Empty);
-        Assert.That(RangeTalk.Quiet.Interrupted(), Is.SameAs(RangeTalk.Quiet), "nothing was asked");
+        Assert.That(going.Anew().Wish, Has.Property("Roots").True.And.Property("Months").Empty);
+        Assert.That(RangeTalk.Quiet.Anew(), Is.SameAs(RangeTalk.Quiet), "nothing was asked");
         Assert.That(going.Asked(Noon), Is.SameAs(going), "one that is going on serves whoever asks");
     }
 

@@ -56,7 +56,7 @@ public sealed class A_relay_speaks_of_ranges_as_their_origin_did
         var (before, after) = (_ministry.Reception.Ranges.Of(_one.Child.Node), _ministry.Reception.Ranges.Of(_other.Child.Node));
         Assert.That((before.Open.Count, before.Scopes.Count, after.Open.Count), Is.EqualTo((0, 0, 1)));
 
-        var late = _one.Cut(5, _ministry, [_rows[0]], p => RangeStatements.Write(p, new RangeStretch(Range, true, true)));
+        var late = _one.Cut(5, _ministry, [_rows[1]], p => RangeStatements.Write(p, new RangeStretch(Range, true, true)));
         Assert.That(late.Receipt.Records.Select(r => r.Code), Is.EqualTo(new[] { "RANGE_NOT_ASKED" }));
         _one.Cut(6, _ministry, [], p => RangeStatements.Write(p, new RangeStretch(Range, true, true)));
         Assert.That(_ministry.Cells.RangeOf(_origin.Node, Grain.National, January), Has.None.Matches<CellRow>(row => CellCodec.IsZero(row.Value.Span)), "nothing is emptied by the way that it left");

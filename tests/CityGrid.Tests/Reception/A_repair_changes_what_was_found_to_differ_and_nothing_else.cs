@@ -103,6 +103,9 @@ public sealed class A_repair_changes_what_was_found_to_differ_and_nothing_else
         var receipt = Take(Cut(9, [another], (p, _) => RangeStatements.Write(p, new RangeStretch(Month, true, true)))).Receipt;
         Assert.That(receipt.Records.Select(r => (r.Outcome, r.Code)), Is.EqualTo(new[] { (RecordOutcome.Refused, "RANGE_NOT_ASKED") }));
         Assert.That(Held(), Is.EqualTo(head));
+        var again = Take(Cut(9, [_rows[0]], (p, _) => RangeStatements.Write(p, new RangeStretch(Month, true, true)))).Receipt;
+        Assert.That((again.Records.Count, again.Unchanged), Is.EqualTo((0, 1)), "one whose answer was lost comes again");
+        Assert.That(Held(), Is.EqualTo(head), "and makes nothing zero");
         Assert.That(Take(Cut(9, [another])).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
     }
 

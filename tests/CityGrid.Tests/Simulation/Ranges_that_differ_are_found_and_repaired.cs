@@ -3,6 +3,7 @@ using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
+using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
@@ -182,6 +183,45 @@ public sealed class Ranges_that_differ_are_found_and_repaired
         Assert.That(AtProvince.Open, Is.Empty, "the parent asked for the rest when it was greeted");
         Assert.That(AtProvince.Closed.Single(), Has.Property("State").EqualTo(RangeState.Repaired));
         Assert.That(AtProvince.CellsInAll, Is.EqualTo(planted.Length));
+    }
+
+    /// <summary>On a line that never stands for long it would else begin again and again, and fill the line for ever (seed 830).</summary>
+    [Test]
+    public void A_repair_goes_on_where_it_was_when_the_line_breaks_and_breaks()
+    {
+        var tree = new SmallTree(cuts: new CutSizes { CellsAPart = 4, PartsACut = 4 });
+        foreach (var type in TypeCatalogue.BuiltIn.All.Take(120).Select(t => t.Key.Code.ToString()))
+        {
+            tree.Report(tree.City, 1, type, 1);
+        }
+
+        tree.Settle();
+        var cells = tree.Province.Core!.Cells;
+        var wrong = Held(tree.Province).Where(r => r.Key.Origin == tree.City.Place.Node && r.Key.Grain == Grain.Detail).Select(r => r.Key).ToArray();
+        Assert.That(wrong.All(key => cells.Correct(key, Reception.Child.Value(77), tree.Province.Core.Sequencer.Applied)));
+        tree.Province.Core.SaveSnapshot();
+        tree.City.Core!.Uplink!.CompareRanges();
+
+        ChildRanges Ranges() => tree.Province.Core!.Reception.Ranges.Of(tree.City.Place.Node);
+        var lines = 0;
+        for (; Ranges() is { FoundInAll: 0 } or { Open.IsEmpty: false }; lines++)
+        {
+            Assert.That(lines, Is.LessThan(60), $"{Ranges().CellsInAll} of {wrong.Length} cells were repaired");
+            for (var (i, at) = (0, tree.Province.Core!.Sequencer.Applied); i < 12_000 && tree.Province.Core.Sequencer.Applied.Value - at.Value < 24; i++)
+            {
+                tree.Run(TimeSpan.FromMilliseconds(5));
+            }
+
+            tree.Province.Crash(powerCut: false);
+            tree.Province.Start();
+        }
+
+        Assert.That(lines, Is.GreaterThan(2), "it broke in the midst of it");
+        Assert.That(Ranges().Closed.Single(), Has.Property("State").EqualTo(RangeState.Repaired));
+        Assert.That(Ranges().CellsInAll, Is.EqualTo(wrong.Length), "each once");
+        Assert.That(tree.Province.Core!.Reception.RefusedInAll, Is.Zero, "nothing came that was not asked for");
+        tree.Settle();
+        tree.Check();
     }
 
     private void Compare(SimulatedNode child)

@@ -15,11 +15,12 @@ internal sealed class SmallTree
     public const string Cover = "01001";
     public const string Refuse = "06010";
 
-    private readonly SimulatedTree _tree = new(seed: 41, provinces: 1, citiesEach: 2);
+    private readonly SimulatedTree _tree;
     private int _requests;
 
-    public SmallTree((int Ministry, int Province, int City)? newest = null)
+    public SmallTree((int Ministry, int Province, int City)? newest = null, Node.Uplink.CutSizes? cuts = null)
     {
+        _tree = new SimulatedTree(seed: 41, provinces: 1, citiesEach: 2) { Cuts = cuts ?? Node.Uplink.CutSizes.Default };
         if (newest is { } protocols)
         {
             Ministry.ProtocolNewest = protocols.Ministry;
