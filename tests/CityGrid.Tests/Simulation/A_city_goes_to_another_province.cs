@@ -1,5 +1,6 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Reception;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -71,6 +72,32 @@ public sealed class A_city_goes_to_another_province
         var one = story.ProvinceOf("province-1").Place.Division;
         Assert.That(story.Ask("day,province,type", "reported", "as-was"), Is.EquivalentTo(new[] { $"{LastDay} {one} 01001 3", $"{LastDay} {one} 06011 1" }));
         story.Check();
+    }
+
+    [Test]
+    public void Its_ranges_are_compared_by_the_new_way_alone()
+    {
+        var story = new Story(7);
+        story.Start(SimulatedWeather.Fair);
+        story.Report(story.City, 3);
+        story.Watch(Duration.FromHours(1));
+        story.CompareRanges();
+        var (one, other) = (story.ProvinceOf("province-1"), story.ProvinceOf("province-2"));
+        var scope = new RangeScope(story.City.Place.Node, Grain.National);
+        Assert.That(Compared(one).ContainsKey(scope), "to begin with by the old one");
+        story.WatchUntil(ToMidnight + Duration.FromMinutes(10));
+        story.Move();
+        story.Watch(Duration.FromHours(1));
+        story.CompareRanges();
+        Assert.That((Compared(one).ContainsKey(scope), Compared(other)[scope].State), Is.EqualTo((false, RangeState.Equal)));
+        Assert.That(one.Core!.Uplink!.Standing.State.Ranges.Scopes.Keys, Has.None.EqualTo(scope), "the old one says nothing of it");
+        var links = new Node.Journey.Edges(one.Core, one.Place.Node, one.Place.Parent!.Node).Standing([], out _)!;
+        Assert.That(links.Select(l => l.Child), Is.EquivalentTo(new[] { one.Place.Node.ToString(), story.Neighbour.Place.Node.ToString() }), "and asks it for nothing");
+        Assert.That(story.Ministry.Core!.Reception.Ranges.Children.Sum(c => c.FoundInAll), Is.Zero, "no false alarm");
+        story.Check();
+
+        System.Collections.Immutable.ImmutableSortedDictionary<RangeScope, ScopeStanding> Compared(SimulatedNode province) =>
+            story.Ministry.Core!.Reception.Ranges.Of(province.Place.Node).Scopes;
     }
 
     [Test]
@@ -258,6 +285,16 @@ public sealed class A_city_goes_to_another_province
 
             Watch(Duration.FromHours(1), step: Duration.FromMinutes(5));
             Check();
+        }
+
+        public void CompareRanges()
+        {
+            foreach (var node in _tree.Nodes.Values)
+            {
+                node.Do(core => core.Uplink?.CompareRanges());
+            }
+
+            Watch(Duration.FromMinutes(10));
         }
 
         public void Move(bool powerCut = false) => Rehome("province-2", powerCut);
