@@ -221,6 +221,23 @@ public sealed class NodeCore : IDisposable
     /// <summary>Those that there are, the territorial one first.</summary>
     public IReadOnlyList<UplinkPump> Uplinks { get; }
 
+    /// <summary>Who they are and how each is spoken to, the territorial one first.</summary>
+    public IEnumerable<(NodeId Node, ParentKind Kind, UplinkPump Pump)> Parents
+    {
+        get
+        {
+            if (Uplink is { } territorial && _settings.Parent is { } parent)
+            {
+                yield return (parent, ParentKind.Territorial, territorial);
+            }
+
+            if (SectorUplink is { } sector && _settings.SectorParent is { } beside)
+            {
+                yield return (beside, ParentKind.Sector, sector);
+            }
+        }
+    }
+
     /// <summary>The link by files; null for the root of a tree.</summary>
     public BundleUplink? Bundles { get; }
 
@@ -282,6 +299,9 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>The scheduled push to a parent; an empty one too proves that this node lives.</summary>
     public void PushDue(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.PushDue();
+
+    /// <summary>Compares what a parent holds with what is here (L16).</summary>
+    public void CompareRanges(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.CompareRanges();
 
     /// <summary>Wants the ranges of these children compared; each is asked with the next answer that it gets (L16).</summary>
     public void AskRanges(IEnumerable<NodeId> children)
@@ -451,7 +471,10 @@ public sealed class NodeCore : IDisposable
 
         if (isRepaired)
         {
-            Uplink?.CompareRanges();
+            foreach (var uplink in Uplinks)
+            {
+                uplink.CompareRanges();
+            }
         }
     }
 

@@ -214,7 +214,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     private string Disagreement()
     {
         var persisting = core.Sequencer.Read(() => core.RangesNow.Sum(c => c.Persisting));
-        var above = core.Uplink?.Standing.State.Ranges.Persisting ?? 0;
+        var above = core.Uplinks.Sum(uplink => uplink.Standing.State.Ranges.Persisting);
         return persisting > 0 ? $"{persisting} ranges of the children differ from what the children say, after a repair; citygrid reconcile lists them."
             : above > 0 ? $"The parent holds {above} ranges otherwise than this node, after a repair; citygrid reconcile lists them."
             : string.Empty;
@@ -322,7 +322,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             ShedKinds = core.Pressure.Now.Level,
             ShedCalls = Enumerable.Range(0, (int)CallKind.Essential).Sum(kind => core.Pressure.CountOf((CallKind)kind)),
             RangesDiffering = core.RangesNow.Sum(c => c.Open.Count),
-            RangesPersisting = core.RangesNow.Sum(c => c.Persisting) + (core.Uplink?.Standing.State.Ranges.Persisting ?? 0),
+            RangesPersisting = core.RangesNow.Sum(c => c.Persisting) + core.Uplinks.Sum(uplink => uplink.Standing.State.Ranges.Persisting),
             CellsRepaired = core.Reception.Ranges.Children.Sum(c => c.CellsInAll),
         });
     }

@@ -9,11 +9,11 @@ using CityGrid.Protocol.V1;
 namespace CityGrid.Node.Journey;
 
 /// <summary>How a case went through this node: its events and the cells they changed, and its escalations with their hops. Nothing of it is personal.</summary>
-public sealed class CaseJourney(NodeCore core, NodeId node, DivisionCode division, CellJourney cells)
+public sealed class CaseJourney(NodeCore core, DivisionCode division, CellJourney cells)
 {
     public WhyCaseResponse Tell(CaseId id)
     {
-        var answer = new WhyCaseResponse { Node = node.ToString(), NodeDivision = division.ToString() };
+        var answer = new WhyCaseResponse { Node = core.Node.ToString(), NodeDivision = division.ToString() };
         if (core.Desk.Find(id) is { } state)
         {
             answer.Held = true;
@@ -31,7 +31,7 @@ public sealed class CaseJourney(NodeCore core, NodeId node, DivisionCode divisio
 
     private void AddEvents(WhyCaseResponse answer, IReadOnlyList<CaseEntry> history)
     {
-        var shares = Contributions.Of(history, node, division).ToLookup(s => s.Entry.Stamp.Lsn, s => s.Change.Key);
+        var shares = Contributions.Of(history, core.Node, division).ToLookup(s => s.Entry.Stamp.Lsn, s => s.Change.Key);
         var counted = new SortedSet<CellKey>();
         foreach (var entry in history)
         {

@@ -9,12 +9,12 @@ using CityGrid.Protocol.Wire;
 namespace CityGrid.Node.Journey;
 
 /// <summary>How a figure came to be what it is here: revision, position, way, statement of its origin, and at its origin the events that it is made of.</summary>
-public sealed class CellJourney(NodeCore core, NodeId node, DivisionCode division, NodeId? parent)
+public sealed class CellJourney(NodeCore core, DivisionCode division)
 {
     /// <summary>Events of a cell that an answer lists; it tells how many there are.</summary>
     public const int ContributionsMax = 200;
 
-    private readonly Edges _edges = new(core, node, parent);
+    private readonly Edges _edges = new(core);
 
     /// <summary>The cell that is asked for; null with the refusal.</summary>
     public CellKey? Read(WhyCellRequest request, out Refusal? refusal)
@@ -32,11 +32,11 @@ public sealed class CellJourney(NodeCore core, NodeId node, DivisionCode divisio
         var (answer, value, head) = core.Sequencer.Read(() => (AsItStands(key, out var held), held, core.Sequencer.Applied));
         if (answer.Held)
         {
-            AddRecord(answer, key.Origin == node);
+            AddRecord(answer, key.Origin == core.Node);
         }
 
         AddRanges(answer, key);
-        if (key.Origin == node && withEvents)
+        if (key.Origin == core.Node && withEvents)
         {
             AddEvents(answer, key, value, head);
         }
@@ -45,15 +45,15 @@ public sealed class CellJourney(NodeCore core, NodeId node, DivisionCode divisio
         return answer;
     }
 
-    /// <summary>How far up a position of this node's cells has come; null for a root.</summary>
+    /// <summary>How far up a position of this node's cells has come, by its territorial parent; null for a root.</summary>
     public UpwardStanding? Upward(Lsn local, Lane lane, bool goesUp)
     {
-        if (core.Uplink is null || parent is not { } above)
+        if (core.Parents.Where(p => p.Kind == ParentKind.Territorial).Select(p => (NodeId?)p.Node).FirstOrDefault() is not { } above)
         {
             return null;
         }
 
-        var receipt = core.Sequencer.Read(() => core.UplinkFold.ReceiptOf(lane, core.Journal.Incarnation));
+        var receipt = core.Sequencer.Read(() => core.UplinkFold.Territorial.ReceiptOf(lane, core.Journal.Incarnation));
         return new UpwardStanding
         {
             Parent = above.ToString(),
@@ -64,12 +64,12 @@ public sealed class CellJourney(NodeCore core, NodeId node, DivisionCode divisio
         };
     }
 
-    private DivisionCode? PlaceOf(NodeId origin) => origin == node ? division : core.Cells.PlaceOf(origin) ?? core.Reception.Origin(origin)?.Watermark.Division;
+    private DivisionCode? PlaceOf(NodeId origin) => origin == core.Node ? division : core.Cells.PlaceOf(origin) ?? core.Reception.Origin(origin)?.Watermark.Division;
 
     /// <summary>Under the sequencer's lock.</summary>
     private WhyCellResponse AsItStands(CellKey key, out ReadOnlyMemory<byte> value)
     {
-        var answer = new WhyCellResponse { Node = node.ToString(), NodeDivision = division.ToString(), Cell = CellNaming.TextOf(key) };
+        var answer = new WhyCellResponse { Node = core.Node.ToString(), NodeDivision = division.ToString(), Cell = CellNaming.TextOf(key) };
         value = CellCodec.Zero.ToArray();
         if (core.Cells.Find(key) is { } cell)
         {
@@ -134,10 +134,10 @@ public sealed class CellJourney(NodeCore core, NodeId node, DivisionCode divisio
             answer.Ranges.Add(_edges.Down(NodeId.Parse(word.Via), range));
         }
 
-        var goesUp = key.Grain != Grain.Detail || key.Origin == node;
-        if (goesUp && _edges.Up(range) is { } up)
+        var goesUp = key.Grain != Grain.Detail || key.Origin == core.Node;
+        if (goesUp)
         {
-            answer.Ranges.Add(up);
+            answer.Ranges.AddRange(_edges.Up(range));
         }
 
         if (Upward(new Lsn(answer.LocalLsn), Lane.Cells, goesUp) is { } upward)
@@ -177,12 +177,12 @@ public sealed class CellJourney(NodeCore core, NodeId node, DivisionCode divisio
 
     private void AddUnknown(WhyCellResponse answer, CellKey key)
     {
-        if (key.Origin != node)
+        if (key.Origin != core.Node)
         {
             answer.Unknown.Add(new NotKnown { Code = "CASES_STAY_HOME", Message = $"Which cases it is made of is known at {key.Origin} alone: cases stay at home." });
         }
 
-        if (!answer.Held && answer.Word is null && key.Origin != node)
+        if (!answer.Held && answer.Word is null && key.Origin != core.Node)
         {
             answer.Unknown.Add(new NotKnown { Code = "ORIGIN_UNHEARD", Message = $"{key.Origin} has said nothing of itself here." });
         }

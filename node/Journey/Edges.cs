@@ -8,7 +8,7 @@ using CityGrid.Protocol.V1;
 namespace CityGrid.Node.Journey;
 
 /// <summary>How the ranges of this node's links stand, in the words of reconcile.proto.</summary>
-public sealed class Edges(NodeCore core, NodeId node, NodeId? parent)
+public sealed class Edges(NodeCore core)
 {
     /// <summary>Has the ranges of these links compared; of all where none is named. Null with the refusal for a name that is no neighbour's.</summary>
     public IReadOnlyList<EdgeReconciliation>? Reconcile(IReadOnlyCollection<string> names, out Refusal? refusal)
@@ -18,32 +18,29 @@ public sealed class Edges(NodeCore core, NodeId node, NodeId? parent)
             return null;
         }
 
-        if (parent is { } above && asked.Contains(above))
+        foreach (var parent in core.Parents.Where(p => asked.Contains(p.Node)))
         {
-            core.Uplink?.CompareRanges();
+            parent.Pump.CompareRanges();
         }
 
-        core.AskRanges(asked.Where(n => n != parent));
+        core.AskRanges(asked.Where(IsChild));
         return Standing(asked);
     }
 
     public IReadOnlyList<EdgeReconciliation>? Standing(IReadOnlyCollection<string> names, out Refusal? refusal) =>
         Neighbours(names, out refusal) is { } asked ? Standing(asked) : null;
 
-    /// <summary>The link to the parent as this end knows it, only what is said of one range where that is given; null for a root.</summary>
-    public EdgeReconciliation? Up(RangeKey? only = null)
-    {
-        if (core.Uplink is not { } uplink || parent is not { } above)
-        {
-            return null;
-        }
+    /// <summary>The links to the parents as this end knows them, only what is said of one range where that is given.</summary>
+    public IEnumerable<EdgeReconciliation> Up(RangeKey? only = null) => core.Parents.Select(parent => Up(parent.Node, parent.Pump, only));
 
+    private EdgeReconciliation Up(NodeId above, UplinkPump uplink, RangeKey? only)
+    {
         var state = uplink.Standing.State;
         var talk = state.Ranges;
         var edge = new EdgeReconciliation
         {
             Parent = above.ToString(),
-            Child = node.ToString(),
+            Child = core.Node.ToString(),
             Connected = state.Phase == SenderPhase.Open,
             GoingOn = talk.IsGoingOn,
             ComparedAt = RequestReads.Iso(talk.EndedAt),
@@ -64,7 +61,7 @@ public sealed class Edges(NodeCore core, NodeId node, NodeId? parent)
         var ranges = core.Reception.Ranges.Of(child);
         var edge = new EdgeReconciliation
         {
-            Parent = node.ToString(),
+            Parent = core.Node.ToString(),
             Child = child.ToString(),
             Connected = core.Presence.IsConnected(child),
             GoingOn = core.ReceptionDesk.Asks.IsPending(child) || ranges.Open.Values.Any(r => r.State == RangeState.Differs),
@@ -84,27 +81,18 @@ public sealed class Edges(NodeCore core, NodeId node, NodeId? parent)
         return edge;
     });
 
-    private List<EdgeReconciliation> Standing(IReadOnlyCollection<NodeId> asked)
-    {
-        var edges = new List<EdgeReconciliation>();
-        if (parent is { } above && asked.Contains(above) && Up() is { } up)
-        {
-            edges.Add(up);
-        }
+    private List<EdgeReconciliation> Standing(IReadOnlyCollection<NodeId> asked) =>
+    [
+        .. core.Parents.Where(p => asked.Contains(p.Node)).Select(p => Up(p.Node, p.Pump, null)),
+        .. asked.Where(IsChild).Select(child => Down(child)),
+    ];
 
-        edges.AddRange(asked.Where(n => n != parent).Select(child => Down(child)));
-        return edges;
-    }
+    private bool IsChild(NodeId neighbour) => core.Parents.All(p => p.Node != neighbour);
 
     private IReadOnlyCollection<NodeId>? Neighbours(IReadOnlyCollection<string> names, out Refusal? refusal)
     {
         refusal = null;
-        var all = core.Sequencer.Read(() => core.ChildrenNow.Select(c => c.Node).ToList());
-        if (parent is { } above)
-        {
-            all.Insert(0, above);
-        }
-
+        IReadOnlyList<NodeId> all = [.. core.Parents.Select(p => p.Node), .. core.Sequencer.Read(() => core.ChildrenNow.Select(c => c.Node).ToArray())];
         if (names.Count == 0)
         {
             return all;
@@ -113,7 +101,7 @@ public sealed class Edges(NodeCore core, NodeId node, NodeId? parent)
         var asked = all.Where(n => names.Contains(n.ToString())).ToArray();
         if (names.FirstOrDefault(n => asked.All(a => a.ToString() != n)) is { } unknown)
         {
-            refusal = new Refusal("NO_NEIGHBOUR", $"{(NodeId.TryParse(unknown, out var named) ? named.ToString() : "The name")} is neither parent nor child of {node}. Its neighbours: {string.Join(", ", all)}.", "nodes");
+            refusal = new Refusal("NO_NEIGHBOUR", $"{(NodeId.TryParse(unknown, out var named) ? named.ToString() : "The name")} is neither parent nor child of {core.Node}. Its neighbours: {string.Join(", ", all)}.", "nodes");
             return null;
         }
 

@@ -12,9 +12,9 @@ namespace CityGrid.Node.Journey;
 /// <summary>The calls of reconcile.proto: asking is an administrator's, looking anyone's.</summary>
 [Authorize(Policy = Access.View)]
 [BindServiceMethod(typeof(ReconcileGrpcService), nameof(Bind))]
-public sealed class ReconcileGrpcService(NodeCore core, NodeConfiguration configuration) : ReconcileService.ReconcileServiceBase
+public sealed class ReconcileGrpcService(NodeCore core) : ReconcileService.ReconcileServiceBase
 {
-    private readonly Edges _edges = new(core, configuration.Node, configuration.Parent?.Node);
+    private readonly Edges _edges = new(core);
 
     /// <summary>What <see cref="Bind"/> binds.</summary>
     public static ServiceDescriptor Descriptor => ReconcileService.Descriptor;
@@ -43,8 +43,8 @@ public sealed class WhyGrpcService : WhyService.WhyServiceBase
     public WhyGrpcService(NodeCore core, NodeConfiguration configuration)
     {
         _core = core;
-        _cells = new CellJourney(core, configuration.Node, configuration.Division, configuration.Parent?.Node);
-        _cases = new CaseJourney(core, configuration.Node, configuration.Division, _cells);
+        _cells = new CellJourney(core, configuration.Division);
+        _cases = new CaseJourney(core, configuration.Division, _cells);
     }
 
     /// <summary>What <see cref="Bind"/> binds.</summary>

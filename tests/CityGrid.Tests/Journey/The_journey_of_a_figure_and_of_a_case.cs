@@ -124,8 +124,8 @@ public sealed class The_journey_of_a_figure_and_of_a_case
     {
         _tree.Report(_tree.City, 1, SmallTree.Cover, 1);
         _tree.Settle();
-        var below = new Edges(_tree.City.Core!, _tree.City.Place.Node, _tree.Province.Place.Node);
-        var above = new Edges(_tree.Province.Core!, _tree.Province.Place.Node, _tree.Ministry.Place.Node);
+        var below = new Edges(_tree.City.Core!);
+        var above = new Edges(_tree.Province.Core!);
         Assert.That(below.Reconcile([], out _)!.Single(), Has.Property("GoingOn").True);
         _tree.Run(TimeSpan.FromMinutes(1));
         Assert.That(below.Standing(["province-1"], out _)!.Single().Ranges.Select(r => (r.Grain, r.State)), Is.EqualTo(new[] { ("detail", RangeState.Equal), ("national", RangeState.Equal) }));
@@ -141,7 +141,7 @@ public sealed class The_journey_of_a_figure_and_of_a_case
 
     private static long Figure(WhyCellResponse answer, string name) => answer.Figures.FirstOrDefault(f => f.Name == name)?.Value ?? 0;
 
-    private static CellJourney Journey(SimulatedNode node) => new(node.Core!, node.Place.Node, node.Place.Division, node.Place.Parent?.Node);
+    private static CellJourney Journey(SimulatedNode node) => new(node.Core!, node.Place.Division);
 
     private static WhyCellResponse Tell(SimulatedNode node, WhyCellRequest request)
     {
@@ -149,5 +149,5 @@ public sealed class The_journey_of_a_figure_and_of_a_case
         return journey.Tell(journey.Read(request, out var refusal) ?? throw new AssertionException(refusal!.ToString()), withEvents: true);
     }
 
-    private static WhyCaseResponse Case(SimulatedNode node, CaseId id) => new CaseJourney(node.Core!, node.Place.Node, node.Place.Division, Journey(node)).Tell(id);
+    private static WhyCaseResponse Case(SimulatedNode node, CaseId id) => new CaseJourney(node.Core!, node.Place.Division, Journey(node)).Tell(id);
 }

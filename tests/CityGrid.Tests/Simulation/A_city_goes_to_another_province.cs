@@ -91,7 +91,7 @@ public sealed class A_city_goes_to_another_province
         story.CompareRanges();
         Assert.That((Compared(one).ContainsKey(scope), Compared(other)[scope].State), Is.EqualTo((false, RangeState.Equal)));
         Assert.That(one.Core!.Uplink!.Standing.State.Ranges.Scopes.Keys, Has.None.EqualTo(scope), "the old one says nothing of it");
-        var links = new Node.Journey.Edges(one.Core, one.Place.Node, one.Place.Parent!.Node).Standing([], out _)!;
+        var links = new Node.Journey.Edges(one.Core).Standing([], out _)!;
         Assert.That(links.Select(l => l.Child), Is.EquivalentTo(new[] { one.Place.Node.ToString(), story.Neighbour.Place.Node.ToString() }), "and asks it for nothing");
         Assert.That(story.Ministry.Core!.Reception.Ranges.Children.Sum(c => c.FoundInAll), Is.Zero, "no false alarm");
         story.Check();

@@ -2,6 +2,7 @@ using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using NUnit.Framework;
 
@@ -98,6 +99,21 @@ public sealed class A_city_has_two_parents
         _tree.Settle();
         CheckBoth();
         Assert.That(City.Core!.OwnEpoch.Number, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Each_of_them_has_its_own_ranges_compared()
+    {
+        var core = _sector.Core!;
+        var key = core.Cells.ChangedSince(Lsn.Zero, core.Sequencer.Applied).First(row => row.Key.Origin == City.Place.Node && row.Key.Grain == Grain.National).Key;
+        Assert.That(core.Cells.Correct(key, Reception.Child.Value(77), core.Sequencer.Applied));
+        var edges = new Node.Journey.Edges(City.Core!);
+        Assert.That(edges.Reconcile(["gas"], out _)!.Select(e => e.Parent), Is.EqualTo(new[] { "gas" }));
+        _tree.Run(TimeSpan.FromMinutes(2));
+        Assert.That(_sector.Core!.Reception.Ranges.Of(City.Place.Node).CellsInAll, Is.EqualTo(1));
+        Assert.That(_tree.Province.Core!.Reception.Ranges.Children, Is.Empty, "the other was not asked");
+        Assert.That(edges.Standing([], out _)!.Select(e => e.Parent), Is.EqualTo(new[] { _tree.Province.Place.Node.ToString(), "gas" }));
+        CheckBoth();
     }
 
     [Test]
