@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using CityGrid.Cli;
 using CityGrid.Cli.Network;
 using CityGrid.Hub.Seams;
+using CityGrid.Node.V1;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd.Network;
@@ -13,6 +14,9 @@ public sealed class A_divided_network_heals
     private const int Deaf = 0;
     private const int Mute = 1;
     private const int Narrow = 2;
+
+    /// <summary>It has nothing to say for years.</summary>
+    private const int Quiet = 3;
 
     private readonly List<NodeProcess> _processes = [];
     private readonly List<ToxicProxy> _doors = [];
@@ -70,10 +74,10 @@ public sealed class A_divided_network_heals
     [Test, Requires(Need.NetworkNamespaces)]
     public async Task Narrow_drawn_or_deaf_one_way()
     {
-        await StartAsync(3);
+        await StartAsync(4);
         using var parent = new NodeClient(Province.GrpcUrl, Province.Tokens["viewer"]);
         await AtWorkAsync(parent, workers => Task.WhenAll(
-            OneWayAsync(workers[Deaf], parent, Deaf, up: false), OneWayAsync(workers[Mute], parent, Mute, up: true), NarrowAsync(workers[Narrow], parent)));
+            OneWayAsync(workers[Deaf], parent, Deaf, up: false), OneWayAsync(workers[Mute], parent, Mute, up: true), NarrowAsync(workers[Narrow], parent), QuietAsync()));
     }
 
     [Test, Requires(Need.LossyNetworkNamespaces)]
@@ -98,7 +102,7 @@ public sealed class A_divided_network_heals
     /// <summary>All cities work through what comes over them; in the end all is there once.</summary>
     private async Task AtWorkAsync(NodeClient parent, Func<CityAtWork[], Task> story)
     {
-        var workers = _tree.Nodes.Skip(2).Select(city => new CityAtWork(city, city.GrpcUrl, TimeSpan.FromMilliseconds(250))).ToArray();
+        var workers = _tree.Nodes.Skip(2).Take(Quiet).Select(city => new CityAtWork(city, city.GrpcUrl, TimeSpan.FromMilliseconds(250))).ToArray();
         try
         {
             await Task.WhenAll(workers.Select(worker => worker.CaughtUpAsync(parent, "the start")));
@@ -130,6 +134,26 @@ public sealed class A_divided_network_heals
         Network.Widen(number);
         await city.CaughtUpAsync(parent, up ? "packets to the parent were lost" : "packets from the parent were lost");
         await TestContext.Out.WriteLineAsync($"packets {(up ? "to" : "from")} the parent lost: told by the city after {told.TotalSeconds:F0} s, by its parent after {heard.TotalSeconds:F0} s; all there {TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s after");
+    }
+
+    /// <summary>Where no frame waits for its answer, only the keep-alive of the connection finds out that nobody hears.</summary>
+    private async Task QuietAsync()
+    {
+        var city = _tree.Nodes[2 + Quiet];
+        using var client = new NodeClient(city.GrpcUrl, city.Tokens["viewer"]);
+        LinkView view = null!;
+        async Task<bool> IsAsync(bool connected)
+        {
+            view = (await client.Links.ListLinksAsync(new ListLinksRequest(), CityAtWork.Soon(client))).Links.Single();
+            return view.Connected == connected && (connected || view.LastError.Length > 0);
+        }
+
+        await Above.UntilAsync(() => IsAsync(connected: true), () => $"{city.Node} is connected: {view}");
+        Network.LoseOneWay(Quiet, up: false);
+        await Above.UntilAsync(() => IsAsync(connected: false), () => $"{city.Node} finds out that nobody answers: {view}");
+        Assert.That((view.PendingCells, view.PendingRecords), Is.EqualTo((0L, 0L)));
+        Network.Widen(Quiet);
+        await Above.UntilAsync(() => IsAsync(connected: true), () => $"{city.Node} is connected again: {view}");
     }
 
     private async Task NarrowAsync(CityAtWork city, NodeClient parent)
@@ -182,6 +206,10 @@ public sealed class A_divided_network_heals
         else if (city >= 0)
         {
             configuration["parent"]!["url"] = $"https://{DividedNetwork.ParentAddress(city)}:{province.LinkPort}";
+            if (city == Quiet)
+            {
+                configuration["parent"]!["schedule"] = "0 0 0 1 1 ? 2099";
+            }
         }
 
         File.WriteAllText(node.Configuration, configuration.ToJsonString());

@@ -29,6 +29,9 @@ public sealed class What_was_said_once_has_its_effect_once
         var configuration = JsonNode.Parse(File.ReadAllText(tree.Nodes[2].Configuration))!;
         configuration["parent"]!["url"] = $"https://127.0.0.1:{_relay.Port}";
         File.WriteAllText(tree.Nodes[2].Configuration, configuration.ToJsonString());
+        configuration = JsonNode.Parse(File.ReadAllText(tree.Nodes[1].Configuration))!;
+        configuration["link"]!["signatures"] = "required";
+        File.WriteAllText(tree.Nodes[1].Configuration, configuration.ToJsonString());
     });
 
     [TearDown]
@@ -61,7 +64,7 @@ public sealed class What_was_said_once_has_its_effect_once
             _relay.Cut();
             await work.ImportAsync(400);
             await OrderAsync($"{up.GetType().Name}-{down.GetType().Name}");
-            await Task.Delay(TimeSpan.FromSeconds(2));
+            await Task.Delay(TimeSpan.FromSeconds(1.5));
         }
 
         _relay.Set(Twist.None, Twist.None);
@@ -116,6 +119,7 @@ public sealed class What_was_said_once_has_its_effect_once
         Assert.That(answers[0].Welcome, Is.Not.Null);
         Assert.That(answers.Skip(1).Select(answer => answer.Receipt?.Accepted), Is.All.Zero.And.Exactly(parts.Length).Items, "all of it is known");
         Assert.That(CodeOf(await _relay.PlayAsync(HelloAhead(held), Altered(parts.Last(part => part.Cells?.Cells.Count > 0)))), Is.EqualTo(LinkRefusalCode.Signature));
+        Assert.That(CodeOf(await _relay.PlayAsync(WithoutSignatures(HelloAhead(held)))), Is.EqualTo(LinkRefusalCode.Signature), "there is no way back to where nothing is signed");
         Assert.That(await StandAsync(parent), Is.EqualTo(before));
 
         // In another life of the child the first one is over, whoever speaks for it.
@@ -162,6 +166,14 @@ public sealed class What_was_said_once_has_its_effect_once
         var hello = session.Hello.Clone();
         hello.Hello.HeadLsn = 1_000_000_000;
         hello.Hello.HeadChainHash = ByteString.CopyFrom(Enumerable.Repeat((byte)7, 32).ToArray());
+        return hello;
+    }
+
+    /// <summary>As a program of protocol 1 says it.</summary>
+    private static ConnectRequest WithoutSignatures(ConnectRequest hello)
+    {
+        hello.Hello.ProtocolMax = 1;
+        hello.Hello.Signer.Clear();
         return hello;
     }
 
