@@ -85,7 +85,7 @@ public sealed class UplinkFold : IFold
                 var kept = ReceiptKept.Parser.ParseFrom(journalEvent.Payload.Span);
                 if (Incarnation.FromBytes(kept.Incarnation.Span) == _incarnation && new Epoch(kept.Epoch, kept.EpochNonce) == _epoch && StreamMark.TryRead(kept.Lsn, kept.ChainHash, out var mark))
                 {
-                    Territorial.Keep(kept, mark, journalEvent.RecordedAt);
+                    Of(kept.ParentKind).Keep(kept, mark, journalEvent.RecordedAt);
                 }
 
                 break;
