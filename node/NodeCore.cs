@@ -7,6 +7,7 @@ using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
+using CityGrid.Hub.Reach;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
 using CityGrid.Hub.Seams;
@@ -135,6 +136,21 @@ public sealed class NodeCore : IDisposable
         var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) : null;
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure };
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
+        ReachDesk = new ReachDesk(
+            new ReachPlace(settings.Node, settings.Division, ReachGroundNow, () => RegisterNow) { Stands = StandsOf, Held = HeldOf },
+            new Dictionary<ReachKind, IAnswerer>
+            {
+                [ReachKind.View] = new ViewAnswerer(Views, settings.Division, () => RegisterNow),
+                [ReachKind.Case] = new CaseAnswerer(Desk, settings.Division, () => RegisterNow),
+            },
+            seams.Entropy,
+            seams.Clock)
+        {
+            AskChild = Door.Ask,
+            Reply = (query, number, result, left) => Uplink?.Tell(query, number, result, left),
+        };
+        Door.ReachAnswered = ReachDesk.Hear;
+        Door.ConnectionEnded = ReachDesk.Left;
         Reach = ReachOf(settings, RegisterNow);
         Cuts = CutsFor(ParentKind.Territorial);
         if (seams.Wire is { } wire)
@@ -210,6 +226,9 @@ public sealed class NodeCore : IDisposable
 
     public EscalationReach Reach { get; }
 
+    /// <summary>Where places below are asked, and where this one answers.</summary>
+    public ReachDesk ReachDesk { get; }
+
     public CutReader Cuts { get; }
 
     /// <summary>To the territorial parent; null for the root of a tree.</summary>
@@ -244,6 +263,12 @@ public sealed class NodeCore : IDisposable
     public BundleDoor BundleDoor { get; }
 
     public NodeId Node => _settings.Node;
+
+    public DivisionCode Division => _settings.Division;
+
+    /// <summary>The place of an origin's node, this one among them, as it was last heard; null for one never heard of.</summary>
+    public DivisionCode? HomeOf(NodeId origin) =>
+        origin == _settings.Node ? _settings.Division : Sequencer.Read(() => Reception.Origin(origin)?.Watermark.Division);
 
     public Projector Projector => _projector;
 
@@ -334,6 +359,7 @@ public sealed class NodeCore : IDisposable
 
     public void Dispose()
     {
+        ReachDesk.Dispose();
         foreach (var uplink in Uplinks)
         {
             uplink.Dispose();
@@ -342,6 +368,25 @@ public sealed class NodeCore : IDisposable
         Sequencer.Dispose();
         Readers.Dispose();
         _keys.Dispose();
+    }
+
+    /// <summary>What a query finds here now. Under pressure none is taken: whoever looks can look again.</summary>
+    private ReachGround ReachGroundNow()
+    {
+        var rows = Sequencer.Read(() => Reception.Children.Select(row => (row.Node, row.Division, row.LastHeard)).ToArray());
+        return new ReachGround(
+            _settings.Node, _settings.Division, RegisterNow, [.. rows.Select(row => new ReachChild(row.Node, row.Division, Door.StandingOf(row.Node), row.LastHeard))], Pressure.Shed(CallKind.DrillThrough));
+    }
+
+    private (long Epoch, long Lsn)? StandsOf(NodeId origin) => Sequencer.Read(() => origin == _settings.Node
+        ? (OwnEpoch.Number, Sequencer.Applied.Value)
+        : Reception.Origin(origin)?.Watermark is { } stated ? (stated.Epoch.Number, stated.Lsn.Value) : ((long, long)?)null);
+
+    private ReachHeld[] HeldOf(DivisionCode division)
+    {
+        var register = RegisterNow;
+        return Sequencer.Read(() => Reception.Watermarks.Where(stated => register.IsAtOrBelow(stated.Division, division))
+            .Select(stated => new ReachHeld { Origin = stated.Origin.ToString(), Division = stated.Division.ToString(), Epoch = stated.Epoch.Number, Lsn = stated.Lsn.Value }).ToArray());
     }
 
     /// <summary>An import may leave the lists behind on purpose and says so itself: its lag is no pressure.</summary>
@@ -358,7 +403,7 @@ public sealed class NodeCore : IDisposable
         new(_settings.Node, Cells, Reception, Escalations, Reach, Orders, IsOurs, _settings.Cuts, _seams.Entropy.NextUInt64()) { TellsOfOrders = kind == ParentKind.Territorial };
 
     private UplinkGround GroundOf(ParentKind kind, CutReader cuts) =>
-        new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = _seams.Signatures };
+        new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = _seams.Signatures, Reach = kind == ParentKind.Territorial ? ReachDesk : null };
 
     private SenderSettings SendingTo(ParentKind kind, NodeId? parent)
     {

@@ -66,6 +66,13 @@ public static class NodeServer
         Report(app, core, watch);
         core.Sequencer.Start();
         await TakeRootEpochAsync(configuration, core, entropy);
+        core.ReachDesk.Work = answer => spawner.Spawn("answer a query", stop => core.Readers.ReadAsync(
+            () =>
+            {
+                answer();
+                return true;
+            },
+            stop));
         core.Projector.GapFound = gap => spawner.Spawn("fill a view", _ =>
         {
             core.Fill(gap);
@@ -199,6 +206,7 @@ public static class NodeServer
         app.MapGrpcService<CasesGrpcService>();
         app.MapGrpcService<NodeViewsService>();
         app.MapGrpcService<NodeOrdersService>();
+        app.MapGrpcService<NodeReachService>();
         app.MapGrpcService<NodeBundlesService>();
         app.MapGrpcService<NodeLinksService>();
         app.MapGrpcService<ChildrenGrpcService>();

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
+using CityGrid.Hub.Reach;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -10,7 +11,7 @@ using NodaTime;
 namespace CityGrid.Hub.Reception;
 
 /// <summary>
-/// One connection of a child, as the parent has it: who it is, the stream it speaks for once its hello was welcomed, and the orders that go down on it.
+/// One connection of a child, as the parent has it: who it is, the stream it speaks for once its hello was welcomed, and the orders and queries that go down on it.
 /// </summary>
 /// <param name="peer">Who the certificate says is there.</param>
 /// <param name="push">Sends a frame that answers none, after whatever was sent before.</param>
@@ -30,6 +31,12 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
 
     /// <summary>What the child said that it has of the orders, until they begin.</summary>
     internal StreamMark? OrdersFrom { get; set; }
+
+    /// <summary>The child reports here beside its own tree: neither orders nor queries of this node go to it (L17).</summary>
+    internal bool TakesNothingFromAbove { get; set; }
+
+    /// <summary>Sends a query after whatever was sent before.</summary>
+    internal void Ask(ReachQuery query) => push(new ConnectResponse { ReachQuery = query });
 
     internal void BeginOrders(StreamMark cursor) => _orders = OrderFeed.Start(cursor);
 
@@ -87,15 +94,24 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>What a child may always have under way, and all that it may while this node is busy: a few small parts, so that what cannot wait still comes.</summary>
     public const long CreditLeast = 16 << 10;
 
-    /// <summary>The first protocol that has orders.</summary>
+    /// <summary>The first protocol that has orders, and queries.</summary>
     private const int ProtocolOfOrders = 2;
 
     /// <summary>With the number of its opening: orders go out in that order, the same in every run of a simulation.</summary>
     private readonly ConcurrentDictionary<LinkConnection, long> _open = [];
+
+    /// <summary>The newest connection of each child that was welcomed, whichever protocol it speaks.</summary>
+    private readonly ConcurrentDictionary<NodeId, LinkConnection> _standing = [];
     private long _opened;
 
     /// <summary>Is told of a child whose signer or signature was refused, which only a person can explain.</summary>
     public Action<NodeId, string>? SignatureRefused { get; set; }
+
+    /// <summary>Is told of a piece of an answer that a child sends to a query (clause P5).</summary>
+    public Action<NodeId, ReachAnswer>? ReachAnswered { get; set; }
+
+    /// <summary>Is told of a child whose connection has ended.</summary>
+    public Action<NodeId>? ConnectionEnded { get; set; }
 
     /// <summary>What this node is under, and lets go of.</summary>
     public PressureGauge Pressure { get; init; } = PressureGauge.Calm;
@@ -118,6 +134,11 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             return null;
         }
 
+        if (TakeAnswer(connection, request) is { } taken)
+        {
+            return taken;
+        }
+
         var found = notary?.Look(connection.Session, request);
         return Turn(connection, request, await sequencer.SubmitAsync(CommandOf(connection, request, found)), found);
     }
@@ -125,7 +146,16 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>The same for a caller that pumps the sequencer by hand.</summary>
     public void Take(LinkConnection connection, ConnectRequest request, Action<ConnectResponse> answered)
     {
-        if (!TakeReceipt(connection, request))
+        if (TakeReceipt(connection, request))
+        {
+            return;
+        }
+
+        if (TakeAnswer(connection, request) is { } taken)
+        {
+            answered(taken);
+        }
+        else
         {
             var found = notary?.Look(connection.Session, request);
             sequencer.Submit(CommandOf(connection, request, found), decision => answered(Turn(connection, request, decision, found)));
@@ -145,7 +175,46 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     public bool IsInOffice(LinkSession session) => sequencer.Read(() => desk.IsInOffice(session));
 
     /// <summary>The connection has ended.</summary>
-    public void Close(LinkConnection connection) => _open.TryRemove(connection, out _);
+    public void Close(LinkConnection connection)
+    {
+        _open.TryRemove(connection, out _);
+        if (_standing.TryRemove(new KeyValuePair<NodeId, LinkConnection>(connection.Peer.Node, connection)))
+        {
+            ConnectionEnded?.Invoke(connection.Peer.Node);
+        }
+    }
+
+    /// <summary>Whether a child could be sent a query now: its connection stands, speaks the protocol, and the stream on it is the one in office.</summary>
+    public ReachStanding StandingOf(NodeId child) =>
+        !_standing.TryGetValue(child, out var connection) || connection is not { IsOver: false, Session: { } session } ? ReachStanding.Absent
+        : session.Protocol < ProtocolOfOrders ? ReachStanding.OldProtocol
+        : connection.TakesNothingFromAbove ? ReachStanding.TakesNone
+        : IsInOffice(session) ? ReachStanding.Connected
+        : ReachStanding.Absent;
+
+    /// <summary>Sends a query on a child's connection; false where it has none that could carry it.</summary>
+    public bool Ask(NodeId child, ReachQuery query)
+    {
+        if (StandingOf(child) != ReachStanding.Connected || !_standing.TryGetValue(child, out var connection))
+        {
+            return false;
+        }
+
+        connection.Ask(query);
+        return true;
+    }
+
+    /// <summary>A piece of an answer is passed on and nothing is made durable of it; null for any other frame. Whoever was not welcomed is refused as with all frames.</summary>
+    private ConnectResponse? TakeAnswer(LinkConnection connection, ConnectRequest request)
+    {
+        if (request.FrameCase != ConnectRequest.FrameOneofCase.ReachAnswer || connection.Session is not { Protocol: >= ProtocolOfOrders } session)
+        {
+            return null;
+        }
+
+        ReachAnswered?.Invoke(session.Child, request.ReachAnswer);
+        return new ConnectResponse { Number = request.Number, ReachTaken = new ReachTaken() };
+    }
 
     private bool TakeReceipt(LinkConnection connection, ConnectRequest request)
     {
@@ -188,6 +257,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         if (request.Hello is { } hello)
         {
             connection.OrdersFrom = hello.TakesNoOrders ? null : orders.CursorOf(hello);
+            connection.TakesNothingFromAbove = hello.TakesNoOrders;
         }
 
         return decision.Response;
@@ -199,12 +269,28 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// </summary>
     public void Answered(LinkConnection connection)
     {
+        if (connection.Session is { } standing && !connection.IsOver)
+        {
+            Stand(standing.Child, connection);
+        }
+
         if (connection is { OrdersFrom: { } from, Session: { Protocol: >= ProtocolOfOrders } session } && IsInOffice(session))
         {
             connection.OrdersFrom = null;
             connection.BeginOrders(from);
             _open[connection] = Interlocked.Increment(ref _opened);
             Feed(connection, new OrderFeedInput.Nudged());
+        }
+    }
+
+    /// <summary>A newer connection of a child takes the place of the one before, on which nothing more comes.</summary>
+    private void Stand(NodeId child, LinkConnection connection)
+    {
+        var before = _standing.GetValueOrDefault(child);
+        _standing[child] = connection;
+        if (before is not null && before != connection)
+        {
+            ConnectionEnded?.Invoke(child);
         }
     }
 

@@ -46,8 +46,8 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
     /// <summary>A full queue is half a second of work; with the child's own jitter 36 children come back over several seconds.</summary>
     private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(5);
 
-    /// <summary>Frames that wait to be written: a child has at most eight parts under way, and one part of orders.</summary>
-    private const int OutgoingMax = 16;
+    /// <summary>Frames that wait to be written: a child has at most eight parts under way, one part of orders, and each query once.</summary>
+    private const int OutgoingMax = 16 + Reach.Gathering.UnderWayMax;
 
     public override async Task Connect(IAsyncStreamReader<ConnectRequest> requestStream, IServerStreamWriter<ConnectResponse> responseStream, ServerCallContext context)
     {

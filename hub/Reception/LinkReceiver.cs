@@ -25,6 +25,7 @@ public static class LinkReceiver
             ConnectRequest.FrameOneofCase.Hello => Greeting.Decide(settings, row, peer, request, parentEpoch, nonce, found),
             ConnectRequest.FrameOneofCase.Cells => Unseated(row, session, request) ?? Departed(settings, session!, request) ?? TakeCells(settings, Seat(row, session), session!, peer, request, judge, found),
             ConnectRequest.FrameOneofCase.Escalations => Unseated(row, session, request) ?? Departed(settings, session!, request) ?? TakeEscalations(settings, Seat(row, session), session!, peer, request, judge, found),
+            ConnectRequest.FrameOneofCase.ReachAnswer when session is null => Answers.Refuse(request.Number, LinkRefusalCode.NoSession, "No hello was welcomed on this connection. Send hello first."),
             _ => Answers.Refuse(request.Number, LinkRefusalCode.Malformed, "The request has no frame that this protocol knows. Send hello, cells or escalations."),
         };
 

@@ -45,6 +45,10 @@ public sealed class ViewDesk(
     /// <summary>True where the question is sound and this node cannot answer it as it stands; false where the question is at fault.</summary>
     public static bool IsOfTheNode(Refusal refusal) => refusal.Code is "DETAIL_NOT_HELD" or "DIVISION_OUTSIDE" or "NOT_THERE_YET" or "TOO_MANY_ROWS" or "FIGURE_TOO_LARGE";
 
+    /// <summary>What is wrong with a request, whoever answers it; null for nothing.</summary>
+    public Refusal? Fault(QueryRequest request) =>
+        ViewQuery.Read(request, place.Register, place.Division, StatDay.Of(clock.Now(), place.Zone), out var refusal) is null ? refusal : null;
+
     /// <summary>The answer, or why there is none.</summary>
     public QueryResponse? Answer(QueryRequest request, out Refusal? refusal)
     {

@@ -128,7 +128,7 @@ public sealed class ViewEngine(CellFold cells, DivisionRegister register, Divisi
         var listed = string.Join(", ", places.Take(ListedMax).Select(p => NodeAbove(p) is { } above ? $"{p} (or {above} above it)" : p.ToString()));
         var more = places.Count > ListedMax ? $" and {places.Count - ListedMax} more" : string.Empty;
         return new Refusal(
-            "DETAIL_NOT_HELD", $"Districts and sources are not held here of everything asked for, only totals by place, type and day. Ask the node of {listed}{more}.", "by");
+            "DETAIL_NOT_HELD", $"Districts and sources are not held here of everything asked for, only totals by place, type and day. A live view gets them from below (POST /v1/live/view, citygrid view --live). Ask the node of {listed}{more}.", "by");
     }
 
     /// <summary>The place directly above an origin whose node holds its detail, too; null where that would be this node or one above it. A placeholder is never a node.</summary>

@@ -116,6 +116,9 @@ public static class LinkSender
                 case SenderInput.OrdersTaken taken:
                     TellOfOrders(taken);
                     break;
+                case SenderInput.ResultReady ready:
+                    TakeResult(ready);
+                    break;
                 case SenderInput.EpochStored stored:
                     EpochIsDurable(stored.Epoch);
                     break;
@@ -199,6 +202,7 @@ public static class LinkSender
                 AnswerBy = null,
                 UnderWay = [],
                 Pace = State.Pace.Reconnected(),
+                Answers = new AnswersState(),
             };
             foreach (var lane in State.Lanes)
             {
@@ -218,6 +222,12 @@ public static class LinkSender
                     break;
                 case ConnectResponse.FrameOneofCase.Orders when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2, Settings.Kind: ParentKind.Territorial }:
                     Effects.Add(new SenderEffect.TakeOrders(response.Orders, State.Parent!.Value));
+                    break;
+                case ConnectResponse.FrameOneofCase.ReachQuery when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2 }:
+                    Effects.Add(new SenderEffect.TakeQuery(response.ReachQuery));
+                    break;
+                case ConnectResponse.FrameOneofCase.ReachTaken when State.Phase == SenderPhase.Open:
+                    HearTaken(response.Number);
                     break;
                 case ConnectResponse.FrameOneofCase.Refusal when State.Phase is SenderPhase.Greeting or SenderPhase.Open:
                     HearRefusal(response.Number, response.Refusal);
@@ -387,13 +397,38 @@ public static class LinkSender
         }
 
         /// <summary>A lane that was quiet has saved nothing up, and owes nothing: it joins where the others are.</summary>
-        private long Joined(LaneState lane) => State.Lanes.Where(HasUnsent).Select(other => other.Pass).DefaultIfEmpty(lane.Pass).Min();
+        private long Joined(LaneState lane) => PassesOfOthers().DefaultIfEmpty(lane.Pass).Min();
+
+        private IEnumerable<long> PassesOfOthers() =>
+            State.Lanes.Where(HasUnsent).Select(other => other.Pass).Concat(State.Answers.Results.IsEmpty ? [] : [State.Answers.Pass]);
 
         /// <summary>Part by part, of the lane whose turn it is; number and bytes of the parts under way are bounded over all lanes together (L14).</summary>
         private void SendParts()
         {
-            while (State.UnderWay.Count < State.Settings.PartsUnderWayMax && NextLane() is { } lane)
+            if (State.Answers.Results.Exists(result => result.Until < now))
             {
+                // Nobody waits for these any more; the line has better to carry.
+                State = State with { Answers = State.Answers with { Results = State.Answers.Results.RemoveAll(result => result.Until < now) } };
+            }
+
+            while (State.UnderWay.Count < State.Settings.PartsUnderWayMax)
+            {
+                var next = NextLane();
+                if (State.Answers.Results is [var result, ..] && !(next?.Pass <= State.Answers.Pass))
+                {
+                    if (!SendPiece(result))
+                    {
+                        return;
+                    }
+
+                    continue;
+                }
+
+                if (next is not { } lane)
+                {
+                    return;
+                }
+
                 var part = lane.Cut!.Parts[lane.Sent];
                 if (!State.Pace.Allows(State.UnderWay.Sum(o => (long)o.Bytes), part.Bytes, State.Credit))
                 {
@@ -420,6 +455,96 @@ public static class LinkSender
             }
         }
 
+        /// <summary>The next piece of a result, cut to what the line carries; false where the line is full.</summary>
+        private bool SendPiece(UnsentResult result)
+        {
+            var length = Math.Min(State.Pace.PartBytes, result.Content.Length - result.Sent);
+            var request = new ConnectRequest
+            {
+                Number = State.Number + 1,
+                ReachAnswer = new ReachAnswer
+                {
+                    Id = result.Query,
+                    Result = result.Number,
+                    Offset = result.Sent,
+                    Total = result.Content.Length,
+                    Content = ByteString.CopyFrom(result.Content.Span.Slice(result.Sent, length)),
+                },
+            };
+            var bytes = request.ReachAnswer.CalculateSize();
+            if (!State.Pace.Allows(State.UnderWay.Sum(o => (long)o.Bytes), bytes, State.Credit))
+            {
+                return false;
+            }
+
+            NextNumber();
+            Effects.Add(new SenderEffect.Send(request));
+            var sent = result with { Sent = result.Sent + length };
+            State = State with
+            {
+                UnderWay = State.UnderWay.Add(new Outstanding(request.Number, Lane.Unspecified, 0, bytes, now)),
+                AnswerBy = State.AnswerBy ?? (now + State.Settings.AnswerWait),
+                Answers = State.Answers with
+                {
+                    Results = sent.Sent == sent.Content.Length ? State.Answers.Results.RemoveAt(0) : State.Answers.Results.SetItem(0, sent),
+                    Pass = State.Answers.Pass + (bytes / AnswersState.Weight),
+                },
+            };
+            return true;
+        }
+
+        /// <summary>To a connection that has ended meanwhile nothing is told: whoever asked has given this node up.</summary>
+        private void TakeResult(SenderInput.ResultReady ready)
+        {
+            if (State is not { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2 })
+            {
+                return;
+            }
+
+            var content = ready.Result.ToByteString();
+            if (State.Answers.Bytes + content.Length > AnswersState.BytesMax)
+            {
+                content = WithoutAnswers(ready.Result).ToByteString();
+            }
+
+            var pass = State.Answers.Results.IsEmpty ? PassesOfOthers().DefaultIfEmpty(State.Answers.Pass).Min() : State.Answers.Pass;
+            var query = Hub.Orders.OrderId.ToBytes(ready.Query);
+            State = State with { Answers = new AnswersState { Results = State.Answers.Results.Add(new UnsentResult(query, ready.Number, content, 0, ready.Until)), Pass = pass } };
+        }
+
+        /// <summary>What is told where the line is so far behind that answers find no room to wait for it.</summary>
+        private static ReachResult WithoutAnswers(ReachResult result)
+        {
+            var told = result.Clone();
+            foreach (var part in told.Parts.Where(part => part.Code.Length == 0))
+            {
+                (part.Answer, part.Code) = (ByteString.Empty, Hub.Reach.ReachCodes.LineBusy);
+                part.Message = $"{part.Node} has answered, and {AnswersState.BytesMax} bytes of other answers wait for the line above it. Ask again later, or for less.";
+            }
+
+            return told;
+        }
+
+        private void HearTaken(long number)
+        {
+            if (State.UnderWay.Find(o => o.Number == number && o.Lane == Lane.Unspecified) is not { } asked)
+            {
+                return;
+            }
+
+            // Pieces are taken in the order in which they came, as parts of a lane are.
+            var wasFull = State.Lanes.Any(HasUnsent) || !State.Answers.Results.IsEmpty;
+            var left = State.UnderWay.RemoveAll(o => o.Lane == Lane.Unspecified && o.Number <= number);
+            var answered = State.UnderWay.Sum(o => (long)o.Bytes) - left.Sum(o => (long)o.Bytes);
+            State = State with
+            {
+                UnderWay = left,
+                AnswerBy = left.IsEmpty ? null : now + State.Settings.AnswerWait,
+                Failures = 0,
+                Pace = State.Pace.After(asked.SentAt, now, answered, wasFull),
+            };
+        }
+
         /// <summary>The lane that has had the least of the line for its weight; of two that had the same, the one that goes first.</summary>
         private LaneState? NextLane() => State.Lanes.Where(HasUnsent).MinBy(lane => lane.Pass);
 
@@ -430,7 +555,7 @@ public static class LinkSender
 
         private void HearReceipt(long number, Receipt receipt)
         {
-            if (State.UnderWay.Find(o => o.Number == number) is not { } asked)
+            if (State.UnderWay.Find(o => o.Number == number && o.Lane != Lane.Unspecified) is not { } asked)
             {
                 return;
             }
@@ -445,7 +570,7 @@ public static class LinkSender
             }
 
             // A receiver applies the parts of a lane in order, so a receipt speaks for those before it too.
-            var wasFull = State.Lanes.Any(HasUnsent);
+            var wasFull = State.Lanes.Any(HasUnsent) || !State.Answers.Results.IsEmpty;
             var left = State.UnderWay.RemoveAll(o => o.Lane == asked.Lane && o.Number <= number);
             var answered = State.UnderWay.Sum(o => (long)o.Bytes) - left.Sum(o => (long)o.Bytes);
             State = State with
@@ -529,7 +654,7 @@ public static class LinkSender
                 return;
             }
 
-            if (refusal.Code == LinkRefusalCode.Gap && asked is not null)
+            if (refusal.Code == LinkRefusalCode.Gap && asked is { Lane: not Lane.Unspecified })
             {
                 HearGap(State.Lane(asked.Lane), refusal);
                 return;

@@ -81,7 +81,7 @@ public sealed class ParentNotary(ISignatures signatures, TimeProvider clock)
     public Countersignature? Check(ConnectResponse response, SenderState state, out Refusal? refusal)
     {
         refusal = null;
-        if (response.Countersignature is not { } said || state.UnderWay.Find(o => o.Number == response.Number) is not { } asked)
+        if (response.Countersignature is not { } said || state.UnderWay.Find(o => o.Number == response.Number && o.Lane != Lane.Unspecified) is not { } asked)
         {
             return null;
         }

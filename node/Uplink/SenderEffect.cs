@@ -40,6 +40,9 @@ public abstract record SenderEffect
     /// <summary>Journal what the parent orders; comes back as OrdersTaken.</summary>
     public sealed record TakeOrders(OrdersPart Part, NodeId Parent) : SenderEffect;
 
+    /// <summary>Answer what the parent asks; comes back as ResultReady, once or more often.</summary>
+    public sealed record TakeQuery(ReachQuery Query) : SenderEffect;
+
     /// <summary>Close the connection; comes back as Disconnected.</summary>
     public sealed record HangUp(string Reason) : SenderEffect;
 

@@ -1,6 +1,7 @@
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using NodaTime;
 
 namespace CityGrid.Node.Uplink;
 
@@ -35,6 +36,9 @@ public abstract record SenderInput
 
     /// <summary>The orders of part <paramref name="Number"/> are durable here, or were not taken; the parent is told so.</summary>
     public sealed record OrdersTaken(long Number, Hub.Orders.OrdersTaken Answer) : SenderInput;
+
+    /// <summary>A result of a query that the parent asked, of no use to it after <paramref name="Until"/>.</summary>
+    public sealed record ResultReady(UInt128 Query, int Number, ReachResult Result, Instant Until) : SenderInput;
 
     /// <summary>The granted epoch is durable here, and this node's own cells carry it; so is the parent's own.</summary>
     public sealed record EpochStored(Epoch Epoch) : SenderInput;

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using Google.Protobuf;
 using NodaTime;
 
 namespace CityGrid.Node.Uplink;
@@ -51,8 +52,28 @@ public sealed record Cut(Lane Lane, StreamMark From, StreamMark To, bool Reaches
     public RangeWords? Ranges { get; init; }
 }
 
-/// <summary>A frame that waits for its answer.</summary>
+/// <summary>A frame that waits for its answer; of no lane for a piece of an answer to a query.</summary>
 public sealed record Outstanding(long Number, Lane Lane, int Part, int Bytes, Instant SentAt);
+
+/// <summary>A result of a query on its way up, and how much of it is sent.</summary>
+public sealed record UnsentResult(ByteString Query, int Number, ByteString Content, int Sent, Instant Until);
+
+/// <summary>The answers to queries from above that wait for the line (P5): beside the lanes, for nothing of them is ever sent again.</summary>
+public sealed record AnswersState
+{
+    /// <summary>As much as an escalation's lane has: a line full of cells still answers.</summary>
+    public const int Weight = 3;
+
+    /// <summary>Bytes that may wait. What finds no room is told in a few words instead.</summary>
+    public const int BytesMax = 4 << 20;
+
+    public ImmutableList<UnsentResult> Results { get; init; } = [];
+
+    /// <summary>As <see cref="LaneState.Pass"/>.</summary>
+    public long Pass { get; init; }
+
+    public long Bytes => Results.Sum(result => (long)result.Content.Length - result.Sent);
+}
 
 /// <summary>One lane of the sender.</summary>
 public sealed record LaneState(Lane Lane)
@@ -116,6 +137,8 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
 
     /// <summary>Frames sent and not answered, oldest first.</summary>
     public ImmutableList<Outstanding> UnderWay { get; init; } = [];
+
+    public AnswersState Answers { get; init; } = new();
 
     /// <summary>How many bytes may be under way.</summary>
     public Pace Pace { get; init; } = Pace.Start;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
+using CityGrid.Hub.Reach;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -68,6 +69,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>Compares what the parent holds with what this node has, and sends again what differs (L16).</summary>
     public void CompareRanges() => Feed(new SenderInput.RangesDue());
 
+    /// <summary>A result of a query that the parent asked; of no use to it once <paramref name="left"/> is over.</summary>
+    public void Tell(UInt128 query, int number, ReachResult result, Duration left) => Feed(new SenderInput.ResultReady(query, number, result, _clock.Now() + left));
+
     public void Connected(IWireLine line)
     {
         _line = line;
@@ -91,6 +95,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         // Where this end hung up, what made it do so says more than the wire can.
         _standing = _standing with { LastError = _hungUpFor ?? reason };
         _hungUpFor = null;
+        _ground.Reach?.ParentLeft();
         Feed(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
     }
 
@@ -239,6 +244,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                     Feed(new SenderInput.OrdersTaken(take.Part.Number, answer));
                 });
                 break;
+            case SenderEffect.TakeQuery take:
+                _ground.Reach?.Hear(take.Query);
+                break;
             case SenderEffect.WakeAt wake:
                 var wait = wake.At - _clock.Now();
                 _alarm.Change(wait > Duration.Zero ? wait.ToTimeSpan() : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
@@ -267,6 +275,9 @@ public sealed record UplinkGround(ParentKind Kind, Sequencer Sequencer, UplinkFo
 {
     /// <summary>What this node signs with, and by what it judges its parent's signer; null where nothing is signed.</summary>
     public ISignatures? Signatures { get; init; }
+
+    /// <summary>Answers the parent's queries; null where a test has none.</summary>
+    public ReachDesk? Reach { get; init; }
 
     /// <summary>What was noted of this parent.</summary>
     public ParentRecord Parent => Uplink[Kind];

@@ -59,6 +59,7 @@ internal static class Commands
         root.Subcommands.Add(ViewCommand());
         root.Subcommands.Add(StatusCommand());
         root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
+        root.Subcommands.Add(LiveCommand.Pull(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(LinkCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(RegisterCommand.Create(() => (NodeOption(), TokenOption()), TokenOf, work => Guarded(work)));
@@ -261,7 +262,9 @@ internal static class Commands
         var measures = new Option<string>("--measures") { Description = Texts.Get("OptionMeasures"), DefaultValueFactory = _ => "reported,closed" };
         var hierarchy = new Option<string>("--hierarchy") { Description = Texts.Get("OptionHierarchy"), DefaultValueFactory = _ => string.Empty };
         var json = new Option<bool>("--json") { Description = Texts.Get("OptionJson") };
+        var live = new LiveOptions();
         var command = new Command("view", Texts.Get("CommandView")) { node, token, by, where, from, to, measures, hierarchy, json };
+        live.AddTo(command);
         var folder = DataOption();
         command.Subcommands.Add(VerifyCommand(Texts.Get("VerifyView"), folder, parsed => ViewCheck.Verify(parsed.GetRequiredValue(folder))));
         command.SetAction(async (parsed, stop) => await Guarded(async () =>
@@ -287,6 +290,16 @@ internal static class Commands
             }
 
             using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
+            if (live.Of(parsed, out var misplaced) is { } asked)
+            {
+                return await LiveCommand.ViewAsync(client, asked, request, parsed.GetValue(json), stop);
+            }
+
+            if (misplaced)
+            {
+                return Fail(Texts.Get("LiveOnly"), 2);
+            }
+
             var response = await client.Views.QueryAsync(request, client.Options.WithCancellationToken(stop));
             if (parsed.GetValue(json))
             {

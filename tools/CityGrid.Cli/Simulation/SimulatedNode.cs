@@ -209,6 +209,8 @@ public sealed class SimulatedNode
             {
                 uplink.Dispose();
             }
+
+            core.ReachDesk.Dispose();
         }
 
         Core = null;

@@ -1,0 +1,66 @@
+using CityGrid.Hub.Views;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+
+namespace CityGrid.Hub.Reach;
+
+/// <summary>What a node answers to a query, and where its journal stood; or why it answers nothing.</summary>
+public sealed record ReachReply(ByteString Answer, Lsn At, Refusal? Refusal)
+{
+    public static ReachReply Of(IMessage answer, Lsn at) => new(answer.ToByteString(), at, null);
+
+    public static ReachReply No(Refusal refusal) => new(ByteString.Empty, Lsn.Zero, refusal);
+}
+
+/// <summary>
+/// Answers queries of one kind from what this node has. It reads and changes nothing, gives nothing personal away, and speaks of the target alone, whatever
+/// the request says (clauses P3, P6).
+/// </summary>
+public interface IAnswerer
+{
+    /// <param name="request">What the asker's node sent; anything.</param>
+    /// <param name="target">The place that may be spoken of: at or below this node.</param>
+    ReachReply Answer(ByteString request, DivisionCode target);
+}
+
+/// <summary>A view of this node's own figures.</summary>
+public sealed class ViewAnswerer(ViewDesk views, DivisionCode own, Func<Divisions.DivisionRegister> register) : IAnswerer
+{
+    public ReachReply Answer(ByteString request, DivisionCode target)
+    {
+        QueryRequest query;
+        try
+        {
+            query = QueryRequest.Parser.ParseFrom(request);
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return ReachReply.No(new Refusal(ReachCodes.Malformed, "The request is no QueryRequest.", "request"));
+        }
+
+        // What is asked and what may be spoken of are intersected: a hop narrows, and never widens.
+        var today = register();
+        var named = query.Divisions.Select(code => DivisionCode.TryParse(code, out var division) ? division : default).ToArray();
+        var within = named.Where(division => !division.IsNone && today.HasBeenAtOrBelow(division, target)).ToArray();
+        var isWhole = named.Length == 0 || named.Any(division => !division.IsNone && today.IsAtOrBelow(target, division));
+        query.Divisions.Clear();
+        if (!isWhole && within.Length == 0)
+        {
+            return ReachReply.Of(new QueryResponse { Coverage = new Coverage(), State = ViewState.Provisional }, Lsn.Zero);
+        }
+
+        if (!isWhole)
+        {
+            query.Divisions.AddRange(within.Select(division => division.ToString()));
+        }
+        else if (target != own)
+        {
+            query.Divisions.Add(target.ToString());
+        }
+
+        // The position is of the asker's own journal.
+        query.AtLeastLsn = 0;
+        return views.Answer(query, out var refusal) is { } answer ? ReachReply.Of(answer, new Lsn(answer.Revision)) : ReachReply.No(refusal!);
+    }
+}
