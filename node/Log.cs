@@ -21,6 +21,9 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Error, "Link: what {Node} sent was refused for its signature: {What}")]
     public static partial void SignatureRefused(ILogger log, string node, string what);
 
+    [LoggerMessage(6, LogLevel.Error, "A query from above could not be answered.")]
+    public static partial void QueryFailed(ILogger log, Exception exception);
+
     [LoggerMessage(21, LogLevel.Warning, "Range {Range} of child {Child} is {State} (position {Lsn}).")]
     public static partial void RangeCompared(ILogger log, string child, string range, string state, long lsn);
 

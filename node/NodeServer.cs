@@ -244,6 +244,7 @@ public static class NodeServer
         }
 
         core.Door.SignatureRefused = (child, what) => Log.SignatureRefused(log, child.ToString(), what);
+        core.ReachDesk.Failed = failure => Log.QueryFailed(log, failure);
         core.Pressure.Changed = (level, pressure) => NodeLog.Pressure(log, level, pressure);
         core.RangesCompared = (child, lsn, findings) =>
         {

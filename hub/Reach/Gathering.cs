@@ -20,6 +20,9 @@ public static class Gathering
     /// <summary>Bytes of answers that a node keeps for those who asked it, all queries together.</summary>
     public const long GatheredMax = 32 << 20;
 
+    /// <summary>How much longer than its child a node waits, at most: so long after its time a child's answer may still be of use.</summary>
+    public static readonly Duration MarginMost = Duration.FromSeconds(1);
+
     public static (GatheringState State, IReadOnlyList<GatheringEffect> Effects) Step(GatheringState state, GatheringInput input, Duration now)
     {
         var turn = new Turn(state, now);
@@ -33,7 +36,7 @@ public static class Gathering
     /// </summary>
     public static Duration ForChild(Duration left)
     {
-        var margin = Duration.Min(Duration.Max(left / 8, Duration.FromMilliseconds(20)), Duration.FromSeconds(1));
+        var margin = Duration.Min(Duration.Max(left / 8, Duration.FromMilliseconds(20)), MarginMost);
         return Duration.Max(left - margin - Duration.FromMilliseconds(1), Duration.Zero);
     }
 
@@ -92,7 +95,7 @@ public static class Gathering
                     foreach (var part in at.Parts)
                     {
                         at = at with { Results = at.Results + 1 };
-                        Effects.Add(new GatheringEffect.Reply(at.Id, at.Results, new ReachResult { Parts = { part } }, at.Until));
+                        Effects.Add(new GatheringEffect.Reply(at.Id, at.Results, new ReachResult { Parts = { part } }, at.Until + MarginMost));
                     }
 
                     Set(at with { Parts = [], Bytes = 0 });
@@ -176,9 +179,9 @@ public static class Gathering
             var waiting = ImmutableSortedDictionary.CreateBuilder<NodeId, ReachWaiting>();
             var missing = run.Missing.AddRange(plan.Missing).ToBuilder();
             var left = ForChild(run.Until - now);
-            foreach (var (child, target) in plan.Asked)
+            foreach (var (child, target, origins) in plan.Asked)
             {
-                var one = new ReachWaiting(child, target, ReachPlan.OriginsIn(ground.Register, target), ReachPieces.None);
+                var one = new ReachWaiting(child, target, origins, ReachPieces.None);
                 if (Unreachable(child, left, run.Until - now) is { } why)
                 {
                     missing.Add(one.Missing(why));
@@ -188,11 +191,8 @@ public static class Gathering
                 var query = run.Query.Clone();
                 query.TargetDivision = target.ToString();
                 query.RemainingMs = (long)left.TotalMilliseconds;
-                foreach (var held in run.Query.Held.Where(held => !(DivisionCode.TryParse(held.Division, out var at) && ground.Register.IsAtOrBelow(at, target))))
-                {
-                    query.Held.Remove(held);
-                }
-
+                query.Held.Clear();
+                query.Held.AddRange(run.Query.Held.Where(held => DivisionCode.TryParse(held.Division, out var at) && ground.Register.IsAtOrBelow(at, target)));
                 waiting.Add(child.Node, one);
                 Effects.Add(new GatheringEffect.AskChild(child.Node, query));
             }
@@ -327,7 +327,7 @@ public static class Gathering
             while (rest.Count > 1)
             {
                 run = run with { Results = run.Results + 1 };
-                Effects.Add(new GatheringEffect.Reply(run.Id, run.Results, new ReachResult { Parts = { rest.Dequeue() } }, run.Until));
+                Effects.Add(new GatheringEffect.Reply(run.Id, run.Results, new ReachResult { Parts = { rest.Dequeue() } }, run.Until + MarginMost));
             }
 
             var last = new ReachResult { Results = run.Results + 1 };
@@ -335,12 +335,12 @@ public static class Gathering
             if (last.Parts.Count > 0 && run.Missing.Count > 0)
             {
                 // Each result stays within what travels: an answer, or what is missing.
-                Effects.Add(new GatheringEffect.Reply(run.Id, last.Results, new ReachResult { Parts = { rest } }, run.Until));
+                Effects.Add(new GatheringEffect.Reply(run.Id, last.Results, new ReachResult { Parts = { rest } }, run.Until + MarginMost));
                 last = new ReachResult { Results = last.Results + 1 };
             }
 
             last.Missing.AddRange(ReachShape.Bounded(run.Missing, run.Target));
-            Effects.Add(new GatheringEffect.Reply(run.Id, last.Results, last, run.Until));
+            Effects.Add(new GatheringEffect.Reply(run.Id, last.Results, last, run.Until + MarginMost));
         }
 
         /// <summary>Who asks what of whom: the same asker has the same question under way once.</summary>
@@ -456,7 +456,7 @@ public abstract record GatheringEffect
     /// <summary>Work out this node's own answer about the target; comes back as <see cref="GatheringInput.ItselfAnswered"/>.</summary>
     public sealed record AnswerItself(UInt128 Id, ReachQuery Query, DivisionCode Target) : GatheringEffect;
 
-    /// <summary>Tell the parent; it is of no use after <paramref name="Until"/>.</summary>
+    /// <summary>Tell the parent; it is of no use after <paramref name="Until"/>, when the parent waits no more.</summary>
     public sealed record Reply(UInt128 Id, int Number, ReachResult Result, Duration Until) : GatheringEffect;
 
     /// <summary>Tell those who asked here.</summary>

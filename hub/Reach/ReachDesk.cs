@@ -68,6 +68,9 @@ public sealed class ReachDesk : IDisposable
     /// <summary>Where this node's own answers are worked out: here, unless it is handed elsewhere.</summary>
     public Action<Action> Work { get; set; } = work => work();
 
+    /// <summary>Is told of what kept this node from answering; the asker is told only that it did.</summary>
+    public Action<Exception>? Failed { get; set; }
+
     /// <summary>The queries under way.</summary>
     public int UnderWay => _state.Runs.Count;
 
@@ -210,9 +213,7 @@ public sealed class ReachDesk : IDisposable
     {
         // Before anything is read: the answer may be of a later position, and never of an earlier one.
         var stands = _place.Stands(_place.Node) ?? default;
-        var reply = _answerers.TryGetValue(query.Kind, out var answerer)
-            ? answerer.Answer(query.Request, target)
-            : ReachReply.No(new Refusal(ReachCodes.KindUnknown, $"{_place.Node} knows no query of kind {(int)query.Kind}. Upgrade it."));
+        var reply = ReplyTo(query, target);
         return ReachShape.Bounded(new ReachPart
         {
             Node = _place.Node.ToString(),
@@ -225,6 +226,26 @@ public sealed class ReachDesk : IDisposable
             Message = reply.Refusal?.Message ?? string.Empty,
             Older = query.Held.Any(IsBehind),
         });
+    }
+
+    private ReachReply ReplyTo(ReachQuery query, DivisionCode target)
+    {
+        if (!_answerers.TryGetValue(query.Kind, out var answerer))
+        {
+            return ReachReply.No(new Refusal(ReachCodes.KindUnknown, $"{_place.Node} knows no query of kind {(int)query.Kind}. Upgrade it."));
+        }
+
+        try
+        {
+            return answerer.Answer(query.Request, target);
+        }
+#pragma warning disable CA1031 // Whatever it is, a question from above must not end the node.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            Failed?.Invoke(failure);
+            return ReachReply.No(new Refusal(ReachCodes.Internal, $"{_place.Node} could not work out its answer; its log says why."));
+        }
     }
 
     /// <summary>The asker has more of an origin than this node.</summary>

@@ -44,14 +44,20 @@ public static class ReachCodes
     public const string KindUnknown = "QUERY_KIND_UNKNOWN";
     public const string Malformed = "MALFORMED";
     public const string Denied = "PERMISSION_DENIED";
+
+    /// <summary>What the node could not foresee.</summary>
+    public const string Internal = "INTERNAL";
 }
 
 /// <summary>Whom a node asks for a query, and of whom it knows at once that they will not answer. Pure (clauses P2, P3).</summary>
 /// <param name="AsksItself">The node answers from what it has.</param>
-/// <param name="Asked">The children concerned, connected or not, each with the part of the target that is below it.</param>
+/// <param name="Asked">The children concerned, connected or not, each with the part of the target that is below it, and how many places the register expects to keep cases there.</param>
 /// <param name="Missing">Places that the register expects and that no child speaks for.</param>
-public sealed record ReachPlan(bool AsksItself, IReadOnlyList<(ReachChild Child, DivisionCode Target)> Asked, IReadOnlyList<ReachMissing> Missing)
+public sealed record ReachPlan(bool AsksItself, IReadOnlyList<ReachPlan.Share> Asked, IReadOnlyList<ReachMissing> Missing)
 {
+    /// <summary>What a child is asked about.</summary>
+    public sealed record Share(ReachChild Child, DivisionCode Target, int Origins);
+
     /// <summary>Why a query from above is not followed here: null where the target lies here or below, and the asker above it.</summary>
     public static Refusal? Refused(ReachGround ground, ReachQuery query)
     {
@@ -74,7 +80,7 @@ public sealed record ReachPlan(bool AsksItself, IReadOnlyList<(ReachChild Child,
         var children = Speakers(ground);
         return allBelow
             ? keepsCases && (target == ground.Division || Over(ground, children, target) is null) ? Itself : FanOut(ground, children, target)
-            : Over(ground, children, target) is { } child ? new ReachPlan(false, [(child, target)], [])
+            : Over(ground, children, target) is { } child ? new ReachPlan(false, [new Share(child, target, OriginsIn(ground.Register, target))], [])
             : keepsCases ? Itself
             : new ReachPlan(false, [], [Unheard(ground, target)]);
     }
@@ -87,21 +93,28 @@ public sealed record ReachPlan(bool AsksItself, IReadOnlyList<(ReachChild Child,
     private static ReachPlan FanOut(ReachGround ground, IReadOnlyList<ReachChild> children, DivisionCode target)
     {
         var register = ground.Register;
-        var asked = new List<(ReachChild Child, DivisionCode Target)>();
-        foreach (var child in children)
+        var asked = children.Where(child => register.IsAtOrBelow(child.Division, target)).ToDictionary(child => child.Division);
+        if (Over(ground, children, target) is { } over)
         {
-            if (register.IsAtOrBelow(child.Division, target))
+            asked[target] = over;
+        }
+
+        // Each place that keeps cases is the nearest child's above it.
+        var origins = asked.Keys.ToDictionary(division => division, _ => 0);
+        var unheard = new List<ReachMissing>();
+        foreach (var origin in register.OriginsBelow(target))
+        {
+            if (register.UpFrom(origin.Code).FirstOrDefault(division => asked.ContainsKey(division.Code)) is { } above)
             {
-                asked.Add((child, child.Division));
+                origins[above.Code]++;
             }
-            else if (register.IsAtOrBelow(target, child.Division))
+            else
             {
-                asked.Add((child, target));
+                unheard.Add(Unheard(ground, origin.Code));
             }
         }
 
-        var unheard = register.OriginsBelow(target).Where(origin => !asked.Any(one => register.IsAtOrBelow(origin.Code, one.Target)));
-        return new ReachPlan(false, asked, [.. unheard.Select(origin => Unheard(ground, origin.Code))]);
+        return new ReachPlan(false, [.. asked.OrderBy(one => one.Key).Select(one => new Share(one.Value, one.Key, origins[one.Key]))], unheard);
     }
 
     /// <summary>

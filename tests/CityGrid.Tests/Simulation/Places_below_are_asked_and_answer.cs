@@ -297,6 +297,39 @@ public sealed class Places_below_are_asked_and_answer
     }
 
     [Test]
+    public void A_question_that_makes_a_node_stumble_does_not_end_it()
+    {
+        var story = new ReachStory(16);
+        Exception? told = null;
+        using var desk = new ReachDesk(
+            new ReachPlace(story.Province.Place.Node, story.Province.Place.Division, () => new ReachGround(story.Province.Place.Node, story.Province.Place.Division, story.Tree.Register, []), () => story.Tree.Register)
+            {
+                Stands = _ => null,
+                Held = _ => [],
+            },
+            new Dictionary<ReachKind, IAnswerer> { [ReachKind.View] = new Stumbling() },
+            story.Tree.Random,
+            story.Province.Clock)
+        {
+            Failed = failure => told = failure,
+        };
+        var parts = new List<ReachPart>();
+        foreach (var kind in new[] { ReachKind.View, ReachKind.Case })
+        {
+            desk.Ask(ReachStory.ByDistrict(story.Province.Place.Division) with { Kind = kind }, (gathered, _) => parts.AddRange(gathered!.Parts));
+        }
+
+        Assert.That(parts.Select(part => part.Code), Is.EqualTo(new[] { ReachCodes.Internal, ReachCodes.KindUnknown }));
+        Assert.That(parts[0].Message, Does.Not.Contain("secret"));
+        Assert.That(told!.Message, Is.EqualTo("a secret path"));
+    }
+
+    private sealed class Stumbling : IAnswerer
+    {
+        public ReachReply Answer(ByteString request, DivisionCode target) => throw new InvalidOperationException("a secret path");
+    }
+
+    [Test]
     public void A_line_full_of_cells_still_answers()
     {
         var story = new ReachStory(15);
