@@ -142,6 +142,19 @@ public sealed class Nobody_who_was_asked_is_forgotten
     }
 
     [Test]
+    public void Under_pressure_nobody_is_asked_and_it_is_said_to_whoever_asks()
+    {
+        var ground = Ground(Child("c1", "C1")) with { Shed = new Refusal(Hub.Load.Shedding.Busy, "The node is at 90 % of its bound.") };
+        var (_, effects) = Gathering.Step(new GatheringState(Here), new GatheringInput.Asked(4, QueryOf(7, "C1"), ground), Duration.Zero);
+        Assert.That(effects.OfType<GatheringEffect.Refuse>().Select(one => (one.Caller, one.Refusal.Code)), Is.EqualTo(new[] { (4L, Hub.Load.Shedding.Busy) }));
+        Assert.That(effects, Has.Count.EqualTo(1));
+        (_, effects) = Gathering.Step(new GatheringState(Here), new GatheringInput.Heard(QueryOf(7, "P", allBelow: true), ground), Duration.Zero);
+        var told = ((GatheringEffect.Reply)effects.Single()).Result;
+        Assert.That((told.Results, told.Parts.Count), Is.EqualTo((1, 0)));
+        Assert.That(told.Missing.Select(one => (one.Node, one.Division, one.Code, one.Origins)), Is.EqualTo(new[] { ("province", "P", Hub.Load.Shedding.Busy, 6) }), "It stands for all below it.");
+    }
+
+    [Test]
     public void An_answer_past_the_bound_is_refused_with_what_to_do()
     {
         var part = ReachShape.Bounded(new ReachPart { Node = "c1", Division = "C1", Answer = ByteString.CopyFrom(new byte[ReachShape.AnswerBytesMax + 1]) });

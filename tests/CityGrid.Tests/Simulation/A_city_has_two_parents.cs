@@ -1,5 +1,6 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Orders;
+using CityGrid.Hub.Reach;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
@@ -53,6 +54,20 @@ public sealed class A_city_has_two_parents
         outside.Start();
         _tree.Settle();
         CheckBoth();
+    }
+
+    [Test]
+    public void Only_the_territorial_one_may_ask_it()
+    {
+        var told = new List<string>();
+        foreach (var asker in new[] { _sector, _tree.Province })
+        {
+            asker.Do(core => core.ReachDesk.Ask(ReachStory.ByDistrict(City.Place.Division), (gathered, _) =>
+                told.AddRange(gathered!.Parts.Select(part => $"{part.Node} answers").Concat(gathered.Missing.Select(one => $"{one.Node} {one.Code}")))));
+            _tree.Run(TimeSpan.FromSeconds(11));
+        }
+
+        Assert.That(told, Is.EqualTo(new[] { $"{City.Place.Node} {ReachCodes.TakesNoQueries}", $"{City.Place.Node} answers" }));
     }
 
     [Test]
