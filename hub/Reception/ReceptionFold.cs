@@ -38,7 +38,7 @@ public sealed class ReceptionFold : IFold
 
     public string Name => "reception";
 
-    public int Version => 1;
+    public int Version => 2;
 
     /// <summary>The children heard of, in order of name.</summary>
     public IReadOnlyCollection<ChildRow> Children => _children.Values;

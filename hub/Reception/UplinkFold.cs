@@ -22,7 +22,7 @@ public sealed class UplinkFold : IFold
 
     public string Name => "uplink";
 
-    public int Version => 1;
+    public int Version => 2;
 
     /// <summary>The number that this node's own cells carry: that of the last epoch taken, whatever directory it was granted to; 0 before the first.</summary>
     public long RevisionEpoch => _epoch.Number;
