@@ -21,6 +21,9 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     /// <summary>A link without a confirmed exchange for so long stalls: three of the intervals of five minutes at which even nothing is sent.</summary>
     public static readonly Duration ProgressWithin = Duration.FromMinutes(15);
 
+    /// <summary>A sender dials again within a minute at the latest.</summary>
+    public static readonly Duration ReconnectWithin = Duration.FromMinutes(1);
+
     /// <summary>A cell on the line with its names and revision, about.</summary>
     private const int BytesACell = 60;
 
@@ -104,9 +107,9 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         return response;
     }
 
-    /// <summary>Proof of progress is a confirmed exchange; that nothing waits is none.</summary>
-    internal static LinkState StateOf(Instant? lastProgress, Instant now) =>
-        lastProgress is not { } at ? LinkState.Never : now - at <= ProgressWithin ? LinkState.Progressing : LinkState.Stalled;
+    /// <summary>Proof of progress is a confirmed exchange; that nothing waits is none, and where no connection stands an old one proves nothing.</summary>
+    internal static LinkState StateOf(Instant? lastProgress, bool connected, Instant now) =>
+        lastProgress is not { } at ? LinkState.Never : now - at <= (connected ? ProgressWithin : ReconnectWithin) ? LinkState.Progressing : LinkState.Stalled;
 
     /// <summary>The window is what the line carries in the sender's patience; so much of it is what waits.</summary>
     internal static long DrainSeconds(long cells, Uplink.Pace pace) => (long)Math.Ceiling(cells * BytesACell * Uplink.Pace.Patience.TotalSeconds / pace.Window);
@@ -143,7 +146,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             Division = parent.Division.ToString(),
             Up = true,
             Sector = ReferenceEquals(parent, configuration.SectorParent),
-            State = StateOf(standing.LastSuccess, core.Now),
+            State = StateOf(standing.LastSuccess, standing.State.Phase == Uplink.SenderPhase.Open, core.Now),
             Connected = standing.State.Phase == Uplink.SenderPhase.Open,
             LastProgress = Iso(standing.LastSuccess),
             LastError = standing.LastError,
@@ -161,7 +164,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     {
         Node = row.Node.ToString(),
         Division = row.Division.ToString(),
-        State = StateOf(row.LastHeard, core.Now),
+        State = StateOf(row.LastHeard, core.Presence.IsConnected(row.Node), core.Now),
         Connected = core.Presence.IsConnected(row.Node),
         LastProgress = Iso(row.LastHeard),
         Epoch = row.Epoch.Number,

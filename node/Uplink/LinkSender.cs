@@ -562,7 +562,7 @@ public static class LinkSender
 
             var lane = State.Lane(asked.Lane);
             var part = lane.Cut!.Parts[asked.Part];
-            if (receipt.Lane != asked.Lane || !receipt.Position.IsOf(State.Incarnation, State.Epoch)
+            if (receipt.Lane != asked.Lane || receipt.Position?.Lane != asked.Lane || !receipt.Position.IsOf(State.Incarnation, State.Epoch)
                 || !StreamMark.TryRead(receipt.Position.Lsn, receipt.Position.ChainHash, out var applied) || applied != part.After)
             {
                 Disbelieve($"The parent's receipt was not believed: {part.After.Lsn} was due, it says {receipt.Position?.Lsn}.", Duration.Zero);

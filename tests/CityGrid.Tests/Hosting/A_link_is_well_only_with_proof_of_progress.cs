@@ -11,14 +11,17 @@ public sealed class A_link_is_well_only_with_proof_of_progress
 {
     private static readonly Instant Now = Instant.FromUtc(2026, 11, 29, 4, 0);
 
-    [TestCase(0, LinkState.Progressing)]
-    [TestCase(15 * 60, LinkState.Progressing)]
-    [TestCase((15 * 60) + 1, LinkState.Stalled)]
-    [TestCase(86_400 * 30, LinkState.Stalled)]
-    public void As_old_as_its_last_confirmed_exchange(int seconds, LinkState expected) => Assert.That(NodeStatus.StateOf(Now - Duration.FromSeconds(seconds), Now), Is.EqualTo(expected));
+    [TestCase(0, true, LinkState.Progressing)]
+    [TestCase(15 * 60, true, LinkState.Progressing)]
+    [TestCase((15 * 60) + 1, true, LinkState.Stalled)]
+    [TestCase(86_400 * 30, true, LinkState.Stalled)]
+    [TestCase(60, false, LinkState.Progressing)]
+    [TestCase(61, false, LinkState.Stalled)]
+    public void As_old_as_its_last_confirmed_exchange(int seconds, bool connected, LinkState expected) =>
+        Assert.That(NodeStatus.StateOf(Now - Duration.FromSeconds(seconds), connected, Now), Is.EqualTo(expected));
 
     [Test]
-    public void Without_any_it_is_told_so() => Assert.That(NodeStatus.StateOf(null, Now), Is.EqualTo(LinkState.Never));
+    public void Without_any_it_is_told_so() => Assert.That(NodeStatus.StateOf(null, true, Now), Is.EqualTo(LinkState.Never));
 
     [Test]
     public void What_waits_drains_at_the_pace_of_the_line()
