@@ -8,7 +8,7 @@ namespace CityGrid.Tests.EndToEnd;
 /// TIER-4: real processes of the build with failpoints (docs/failpoints.md) die at each of them, and are started again. What was acknowledged is there once, at each
 /// tier; journals and views verify; every order has one end (INV-1, 4, 6, 13). At night the same round after round, with stops, failures and pauses too.
 /// </summary>
-[Parallelizable(ParallelScope.All), Category("Failpoints")]
+[Parallelizable(ParallelScope.All), Category("Failpoints"), Requires(Need.PullRequest)]
 public sealed class A_node_dies_at_every_named_place
 {
     private static readonly string[] OfACityAtWork =

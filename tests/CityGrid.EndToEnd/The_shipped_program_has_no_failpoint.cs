@@ -9,7 +9,7 @@ using NUnit.Framework;
 namespace CityGrid.Tests.EndToEnd;
 
 /// <summary>SEC-34: of failpoints the ordinary build has no name, no switch, no call and nothing that could be done; the build for tests has them all, so that the search is known to find them.</summary>
-[Category("Failpoints")]
+[Category("Failpoints"), Requires(Need.PullRequest)]
 public sealed class The_shipped_program_has_no_failpoint
 {
     private static readonly string[] Programs = ["CityGrid.Hub.dll", "citygrid-node.dll", "citygrid.dll", "CityGrid.Protocol.dll"];

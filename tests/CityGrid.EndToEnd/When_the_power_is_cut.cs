@@ -15,6 +15,7 @@ namespace CityGrid.Tests.EndToEnd;
 /// follow each other on one medium, so each recovery stands on those before it; every eighth begins with an empty directory, and every third is cut while
 /// the node starts. 40 cuts in a run; CITYGRID_CUTS=500 for a night.
 /// </summary>
+[Requires(Need.PullRequest)]
 [Requires(Need.LoopDevices)]
 [Requires(Need.WriteBack)]
 public sealed class When_the_power_is_cut

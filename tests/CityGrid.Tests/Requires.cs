@@ -10,6 +10,9 @@ public enum Need
     /// <summary>The real data beside the repository (../shared/data).</summary>
     SharedData,
 
+    /// <summary>More minutes than a run on a desk has: CI=true, which .ci/run sets.</summary>
+    PullRequest,
+
     /// <summary>Linux, whose file system calls are made directly.</summary>
     Linux,
 
@@ -73,12 +76,16 @@ public static class Machine
 
     public static string SharedData => Path.GetFullPath(Path.Combine(Repository, "..", "shared", "data"));
 
+    /// <summary>Whether this is the run that a change waits for, which has more minutes than one on a desk.</summary>
+    public static bool IsPullRequest { get; } = Environment.GetEnvironmentVariable("CI") == "true";
+
     /// <summary>Where the tests' npm packages are (tests/tools).</summary>
     public static string Tools => Path.Combine(Repository, "tests", "tools");
 
     public static string? Lacks(Need need) => need switch
     {
         Need.SharedData => Directory.Exists(SharedData) ? null : "no ../shared/data",
+        Need.PullRequest => IsPullRequest ? null : "no CI=true (too long for a run on a desk)",
         Need.Linux => OperatingSystem.IsLinux() ? null : "no Linux",
         Need.Root => Environment.UserName == "root" ? null : "no root",
         Need.LoopDevices => Environment.UserName != "root" ? "no root"

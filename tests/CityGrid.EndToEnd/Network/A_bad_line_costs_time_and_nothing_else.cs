@@ -14,6 +14,7 @@ namespace CityGrid.Tests.EndToEnd.Network;
 /// <c>CITYGRID_FAULTS=10000 CITYGRID_FAULTS_SEED=7</c> adds that many faults, in stories of 500, each with its own seed. What is drawn is the same again for a seed; how the bytes fall into chunks
 /// is not.
 /// </remarks>
+[Requires(Need.PullRequest)]
 public sealed class A_bad_line_costs_time_and_nothing_else
 {
     private const int Cities = 4;

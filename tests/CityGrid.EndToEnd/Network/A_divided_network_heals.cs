@@ -9,6 +9,7 @@ namespace CityGrid.Tests.EndToEnd.Network;
 
 /// <summary>INV-16, 20 and 31 on packets: each city in a network of its own, and between it and its province a line that the kernel narrows, draws, or deafens one way.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Requires(Need.PullRequest)]
 public sealed class A_divided_network_heals
 {
     private const int Deaf = 0;

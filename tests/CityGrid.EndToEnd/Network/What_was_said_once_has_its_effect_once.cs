@@ -11,6 +11,7 @@ namespace CityGrid.Tests.EndToEnd.Network;
 /// SEC-05, INV-7, 8 and 16 on a real connection: one in the middle, who has the keys of both ends but none that signs, says whole messages twice, out of turn, late, and again on other days.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Requires(Need.PullRequest)]
 public sealed class What_was_said_once_has_its_effect_once
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);

@@ -90,7 +90,6 @@ internal static class AllMutants
                 ? Receipt(sender, asked, response.Number)
                 : response),
         Down("receiver", "a receipt names the position after the part's", (_, _, response) => Receipts(response, receipt => receipt.Position.Lsn++)),
-        Down("receiver", "a receipt names another lane", (_, _, response) => Receipts(response, receipt => receipt.Position.Lane = receipt.Position.Lane == Lane.Cells ? Lane.Escalations : Lane.Cells)),
         Down("receiver", "a refusal is told as a receipt", (child, _, response) =>
             response.Refusal is not null && child.Core?.Uplink?.Standing.State is { } sender && sender.UnderWay.Find(o => o.Number == response.Number) is { } asked
                 ? Receipt(sender, asked, response.Number)
