@@ -55,7 +55,7 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>The parent; null for the root of a tree.</summary>
     public NodeId? Parent { get; init; }
 
-    /// <summary>A sector's parent beside it (T12); null where there is none.</summary>
+    /// <summary>A sector's parent beside it (L17); null where there is none.</summary>
     public NodeId? SectorParent { get; init; }
 
     /// <summary>The division of the parent; null for the root of a tree.</summary>

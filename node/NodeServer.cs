@@ -63,7 +63,7 @@ public static class NodeServer
         var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, authority, clock, entropy);
 
         await using var app = Build(configuration, core, credentials, watch, clock);
-        Report(app, core, watch);
+        Report(app, configuration, core, watch);
         core.Sequencer.Start();
         await TakeRootEpochAsync(configuration, core, entropy);
         core.ReachDesk.Work = answer => spawner.Spawn("answer a query", stop => core.Readers.ReadAsync(
@@ -223,7 +223,7 @@ public static class NodeServer
     }
 
     /// <summary>What the core tells goes to the log; ids, counts and codes only.</summary>
-    private static void Report(WebApplication app, NodeCore core, CertificateWatch watch)
+    private static void Report(WebApplication app, NodeConfiguration configuration, NodeCore core, CertificateWatch watch)
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("CityGrid.Node");
         core.FoldFailed = (fold, journalEvent, failure) => Log.FoldFailed(log, fold.Name, journalEvent.Lsn.Value, journalEvent.Kind, failure);
@@ -238,9 +238,12 @@ public static class NodeServer
                 Log.CertificatesReported(log, code, what);
             }
         };
-        foreach (var uplink in core.Uplinks)
+        foreach (var (uplink, parent) in new[] { (core.Uplink, configuration.Parent), (core.SectorUplink, configuration.SectorParent) })
         {
-            uplink.Reported = (code, message) => Log.UplinkReported(log, code, message);
+            if (uplink is not null)
+            {
+                uplink.Reported = (code, message) => Log.UplinkReported(log, code, $"{parent!.Node}: {message}");
+            }
         }
 
         core.Door.SignatureRefused = (child, what) => Log.SignatureRefused(log, child.ToString(), what);

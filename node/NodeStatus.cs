@@ -37,19 +37,23 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         Outbox = Outbox,
         Figures = Figures,
         Beyond = Beyond,
-        ForgetParent = async actor =>
+        ForgetParent = async (name, actor) =>
         {
-            if (core.Uplinks.Count == 0 || !await core.Sequencer.SubmitAsync(new ForgetParentEpoch(core.UplinkFold) { Actor = actor }))
+            var (uplink, parent) = name is null || name == configuration.Parent?.Node ? (core.Uplink, core.UplinkFold.Territorial)
+                : name == configuration.SectorParent?.Node ? (core.SectorUplink, core.UplinkFold[ParentKind.Sector])
+                : (null, null);
+            if (uplink is null)
             {
-                return false;
+                return null;
             }
 
-            foreach (var uplink in core.Uplinks)
+            var forgotten = await core.Sequencer.SubmitAsync(new ForgetParentEpoch(parent!) { Actor = actor });
+            if (forgotten)
             {
                 uplink.ParentForgotten();
             }
 
-            return true;
+            return forgotten;
         },
         Release = async (child, actor) =>
             core.Sequencer.Read(() => core.Reception.Child(child)) is null ? null : await core.Sequencer.SubmitAsync(core.ReceptionDesk.Release(child, actor)),

@@ -36,6 +36,11 @@ public sealed record RegisterChange(IReadOnlyList<DivisionChange> Changes, IRead
             }
         }
 
+        foreach (var code in codes.Where(code => SuccessorOf(present, code) is { } ended && ended.ValidTo < today && SuccessorOf(next, code)?.Successor != ended.Successor))
+        {
+            faults.Add($"{code} ended and went into {SuccessorOf(present, code)!.Successor}; the new register tells that anew, and its figures would stand elsewhere. Leave its successor as it is.");
+        }
+
         var gone = codes.Where(code => !kept.Contains(code)).ToArray();
         if (gone.Length > 0)
         {
@@ -68,6 +73,9 @@ public sealed record RegisterChange(IReadOnlyList<DivisionChange> Changes, IRead
     }
 
     private static Division? RowOn(DivisionRegister register, DivisionCode code, LocalDate day) => register.At(day).Find(code) is { } row && row.IsInForce(day) ? row : null;
+
+    /// <summary>The last row of a code where it names what it went into.</summary>
+    private static Division? SuccessorOf(DivisionRegister register, DivisionCode code) => register.All.LastOrDefault(row => row.Code == code && row.Successor is not null);
 
     /// <summary>What counts for figures and authority; names may be mended at any time.</summary>
     private static bool Same(Division? a, Division? b) => a?.Parent == b?.Parent && a?.Kind == b?.Kind && (a is null) == (b is null);

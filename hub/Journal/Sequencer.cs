@@ -120,7 +120,17 @@ public sealed class Sequencer : IDisposable
             }
         }
 
-        _journal.SaveSnapshot(at, images);
+        try
+        {
+            _journal.SaveSnapshot(at, images);
+        }
+        catch (Exception failure) when (IsStorage(failure) && failure is not DiskFullException)
+        {
+            // The journal is closed by it: whoever runs the node hears of it now, and not with the next change (INV-2).
+            Stop(failure, []);
+            throw;
+        }
+
         return at;
     }
 

@@ -37,7 +37,9 @@ public static class Gathering
     public static Duration ForChild(Duration left)
     {
         var margin = Duration.Min(Duration.Max(left / 8, Duration.FromMilliseconds(20)), MarginMost);
-        return Duration.Max(left - margin - Duration.FromMilliseconds(1), Duration.Zero);
+
+        // It travels in whole milliseconds.
+        return Duration.FromMilliseconds(Math.Max(0, (long)Math.Floor((left - margin).TotalMilliseconds) - 1));
     }
 
     private sealed class Turn(GatheringState state, Duration now)
@@ -57,7 +59,7 @@ public static class Gathering
                     Hear(heard);
                     break;
                 case GatheringInput.ItselfAnswered itself when State.Runs.GetValueOrDefault(itself.Id) is { AwaitsItself: true } run:
-                    Set(run with { AwaitsItself = false, Parts = run.Parts.Add(itself.Part), Bytes = run.Bytes + itself.Part.Answer.Length });
+                    Set(run with { AwaitsItself = false, Parts = run.Parts.Add(itself.Part), Bytes = run.Bytes + itself.Part.CalculateSize() });
                     break;
                 case GatheringInput.Answered answered:
                     Hear(answered);
@@ -223,7 +225,7 @@ public static class Gathering
             }
 
             var pieces = child.Pieces.With(answered.Piece, out var result);
-            if (pieces is null)
+            if (pieces is null || result is { Parts.Count: > 1 })
             {
                 Set(run.Without(child, new Refusal(ReachCodes.Malformed, $"What {child.Child.Node} sent as its answer is none.")));
                 return;
@@ -233,11 +235,15 @@ public static class Gathering
             {
                 if (Outside(result, child.Target, answered.Register) is { } stranger)
                 {
-                    Set(run.Without(child, new Refusal(ReachCodes.Denied, $"{child.Child.Node} answered for {stranger}, which does not lie at or below {child.Target}.")));
-                    return;
+                    // That alone is left out: its register, or this one, may be of another day, and the others' answers are sound.
+                    run = run with
+                    {
+                        Missing = run.Missing.Add(child.Missing(new Refusal(
+                            ReachCodes.Denied, $"{child.Child.Node} spoke of {Short(stranger)}, which does not lie at or below {child.Target} in the register of {State.Node}; that was left out. Compare their registers."))),
+                    };
                 }
 
-                run = With(run, result);
+                run = With(run, Within(result, child.Target, answered.Register));
             }
 
             Set(run with { Waiting = pieces.IsComplete ? run.Waiting.Remove(answered.Child) : run.Waiting.SetItem(answered.Child, child with { Pieces = pieces }) });
@@ -245,15 +251,32 @@ public static class Gathering
 
         /// <summary>Of what a child says, what lies outside the place that it was asked about: it speaks for nobody else.</summary>
         private static string? Outside(ReachResult result, DivisionCode target, DivisionRegister register) =>
-            result.Parts.Select(part => part.Division).Concat(result.Missing.Select(missing => missing.Division))
-                .FirstOrDefault(code => !DivisionCode.TryParse(code, out var division) || !register.IsAtOrBelow(division, target));
+            result.Parts.Select(part => part.Division).Concat(result.Missing.Select(missing => missing.Division)).FirstOrDefault(code => !IsWithin(code, target, register));
+
+        private static ReachResult Within(ReachResult result, DivisionCode target, DivisionRegister register) => new()
+        {
+            Parts = { result.Parts.Where(part => IsWithin(part.Division, target, register)) },
+            Missing = { result.Missing.Where(missing => IsWithin(missing.Division, target, register)) },
+        };
+
+        private static bool IsWithin(string code, DivisionCode target, DivisionRegister register) =>
+            DivisionCode.TryParse(code, out var division) && register.IsAtOrBelow(division, target);
+
+        private static string Short(string text) => text.Length <= DivisionCode.LengthMax ? text : text[..DivisionCode.LengthMax] + "…";
 
         private ReachRun With(ReachRun run, ReachResult result)
         {
             var gathered = State.Runs.Values.Where(one => one.IsOwn).Sum(one => one.Bytes);
             foreach (var part in result.Parts.Select(ReachShape.Bounded))
             {
-                if (run.IsOwn && gathered + part.Answer.Length > GatheredMax)
+                if (run.IsOwn && run.Parts.Any(known => known.Division == part.Division && known.Node == part.Node))
+                {
+                    // A place answers once.
+                    continue;
+                }
+
+                var bytes = part.CalculateSize();
+                if (run.IsOwn && gathered + bytes > GatheredMax)
                 {
                     run = run with
                     {
@@ -269,11 +292,11 @@ public static class Gathering
                     continue;
                 }
 
-                gathered += part.Answer.Length;
-                run = run with { Parts = run.Parts.Add(part), Bytes = run.Bytes + part.Answer.Length };
+                gathered += bytes;
+                run = run with { Parts = run.Parts.Add(part), Bytes = run.Bytes + bytes };
             }
 
-            return run with { Missing = run.Missing.AddRange(result.Missing.Take(Math.Max(0, (2 * ReachShape.MissingMax) - run.Missing.Count))) };
+            return run with { Missing = run.Missing.AddRange(result.Missing.Select(ReachShape.Bounded).Take(Math.Max(0, (2 * ReachShape.MissingMax) - run.Missing.Count))) };
         }
 
         private void Leave(NodeId child)

@@ -46,7 +46,7 @@ public sealed class ReachDesk : IDisposable
     private readonly ITimer _alarm;
     private readonly ConcurrentQueue<GatheringInput> _inputs = new();
     private readonly ConcurrentDictionary<long, Action<ReachGathered?, Refusal?>> _callers = [];
-    private GatheringState _state;
+    private volatile GatheringState _state;
     private long _lastCaller;
     private int _taking;
     private volatile bool _stopped;
@@ -175,7 +175,14 @@ public sealed class ReachDesk : IDisposable
 
                 break;
             case GatheringEffect.AnswerItself itself:
-                Work(() => Feed(new GatheringInput.ItselfAnswered(itself.Id, Answer(itself.Query, itself.Target))));
+                Work(() =>
+                {
+                    // By its turn the time may be over: nobody waits for it, and others wait for the lane.
+                    if (_state.Runs.ContainsKey(itself.Id))
+                    {
+                        Feed(new GatheringInput.ItselfAnswered(itself.Id, Answer(itself.Query, itself.Target)));
+                    }
+                });
                 break;
             case GatheringEffect.Reply reply:
                 Reply(reply.Id, reply.Number, reply.Result, Duration.Max(reply.Until - Elapsed, Duration.Zero));

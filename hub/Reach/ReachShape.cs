@@ -68,17 +68,42 @@ public static class ReachShape
         ];
     }
 
-    /// <summary>The part as it may travel: an answer past the bound is refused with what to do.</summary>
+    /// <summary>Characters of a name or a code, and of a message: what is longer is cut.</summary>
+    public const int WordMax = 200;
+
+    public const int MessageMax = 1_000;
+
+    /// <summary>The part as it may travel: an answer past the bound is refused with what to do, and words have an end.</summary>
     public static ReachPart Bounded(ReachPart part)
     {
-        if (part.Answer.Length <= AnswerBytesMax)
+        if (part.Answer.Length <= AnswerBytesMax && part.Node.Length <= WordMax && part.Code.Length <= WordMax && part.Message.Length <= MessageMax)
         {
             return part;
         }
 
-        var refused = part.Clone();
-        (refused.Answer, refused.Code) = (Google.Protobuf.ByteString.Empty, ReachCodes.AnswerTooLarge);
-        refused.Message = $"The answer of {part.Node} has {part.Answer.Length} bytes, and at most {AnswerBytesMax} travel. Ask for fewer dimensions, fewer types, a shorter period or a smaller place.";
-        return refused;
+        var bounded = part.Clone();
+        (bounded.Node, bounded.Code, bounded.Message) = (Cut(part.Node, WordMax), Cut(part.Code, WordMax), Cut(part.Message, MessageMax));
+        if (part.Answer.Length > AnswerBytesMax)
+        {
+            (bounded.Answer, bounded.Code) = (Google.Protobuf.ByteString.Empty, ReachCodes.AnswerTooLarge);
+            bounded.Message = $"The answer of {bounded.Node} has {part.Answer.Length} bytes, and at most {AnswerBytesMax} travel. Ask for fewer dimensions, fewer types, a shorter period or a smaller place.";
+        }
+
+        return bounded;
     }
+
+    /// <summary>What a child says is missing, with words that have an end.</summary>
+    public static ReachMissing Bounded(ReachMissing missing)
+    {
+        if (missing.Node.Length <= WordMax && missing.Code.Length <= WordMax && missing.Message.Length <= MessageMax)
+        {
+            return missing;
+        }
+
+        var bounded = missing.Clone();
+        (bounded.Node, bounded.Code, bounded.Message) = (Cut(missing.Node, WordMax), Cut(missing.Code, WordMax), Cut(missing.Message, MessageMax));
+        return bounded;
+    }
+
+    private static string Cut(string text, int most) => text.Length <= most ? text : text[..most];
 }

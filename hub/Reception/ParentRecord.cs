@@ -6,7 +6,7 @@ using NodaTime;
 
 namespace CityGrid.Hub.Reception;
 
-/// <summary>Which of its parents a node means (T12). Each has cursors of its own; what becomes of the one link says nothing of the other.</summary>
+/// <summary>Which of its parents a node means (L17). Each has cursors of its own; what becomes of the one link says nothing of the other.</summary>
 public enum ParentKind
 {
     /// <summary>The tier above in the territorial tree (块): it commands, and what it has is summed further up.</summary>

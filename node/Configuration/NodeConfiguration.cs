@@ -42,7 +42,7 @@ public sealed record NodeConfiguration
     /// <summary>Whom the node reports to; null for the root of a tree.</summary>
     public required ParentConfiguration? Parent { get; init; }
 
-    /// <summary>A sector's own network beside the territorial tree (T12); null where the node is in none.</summary>
+    /// <summary>A sector's own network beside the territorial tree (L17); null where the node is in none.</summary>
     public required ParentConfiguration? SectorParent { get; init; }
 
     /// <summary>How the node takes children in; null where it keeps no register of them.</summary>

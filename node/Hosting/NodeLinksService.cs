@@ -31,7 +31,7 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
         {
             response.Parked.AddRange(core.Reception.Parked.Concat(core.Reception.Refused).Select(aside => ViewOf(aside.Child, aside.Lane, aside.Event.Value, aside.Verdict)));
             response.Parked.AddRange(Enum.GetValues<ParentKind>().SelectMany(kind => LinkWords.Lanes.SelectMany(
-                lane => core.UplinkFold[kind].ReceiptOf(lane, incarnation).Problems.Select(problem => ViewOf(core.Node, lane, 0, problem)))));
+                lane => core.UplinkFold[kind].ReceiptOf(lane, incarnation).Problems.Select(problem => ViewOf(core.Node, lane, 0, problem, core.UplinkFold[kind].Node)))));
             response.Unlisted.AddRange(core.Reception.Children.Where(child => core.Reception.HasUnlisted(child.Node)).Select(child => child.Node.ToString()));
             return true;
         });
@@ -57,8 +57,9 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
         return new RedriveResponse { Settled = settled, StillParked = core.Sequencer.Read(() => core.Reception.ParkedOf(child)) };
     }
 
-    private static ParkedView ViewOf(NodeId node, Lane lane, long lsn, RecordReceipt verdict) => new()
+    private static ParkedView ViewOf(NodeId node, Lane lane, long lsn, RecordReceipt verdict, NodeId? parent = null) => new()
     {
+        Parent = parent?.ToString() ?? string.Empty,
         Node = node.ToString(),
         Lane = lane.ToString().ToLowerInvariant(),
         Outcome = verdict.Outcome.ToString().ToUpperInvariant(),

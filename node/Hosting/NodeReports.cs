@@ -118,8 +118,11 @@ public sealed record NodeReports
     /// <summary>What was heard of a child past a position of a life of it; null where there is no such child.</summary>
     public Func<NodeId, Incarnation, Lsn, ChildBeyond?> Beyond { get; init; } = (_, _, _) => null;
 
-    /// <summary>Forgets in which epoch the parent was heard, for an actor who knows that there is no later one any more. Durable when it answers.</summary>
-    public Func<string, Task<bool>> ForgetParent { get; init; } = _ => Task.FromResult(false);
+    /// <summary>
+    /// Forgets in which epoch a parent was heard, the territorial one where none is named, for an actor who knows that there is no later one any more; false where
+    /// there was nothing to forget, null where the node has no such parent. Durable when it answers.
+    /// </summary>
+    public Func<NodeId?, string, Task<bool?>> ForgetParent { get; init; } = (_, _) => Task.FromResult((bool?)null);
 
     /// <summary>Releases a child from quarantine (clause L8) for an actor who has looked; true where it was in it, null where there is no such child. Durable when it answers.</summary>
     public Func<NodeId, string, Task<bool?>> Release { get; init; } = (_, _) => Task.FromResult((bool?)null);

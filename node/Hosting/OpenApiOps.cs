@@ -121,10 +121,15 @@ internal static class OpenApiOps
                 ["forgotten"] = new JsonObject { ["type"] = "boolean", ["description"] = "False where there was nothing to forget: nothing changed." },
             },
         });
-        paths["/ops/parent/forget"] = new JsonObject
+        var forget = Get("Ops_ForgetParent", "Forgets in which epoch a parent was heard, so that one in an earlier epoch is believed: only where no later one is left. For administrators.", "Forget");
+        forget["parameters"] = new JsonArray(new JsonObject
         {
-            ["post"] = Get("Ops_ForgetParent", "Forgets in which epoch the parent was heard, so that one in an earlier epoch is believed: only where no later one is left. For administrators.", "Forget"),
-        };
+            ["name"] = "parent",
+            ["in"] = "query",
+            ["description"] = "The parent; the territorial one where it is left out.",
+            ["schema"] = new JsonObject { ["type"] = "string" },
+        });
+        paths["/ops/parent/forget"] = new JsonObject { ["post"] = forget };
         var release = Get("Ops_Release", "Releases a child that was put into quarantine because two histories claim its name. For administrators who have looked.", "Release");
         release["parameters"] = new JsonArray(new JsonObject
         {

@@ -41,8 +41,8 @@ internal static class OpsEndpoints
         routes.MapPost("/ops/children/{node}/release", context => ReleaseAsync(context, reports))
             .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords());
 
-        routes.MapPost("/ops/parent/forget", async context => await WriteAsync(context, new ForgetReport(await reports.ForgetParent(Caller.ActorOf(context))), OpsJson.Default.ForgetReport))
-            .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords());
+        routes.MapPost("/ops/parent/forget", context => ForgetAsync(context, reports))
+            .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords("parent"));
 
         routes.MapGet("/ops/children/{node}/beyond", context => BeyondAsync(context, reports))
             .RequireAuthorization(Access.Keep).WithMetadata(new QueryWords("incarnation", "lsn"));
@@ -80,6 +80,18 @@ internal static class OpsEndpoints
         }
 
         await WriteAsync(context, new ReleaseReport(child.ToString(), released), OpsJson.Default.ReleaseReport);
+    }
+
+    private static async Task ForgetAsync(HttpContext context, NodeReports reports)
+    {
+        var named = context.Request.Query.TryGetValue("parent", out var word);
+        if ((named && !NodeId.TryParse(word, out _)) || await reports.ForgetParent(named ? NodeId.Parse(word.ToString()) : null, Caller.ActorOf(context)) is not { } forgotten)
+        {
+            context.Refuse(StatusCodes.Status404NotFound, new Refusal("PARENT_UNKNOWN", "This node reports to no parent of that name; /v1/links lists those that it has.", "parent"));
+            return;
+        }
+
+        await WriteAsync(context, new ForgetReport(forgotten), OpsJson.Default.ForgetReport);
     }
 
     private static Task BeyondAsync(HttpContext context, NodeReports reports)

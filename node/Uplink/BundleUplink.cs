@@ -192,7 +192,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
             var parentEpoch = new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce);
             if (LinkSender.OutOfOffice(parent, parentEpoch, ground.Parent.Node, ground.Parent.Epoch) is { } fenced)
             {
-                return outcome with { Disbelieved = new Refusal(LinkSender.ParentFenced, fenced + " Nothing of the answer is taken. Have the parent make a new one; if it is the old directory, stop it; if there is no other any more, POST /ops/parent/forget.") };
+                return outcome with { Disbelieved = new Refusal(LinkSender.ParentFenced, $"{fenced} Nothing of the answer is taken. Have the parent make a new one; if it is the old directory, stop it; if there is no other any more, POST /ops/parent/forget?parent={parent}.") };
             }
 
             var signer = notary?.Meet(welcome, out _);

@@ -8,7 +8,7 @@ using NodaTime;
 namespace CityGrid.Node.Uplink;
 
 /// <summary>
-/// The child's side of the link as a pure function (protocol/README.md, clauses L1 to L14). It believes the parent about the parent's own
+/// The child's side of the link as a pure function (protocol/README.md, clauses L1 to L17). It believes the parent about the parent's own
 /// position, and only in a welcome; every other answer must be the one that was due, or the connection ends.
 /// </summary>
 public static class LinkSender
@@ -124,6 +124,7 @@ public static class LinkSender
                     break;
                 case SenderInput.EpochHeld held:
                     HoldEpoch(held.Epoch);
+                    HoldParent(held.Parent, held.ParentEpoch);
                     break;
                 case SenderInput.ParentForgotten:
                     State = State with { ParentEpoch = Epoch.NotGranted, NotBefore = State.Phase == SenderPhase.Resting ? now : State.NotBefore };
@@ -261,11 +262,11 @@ public static class LinkSender
             {
                 // A restored parent that its own parent has not granted its epoch yet comes by here too, so the next try is not far.
                 Effects.Add(new SenderEffect.Report(ParentFenced, fenced));
-                HangUp($"{ParentFenced}: {fenced} Nothing is sent to it. Stop the old one; if there is no other any more, POST /ops/parent/forget.");
+                HangUp($"{ParentFenced}: {fenced} Nothing is sent to it. Stop the old one; if there is no other any more, POST /ops/parent/forget?parent={parent}.");
                 return;
             }
 
-            var parentIsNews = parentEpoch != State.ParentEpoch;
+            var parentIsNews = (State.Settings.Parent is not null && parent != State.Parent) || parentEpoch != State.ParentEpoch;
             foreach (var lane in State.Lanes)
             {
                 var from = stands[lane.Lane];
@@ -344,6 +345,21 @@ public static class LinkSender
             }
         }
 
+        /// <summary>A file brought a later epoch of the parent: whoever is on the line in an earlier one is out of office (L15).</summary>
+        private void HoldParent(NodeId? parent, Epoch epoch)
+        {
+            if (parent is null || parent != State.Parent || epoch.Number <= State.ParentEpoch.Number)
+            {
+                return;
+            }
+
+            State = State with { ParentEpoch = epoch };
+            if (State.Phase is SenderPhase.Greeting or SenderPhase.TakingEpoch or SenderPhase.Open)
+            {
+                HangUp($"{parent} was heard in its epoch {epoch}, and is greeted anew.");
+            }
+        }
+
         private void OpenOrGreetAnew()
         {
             if (State.Epoch == State.Welcomed)
@@ -363,7 +379,7 @@ public static class LinkSender
             State = State with { Epoch = epoch, LastEpoch = epoch.Number };
             foreach (var lane in State.Lanes)
             {
-                // A new epoch is a new stream: both lanes start again at 0 (L7). The first cells cut is a complete set and goes even if it is
+                // A new epoch is a new stream: all lanes start again at 0 (L7). The first cells cut is a complete set and goes even if it is
                 // empty, for what an earlier life had sent must become zero (L12).
                 Set(lane with { Acked = StreamMark.Start, From = StreamMark.Start, Due = true, EvenIfEmpty = lane.EvenIfEmpty || lane.Lane == Lane.Cells });
             }

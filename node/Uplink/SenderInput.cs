@@ -43,8 +43,8 @@ public abstract record SenderInput
     /// <summary>The granted epoch is durable here, and this node's own cells carry it; so is the parent's own.</summary>
     public sealed record EpochStored(Epoch Epoch) : SenderInput;
 
-    /// <summary>This node holds an epoch that did not come by this conversation; durable.</summary>
-    public sealed record EpochHeld(Epoch Epoch) : SenderInput;
+    /// <summary>This node holds an epoch, and has heard its parent in one, that may not have come by this conversation; durable.</summary>
+    public sealed record EpochHeld(Epoch Epoch, NodeId? Parent, Epoch ParentEpoch) : SenderInput;
 
     /// <summary>A person had this node forget, durably, in which epoch it had heard its parent.</summary>
     public sealed record ParentForgotten : SenderInput;

@@ -64,17 +64,14 @@ public sealed class TakeEpoch(UplinkFold uplink, ParentKind kind, Incarnation in
 }
 
 /// <summary>
-/// A person has this node forget in which epoch it heard its parents: a parent and its own parent have both lost what they knew, so that it is granted
+/// A person has this node forget in which epoch it heard one of its parents: that parent and its own parent have both lost what they knew, so that it is granted
 /// earlier numbers again (INV-24). Answers false where there was nothing to forget.
 /// </summary>
-public sealed class ForgetParentEpoch(UplinkFold uplink) : Command<bool>
+public sealed class ForgetParentEpoch(ParentRecord parent) : Command<bool>
 {
     public override IReadOnlyCollection<Touched> Touches => [Touched.By("uplink", nameof(Lane.Cells)), Touched.By("uplink", nameof(Lane.Escalations))];
 
-    public override Decision<bool> Decide(Instant now)
-    {
-        var forgotten = Enum.GetValues<ParentKind>().Where(kind => uplink[kind] is { Node: not null, Epoch.IsGranted: true })
-            .Select(kind => UplinkFold.ParentEpochHeardEvent(kind, uplink[kind].Node!.Value, Epoch.NotGranted, forgotten: true)).ToArray();
-        return forgotten.Length == 0 ? Decision<bool>.Nothing(false) : Decision<bool>.Of(new RecordDraft(Actor, forgotten), _ => true);
-    }
+    public override Decision<bool> Decide(Instant now) => parent is { Node: { } node, Epoch.IsGranted: true }
+        ? Decision<bool>.Of(new RecordDraft(Actor, [UplinkFold.ParentEpochHeardEvent(parent.Kind, node, Epoch.NotGranted, forgotten: true)]), _ => true)
+        : Decision<bool>.Nothing(false);
 }

@@ -61,7 +61,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     public void Nudge(Lane lane) => Feed(new SenderInput.Nudged(lane));
 
     /// <summary>A bundle, or another parent, may have brought an epoch: what this end says from now on, it says in that.</summary>
-    public void EpochMayHaveChanged() => Feed(new SenderInput.EpochHeld(_ground.Sequencer.Read(() => _ground.Uplink.EpochOf(_ground.Journal.Incarnation))));
+    public void EpochMayHaveChanged() => Feed(_ground.Sequencer.Read(() => new SenderInput.EpochHeld(_ground.Uplink.EpochOf(_ground.Journal.Incarnation), _ground.Parent.Node, _ground.Parent.Epoch)));
 
     /// <summary>What was heard of the parent's epoch is forgotten, durably.</summary>
     public void ParentForgotten() => Feed(new SenderInput.ParentForgotten());

@@ -46,7 +46,7 @@ internal static class LinkCommand
             var table = TableOf("ColumnNode", "ColumnLane", "ColumnOutcome", "ColumnCode", "ColumnPosition", "ColumnText");
             foreach (var parked in answer.Parked)
             {
-                table.AddRow(parked.Node, parked.Lane, parked.Outcome, parked.Code, $"{parked.Lsn}/{parked.Index}", Markup.Escape(parked.Message));
+                table.AddRow(parked.Parent.Length == 0 ? parked.Node : $"{parked.Parent} ← {parked.Node}", parked.Lane, parked.Outcome, parked.Code, $"{parked.Lsn}/{parked.Index}", Markup.Escape(parked.Message));
             }
 
             AnsiConsole.Write(table);

@@ -159,6 +159,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
         {
             var found = await desk.Cases.GetAsync(new GetRequest { CaseId = id, Personal = true }, desk.Options);
             Assert.That(found.Erased, Is.EqualTo(_erased.Contains(id)), $"{id}: nobody is forgotten or known against what was answered");
+            Assert.That(found.Case.Stage == "voided", Is.EqualTo(_voided.Contains(id)), $"{id}: {found.Case.Stage}");
         }
 
         Assert.That(await ReportedAsync(city), Is.EqualTo(_cases.Count), "each report counts once here");
@@ -171,6 +172,8 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
         await UntilAsync(async () => (await EscalationsAsync(province!)).Count == here.Count, () => "the escalations have come up");
         var above = await EscalationsAsync(province!);
         Assert.That(above, Is.EquivalentTo(here));
+        Assert.That(here.Select(e => (e.Id, e.Version)), Is.Unique);
+        Assert.That(here.Select(e => e.Subject), Is.SubsetOf(_cases.Values), "none is there without its case");
         Assert.That(here.Select(e => e.Subject).Where(_urgent.Contains).Distinct().Count(), Is.EqualTo(_urgent.Count), "each urgent case is escalated");
     }
 

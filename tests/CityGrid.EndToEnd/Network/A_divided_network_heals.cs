@@ -53,22 +53,27 @@ public sealed class A_divided_network_heals
     [TearDown]
     public async Task StopAsync()
     {
-        await Task.WhenAll(_processes.AsEnumerable().Reverse().Select(process => process.StopAsync(TimeSpan.FromSeconds(12))));
-        _processes.ForEach(process => process.Dispose());
-        foreach (var door in _doors)
+        try
         {
-            await door.DisposeAsync();
-        }
+            await Task.WhenAll(_processes.AsEnumerable().Reverse().Select(process => process.StopAsync(TimeSpan.FromSeconds(12))));
+            _processes.ForEach(process => process.Dispose());
+            foreach (var door in _doors)
+            {
+                await door.DisposeAsync();
+            }
 
-        if (_running is not null)
-        {
-            await _running.DisposeAsync();
+            if (_running is not null)
+            {
+                await _running.DisposeAsync();
+            }
         }
-
-        _network?.Dispose();
-        if (_folder is not null)
+        finally
         {
-            Directory.Delete(_folder, recursive: true);
+            _network?.Dispose();
+            if (_folder is not null)
+            {
+                Directory.Delete(_folder, recursive: true);
+            }
         }
     }
 

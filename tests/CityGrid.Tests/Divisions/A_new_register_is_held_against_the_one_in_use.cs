@@ -52,6 +52,19 @@ public sealed class A_new_register_is_held_against_the_one_in_use
     }
 
     [Test]
+    public void What_a_division_that_ended_went_into_is_not_told_anew()
+    {
+        const string went = "X,A,城,X,city,,2026-05-31,Y\n";
+        var present = Register(Present.Replace("X,A,城,X,city,,,\n", went, StringComparison.Ordinal));
+        var next = Register(Present.Replace("X,A,城,X,city,,,\n", went.Replace(",Y", ",D", StringComparison.Ordinal), StringComparison.Ordinal));
+        Assert.That(RegisterChange.Of(present, next, Today).Faults, Is.EqualTo(new[]
+        {
+            "X ended and went into Y; the new register tells that anew, and its figures would stand elsewhere. Leave its successor as it is.",
+        }));
+        Assert.That(RegisterChange.Of(present, present, Today).Faults, Is.Empty);
+    }
+
+    [Test]
     public void The_one_built_in_may_follow_itself() => Assert.That(RegisterChange.Of(DivisionRegister.BuiltIn, DivisionRegister.BuiltIn, Today).Faults, Is.Empty);
 
     private static DivisionRegister Register(string rows)

@@ -37,6 +37,20 @@ public sealed class A_failing_disk_ends_the_journal
     }
 
     [Test]
+    public void A_snapshot_that_cannot_be_written_ends_the_node_at_once_and_not_with_its_next_change()
+    {
+        var disk = new ModelDisk();
+        using var journal = FileJournal.Open(disk, new SeededEntropy(1), Drafts.Node, Small);
+        journal.Append([Drafts.Of("a", [1])], Drafts.Noon);
+        Exception? fatal = null;
+        using var sequencer = new Sequencer(journal, [], TimeProvider.System) { Fatal = failure => fatal = failure };
+        disk.Fail(new DiskFault(disk.Operations + 1, 5));
+        Assert.That(() => sequencer.SaveSnapshot(), Throws.TypeOf<DiskFailedException>());
+        Assert.That(fatal, Is.TypeOf<DiskFailedException>());
+        Assert.That(sequencer.StoppedBy, Is.SameAs(fatal));
+    }
+
+    [Test]
     public void What_is_durable_can_still_be_read()
     {
         var disk = new ModelDisk();

@@ -225,6 +225,20 @@ public sealed class A_sender_paces_itself_and_believes_little
     }
 
     [Test]
+    public void One_on_the_line_is_out_of_office_once_a_file_brought_a_later_epoch_of_it()
+    {
+        var story = new Sender(HeardParent(new Epoch(5, 9)));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => (w.ParentEpoch, w.ParentEpochNonce) = (5, 9))));
+        story.Step(new SenderInput.EpochHeld(Granted, story.State.Parent, new Epoch(5, 9)));
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>(), Is.Empty);
+        story.Step(new SenderInput.EpochHeld(Granted, story.State.Parent, new Epoch(6, 1)));
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
+        Assert.That(story.State.ParentEpoch, Is.EqualTo(new Epoch(6, 1)));
+    }
+
+    [Test]
     public void A_later_one_is_durable_before_anything_is_sent()
     {
         var story = new Sender(HeardParent(new Epoch(5, 9)));

@@ -213,7 +213,7 @@ internal sealed class SmallWorldRules : IRecordJudge
     private SmallWorld Crash(SmallWorld world, int c)
     {
         var child = world.Children[c];
-        var fresh = SenderState.Start(child.Sender.Settings, child.Incarnation, child.Epoch, child.LastEpoch, child.AckedOf);
+        var fresh = SenderState.Start(child.Sender.Settings, child.Incarnation, child.Epoch, child.LastEpoch, child.AckedOf) with { Parent = child.Epoch.IsGranted ? Receiver.Node : null };
         world = world with
         {
             Children = world.Children.SetItem(c, child with { Sender = fresh, Session = 0 }),

@@ -132,6 +132,93 @@ public sealed class Nobody_who_was_asked_is_forgotten
     }
 
     [Test]
+    public void What_a_child_is_given_is_a_whole_number_of_milliseconds_or_nothing([Range(15, 40)] int left)
+    {
+        var query = QueryOf(7, "P", allBelow: true);
+        query.RemainingMs = left;
+        var (_, effects) = Gathering.Step(new GatheringState(Here), new GatheringInput.Heard(query, Ground(Child("c1", "C1"))), Duration.FromNanoseconds(300_000));
+        Assert.That(effects.OfType<GatheringEffect.AskChild>().Select(one => one.Query.RemainingMs), Is.All.GreaterThan(0));
+    }
+
+    [Test]
+    public void Of_what_a_child_says_only_what_lies_outside_is_left_out()
+    {
+        var query = QueryOf(7, "P", allBelow: true);
+        var ground = new ReachGround(Here, DivisionCode.Parse("N"), Register, [Child("p", "P")]);
+        query.TargetDivision = "N";
+        var (state, _) = Gathering.Step(new GatheringState(Here), new GatheringInput.Asked(1, query, ground), Duration.Zero);
+        var parts = new[] { "C1", "QC", "C2" }.Select((code, i) => (Number: i + 1, Result: new ReachResult { Parts = { new ReachPart { Node = code.ToLowerInvariant(), Division = code } } })).ToArray();
+        parts[2].Result.Results = 3;
+        var effects = new List<GatheringEffect>();
+        foreach (var (number, result) in parts)
+        {
+            (state, var told) = Gathering.Step(state, new GatheringInput.Answered(NodeId.Parse("p"), Piece(query.Id, number, result), Register), Duration.Zero);
+            effects.AddRange(told);
+        }
+
+        var gathered = effects.OfType<GatheringEffect.Finish>().Single().Gathered;
+        Assert.That(gathered.Parts.Select(part => part.Division), Is.EqualTo(new[] { "C1", "C2" }));
+        Assert.That(gathered.Missing.Where(one => one.Node == "p").Select(one => one.Code), Is.EqualTo(new[] { ReachCodes.Denied }));
+        Assert.That(gathered.Missing.Single(one => one.Node == "p").Message, Does.Contain("QC").And.Contain("registers"));
+    }
+
+    [Test]
+    public void A_child_that_floods_is_taken_for_none_and_its_words_have_an_end()
+    {
+        var query = QueryOf(7, "P", allBelow: true);
+        var (state, _) = Gathering.Step(new GatheringState(Here), new GatheringInput.Asked(1, query, Ground(Child("c1", "C1"), Child("c2", "C2"))), Duration.Zero);
+        var flood = new ReachResult { Results = 1, Parts = { Enumerable.Range(0, 50).Select(_ => new ReachPart { Node = "c1", Division = "C1" }) } };
+        (state, _) = Gathering.Step(state, new GatheringInput.Answered(NodeId.Parse("c1"), Piece(query.Id, 1, flood), Register), Duration.Zero);
+        for (var number = 1; number <= 5; number++)
+        {
+            var again = new ReachResult { Parts = { new ReachPart { Node = "c2", Division = "C2", Message = new string('x', 100_000) } } };
+            (state, _) = Gathering.Step(state, new GatheringInput.Answered(NodeId.Parse("c2"), Piece(query.Id, number, again), Register), Duration.Zero);
+        }
+
+        var run = state.Runs.Values.Single();
+        Assert.That(run.Missing.Where(one => one.Node == "c1").Select(one => one.Code), Is.EqualTo(new[] { ReachCodes.Malformed }));
+        Assert.That(run.Parts.Select(part => (part.Division, part.Message.Length)), Is.EqualTo(new[] { ("C2", ReachShape.MessageMax) }));
+    }
+
+    /// <summary>One whose time is over is not worked out any more: others wait for the lane in which it would be.</summary>
+    [Test]
+    public void What_nobody_waits_for_any_more_is_not_worked_out()
+    {
+        var time = new VirtualTime(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero));
+        var answerer = new Counting();
+        var place = new ReachPlace(Here, DivisionCode.Parse("P"), () => Ground(), () => Register) { Stands = _ => null, Held = _ => [] };
+        using var desk = new ReachDesk(place, new Dictionary<ReachKind, IAnswerer> { [ReachKind.View] = answerer }, new SeededEntropy(1), new VirtualClock(time));
+        var waiting = new Queue<Action>();
+        desk.Work = waiting.Enqueue;
+        foreach (var id in new[] { 7, 8 })
+        {
+            var query = QueryOf(id, "P");
+            query.Actor = $"a{id}";
+            query.RemainingMs = id == 7 ? 1_000 : 5_000;
+            desk.Hear(query);
+        }
+
+        time.Run(TimeSpan.FromSeconds(2));
+        while (waiting.TryDequeue(out var work))
+        {
+            work();
+        }
+
+        Assert.That(answerer.Times, Is.EqualTo(1), "the one that is still waited for");
+    }
+
+    private sealed class Counting : IAnswerer
+    {
+        public int Times { get; private set; }
+
+        public ReachReply Answer(ByteString request, DivisionCode target)
+        {
+            Times++;
+            return ReachReply.No(new Refusal("NONE", "Counted."));
+        }
+    }
+
+    [Test]
     public void Where_no_time_is_left_nobody_is_asked_and_it_is_said()
     {
         var query = QueryOf(7, "P", allBelow: true);
@@ -274,7 +361,8 @@ public sealed class Nobody_who_was_asked_is_forgotten
         private readonly List<(ByteString Id, NodeId Child, ReachAnswer Piece)> _onTheirWay = [];
         private readonly Dictionary<long, (Duration By, int Times)> _callers = [];
         private readonly Dictionary<UInt128, List<GatheringEffect.Reply>> _replies = [];
-        private readonly Dictionary<UInt128, (Duration Until, bool AllBelow)> _heard = [];
+        private readonly Dictionary<UInt128, Duration> _heard = [];
+        private readonly Dictionary<UInt128, string> _targets = [];
         private readonly HashSet<UInt128> _givenUp = [];
         private GatheringState _state = new(Here);
         private Duration _now;
@@ -327,6 +415,7 @@ public sealed class Nobody_who_was_asked_is_forgotten
             query.AllBelow |= query.TargetDivision == "P";
             query.RemainingMs = 200 + _random.Below(5_000);
             query.Actor = $"a{_random.Below(3)}";
+            _targets[OrderId.Of(query.Id)] = query.TargetDivision;
             var standing = Enumerable.Range(1, 6).Where(_ => !_random.OneIn(6)).Select(i => Child($"c{i}", $"C{i}", (ReachStanding)(_random.OneIn(4) ? 1 + _random.Below(2) : 0))).ToArray();
             var until = _now + Duration.FromMilliseconds(query.RemainingMs);
             if (own)
@@ -343,7 +432,7 @@ public sealed class Nobody_who_was_asked_is_forgotten
                     _givenUp.Add(same.Id);
                 }
 
-                _heard[id] = (until, query.AllBelow);
+                _heard[id] = until;
                 Take(new GatheringInput.Heard(query, Ground(standing)));
                 if (_random.OneIn(3) && _state.Runs.ContainsKey(id))
                 {
@@ -447,14 +536,16 @@ public sealed class Nobody_who_was_asked_is_forgotten
         }
 
         /// <summary>Each question here is about one city or all six: each of those that it is about is in the answer.</summary>
-        private static string? Hole(ReachGathered gathered)
+        private string? Hole(ReachGathered gathered)
         {
             var answered = gathered.Parts.Select(part => part.Division).ToArray();
-            var spoken = answered.Concat(gathered.Missing.Select(missing => missing.Division)).Distinct().Count();
+            var spoken = answered.Concat(gathered.Missing.Select(missing => missing.Division)).Distinct().Order(StringComparer.Ordinal).ToArray();
             return answered.Length != answered.Distinct().Count() ? "a place is there twice"
-                : spoken is 1 or 6 ? null
-                : $"{spoken} places are spoken of";
+                : spoken.SequenceEqual(AskedAbout(gathered.Id)) ? null
+                : $"about {_targets[gathered.Id]} {string.Join(' ', spoken)} are spoken of";
         }
+
+        private string[] AskedAbout(UInt128 id) => _targets[id] == "P" ? [.. Enumerable.Range(1, 6).Select(i => $"C{i}")] : [_targets[id]];
 
         private string? End()
         {
@@ -463,7 +554,7 @@ public sealed class Nobody_who_was_asked_is_forgotten
                 return "somebody waits for ever";
             }
 
-            foreach (var (id, (until, allBelow)) in _heard.Where(one => !_givenUp.Contains(one.Key)))
+            foreach (var (id, until) in _heard.Where(one => !_givenUp.Contains(one.Key)))
             {
                 var replies = _replies.GetValueOrDefault(id) ?? [];
                 var last = replies.LastOrDefault()?.Result.Results;
@@ -473,9 +564,9 @@ public sealed class Nobody_who_was_asked_is_forgotten
                 }
 
                 var spoken = replies.SelectMany(reply => reply.Result.Parts.Select(part => part.Division).Concat(reply.Result.Missing.Select(missing => missing.Division))).ToHashSet();
-                if (replies.Any(reply => reply.Until != until + Gathering.MarginMost) || (allBelow && spoken.Contains("P") is false && spoken.Count > 1 && spoken.Count != 6))
+                if (replies.Any(reply => reply.Until != until + Gathering.MarginMost) || !(spoken.SetEquals(AskedAbout(id)) || spoken.SetEquals([_targets[id]])))
                 {
-                    return $"of six cities {spoken.Count} are spoken of";
+                    return $"about {_targets[id]} {string.Join(' ', spoken.Order(StringComparer.Ordinal))} are spoken of";
                 }
             }
 

@@ -37,6 +37,7 @@ public sealed class A_city_has_two_parents
         Assert.That(City.Core!.OwnEpoch.Number, Is.EqualTo(1));
         Assert.That(_sector.Core!.Reception.Child(City.Place.Node)!.Epoch, Is.EqualTo(City.Core.OwnEpoch));
         Assert.That(_sector.Core.Escalations.Count, Is.EqualTo(3));
+        Assert.That(Enum.GetValues<Hub.Reception.ParentKind>().Select(kind => City.Core.UplinkFold[kind].Node?.ToString()), Is.EqualTo(new[] { "province-1", "gas" }), "durably");
         Assert.That(SmallTree.View(_sector, "city", "reported"), Has.Length.EqualTo(2));
     }
 

@@ -27,6 +27,11 @@ internal static class ReconcileCommand
 
             var asked = parsed.GetValue(children) ?? [];
             var most = TimeSpan.FromSeconds(Math.Clamp(parsed.GetValue(seconds), 0, 86_400));
+            if (tree is not null && asked.FirstOrDefault(name => tree.Nodes.All(node => node.Node != name)) is { } unknown)
+            {
+                return Commands.Fail(Texts.Get("ReconcileUnknown", unknown, string.Join(", ", tree.Nodes.Select(node => node.Node))), 2);
+            }
+
             var (edges, failures) = (new List<EdgeReconciliation>(), 0);
             for (var i = 0; i < clients.Count; i++)
             {
@@ -81,7 +86,7 @@ internal static class ReconcileCommand
         var ranges = edges.SelectMany(e => e.Ranges).Where(r => r.Month.Length > 0).ToArray();
         var differing = ranges.Count(r => r.State is RangeState.Differs or RangeState.Persists);
         AnsiConsole.WriteLine(Texts.Get("ReconcileDone", edges.Count, edges.Count(e => e.GoingOn), differing, ranges.Count(r => r.State == RangeState.Repaired), ranges.Sum(r => r.Cells)));
-        return differing == 0 && !edges.Any(e => e.GoingOn);
+        return differing == 0 && edges.All(e => e is { GoingOn: false, Ranges.Count: > 0 }) && !ranges.Any(r => r.State == RangeState.NotCompared);
     }
 }
 

@@ -119,7 +119,7 @@ internal static class WhyText
     public static (IReadOnlyList<string> Lines, bool IsSound) OfCell((IReadOnlyList<WhyCellResponse> Answers, IReadOnlyList<string> Failures) heard, string? measure, int events)
     {
         var lines = new List<string>();
-        var way = Upwards(heard.Answers, a => a.Node, a => a.Upward?.Parent, a => a.Cell.StartsWith(a.Node + ":", StringComparison.Ordinal));
+        var way = Upwards(heard.Answers);
         if (way.Count > 0)
         {
             lines.Add(way[0].Cell);
@@ -134,7 +134,7 @@ internal static class WhyText
         var held = way.Where(a => a.Held).ToArray();
         var agree = held.Select(a => (a.Epoch, a.Lsn, string.Join(' ', a.Figures))).Distinct().Count() == 1;
         lines.Add(held.Length == 0 ? Texts.Get("WhyNobody") : agree ? Texts.Get("WhyAgree", held.Length, way.Count) : Texts.Get("WhyDiffer"));
-        return (lines, agree);
+        return (lines, agree && heard.Failures.Count == 0);
     }
 
     public static (IReadOnlyList<string> Lines, bool IsSound) OfCase(string id, (IReadOnlyList<WhyCaseResponse> Answers, IReadOnlyList<string> Failures) heard)
@@ -242,21 +242,22 @@ internal static class WhyText
         _ => "DigestNotNow",
     };
 
-    /// <summary>The origin's answer first, then its parent's, and so on; what belongs to no way comes last.</summary>
-    private static List<T> Upwards<T>(IReadOnlyList<T> answers, Func<T, string> nameOf, Func<T, string?> parentOf, Func<T, bool> isFirst)
-        where T : class
+    /// <summary>The origin's answer first, then its parent's, and so on; whoever else holds the cell comes last, where a node between did not answer or by another parent.</summary>
+    private static List<WhyCellResponse> Upwards(IReadOnlyList<WhyCellResponse> answers)
     {
         var left = answers.ToList();
-        var way = new List<T>();
-        for (var next = left.Find(a => isFirst(a)) ?? left.Find(a => left.All(b => parentOf(b) != nameOf(a))); next is not null;)
+        var way = new List<WhyCellResponse>();
+        for (var next = left.Find(IsOrigin) ?? left.Find(a => left.All(b => b.Upward?.Parent != a.Node)); next is not null;)
         {
             way.Add(next);
             left.Remove(next);
-            var above = parentOf(next);
-            next = left.Find(a => nameOf(a) == above);
+            var above = next.Upward?.Parent;
+            next = left.Find(a => a.Node == above);
         }
 
-        way.AddRange(left.Where(a => isFirst(a)));
+        way.AddRange(left.Where(a => a.Held || IsOrigin(a)));
         return way;
+
+        static bool IsOrigin(WhyCellResponse answer) => answer.Cell.StartsWith(answer.Node + ":", StringComparison.Ordinal);
     }
 }
