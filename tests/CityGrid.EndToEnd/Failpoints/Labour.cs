@@ -173,7 +173,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
         var above = await EscalationsAsync(province!);
         Assert.That(above, Is.EquivalentTo(here));
         Assert.That(here.Select(e => (e.Id, e.Version)), Is.Unique);
-        Assert.That(here.Select(e => e.Subject), Is.SubsetOf(_cases.Values), "none is there without its case");
+        Assert.That(here.Select(e => e.Subject).Distinct(), Is.SubsetOf(_cases.Values), "none is there without its case");
         Assert.That(here.Select(e => e.Subject).Where(_urgent.Contains).Distinct().Count(), Is.EqualTo(_urgent.Count), "each urgent case is escalated");
     }
 

@@ -86,7 +86,7 @@ internal static class ReconcileCommand
         var ranges = edges.SelectMany(e => e.Ranges).Where(r => r.Month.Length > 0).ToArray();
         var differing = ranges.Count(r => r.State is RangeState.Differs or RangeState.Persists);
         AnsiConsole.WriteLine(Texts.Get("ReconcileDone", edges.Count, edges.Count(e => e.GoingOn), differing, ranges.Count(r => r.State == RangeState.Repaired), ranges.Sum(r => r.Cells)));
-        return differing == 0 && edges.All(e => e is { GoingOn: false, Ranges.Count: > 0 }) && !ranges.Any(r => r.State == RangeState.NotCompared);
+        return differing == 0 && edges.All(e => e is { GoingOn: false, ComparedAt.Length: > 0 }) && !ranges.Any(r => r.State == RangeState.NotCompared);
     }
 }
 
