@@ -26,7 +26,7 @@ public sealed class Anyone_can_ask_why
         string[] cell = ["why", "--origin", city.Node, "--type", "06010", "--day", $"{day}", "--dir", trees.Tree.Folder];
         Assert.That(await SaysAsync(0, cell), Does.Contain(city.Node).And.Contain(province.Node).And.Contain(root.Node).And.Contain("3 of 3"));
         Assert.That(await SaysAsync(0, "why", id, "--dir", trees.Tree.Folder), Does.Contain(id));
-        Assert.That(await SaysAsync(0, "reconcile", "--dir", trees.Tree.Folder), Does.Contain($"{province.Node} ← {city.Node}").And.Contain($"{root.Node} ← {province.Node}"));
+        Assert.That(await ComparedAsync(trees.Tree.Folder), Does.Contain($"{province.Node} ← {city.Node}").And.Contain($"{root.Node} ← {province.Node}"));
         Assert.That(await SaysAsync(2, "reconcile", "--dir", trees.Tree.Folder, "--with", "nobody"), Does.Contain("nobody is no node of this tree").And.Contain(city.Node));
 
         trees.Running.Kill(province.Node);
@@ -52,6 +52,20 @@ public sealed class Anyone_can_ask_why
         finally
         {
             Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Ranges that something newer overtook while they were compared cannot be told of (NOT_COMPARED); asked again they can.</summary>
+    private static async Task<string> ComparedAsync(string folder)
+    {
+        for (var times = 1; ; times++)
+        {
+            var ended = await Programs.CityGridAsync("reconcile", "--dir", folder, "--seconds", "60", "--lang", "en");
+            if (ended.Code == 0 || times == 10)
+            {
+                Assert.That(ended.Code, Is.Zero, ended.Output + ended.Error);
+                return ended.Output;
+            }
         }
     }
 
