@@ -1,6 +1,5 @@
 using CityGrid.Protocol.Names;
 using NodaTime;
-using NodaTime.Text;
 
 namespace CityGrid.Hub.Divisions;
 
@@ -11,20 +10,41 @@ public sealed record DivisionChange(DivisionCode Code, LocalDate Day, Division? 
     public bool IsMove => Before?.Parent != After?.Parent || After is null;
 }
 
+/// <summary>Why a new register may not take the place of the one in use.</summary>
+public enum RegisterFaultKind
+{
+    /// <summary>The codes in <see cref="RegisterFault.Others"/> are not in the new one. A code stays for ever; it can only end.</summary>
+    Gone,
+
+    /// <summary>The code is told anew from <see cref="RegisterFault.Day"/> on, which is not after today: figures are out, and every node must have the register by then.</summary>
+    ToldAnew,
+
+    /// <summary>The code has ended and went into the one in <see cref="RegisterFault.Others"/>; another successor would place its figures elsewhere.</summary>
+    SuccessorToldAnew,
+
+    /// <summary>The code ends, and the codes in <see cref="RegisterFault.Others"/> still hang below it on <see cref="RegisterFault.Day"/>.</summary>
+    LeavesOthers,
+}
+
+/// <summary>One reason, and what it is about.</summary>
+/// <param name="Kind">Which it is.</param>
+/// <param name="Code">The division; null for <see cref="RegisterFaultKind.Gone"/>, which names them all.</param>
+/// <param name="Day">From which day on; null where that does not matter, or from the beginning.</param>
+/// <param name="Others">The codes that go with it, with spaces between them.</param>
+public sealed record RegisterFault(RegisterFaultKind Kind, DivisionCode? Code, LocalDate? Day, string Others);
+
 /// <summary>A new register held against the one in use: what happens, and what must not.</summary>
 /// <param name="Changes">What the new one does from the day on and the one in use does not, in order of day and code.</param>
 /// <param name="Faults">Why it may not take the place of the one in use; none where it may.</param>
-public sealed record RegisterChange(IReadOnlyList<DivisionChange> Changes, IReadOnlyList<string> Faults)
+public sealed record RegisterChange(IReadOnlyList<DivisionChange> Changes, IReadOnlyList<RegisterFault> Faults)
 {
-    private const int ListedMax = 20;
-
     /// <summary>
     /// Judges a register that is to be loaded on <paramref name="today"/> (clauses H1 to H3). It may not tell the past anew, for figures are out; nor lose a code, for cells name it; nor end
     /// what others still hang below, or what nobody takes over unsaid.
     /// </summary>
     public static RegisterChange Of(DivisionRegister present, DivisionRegister next, LocalDate today)
     {
-        var faults = new List<string>();
+        var faults = new List<RegisterFault>();
         var codes = present.All.Concat(next.All).Select(d => d.Code).Distinct().Order().ToArray();
         var kept = next.All.Select(d => d.Code).ToHashSet();
         var days = present.Changes.Concat(next.Changes).Append(today).Append(LocalDate.MinIsoValue).Distinct().Order().ToArray();
@@ -32,19 +52,19 @@ public sealed record RegisterChange(IReadOnlyList<DivisionChange> Changes, IRead
         {
             if (kept.Contains(code) && days.Where(day => day <= today).FirstOrDefault(day => !Same(RowOn(present, code, day), RowOn(next, code, day)), LocalDate.MaxIsoValue) is var told && told <= today)
             {
-                faults.Add($"{code} is told anew from {(told == LocalDate.MinIsoValue ? "the beginning" : Text(told))} on; a change begins tomorrow ({Text(today.PlusDays(1))}) or later, for every node must have the register by then.");
+                faults.Add(new RegisterFault(RegisterFaultKind.ToldAnew, code, told == LocalDate.MinIsoValue ? null : told, string.Empty));
             }
         }
 
         foreach (var code in codes.Where(code => SuccessorOf(present, code) is { } ended && ended.ValidTo < today && SuccessorOf(next, code)?.Successor != ended.Successor))
         {
-            faults.Add($"{code} ended and went into {SuccessorOf(present, code)!.Successor}; the new register tells that anew, and its figures would stand elsewhere. Leave its successor as it is.");
+            faults.Add(new RegisterFault(RegisterFaultKind.SuccessorToldAnew, code, null, SuccessorOf(present, code)!.Successor!.Value.ToString()));
         }
 
         var gone = codes.Where(code => !kept.Contains(code)).ToArray();
         if (gone.Length > 0)
         {
-            faults.Insert(0, $"Gone: {string.Join(", ", gone.Take(ListedMax))}{(gone.Length > ListedMax ? $" and {gone.Length - ListedMax} more" : "")}. A code stays for ever; end it: give its last row valid_to, and what it went into as successor.");
+            faults.Insert(0, new RegisterFault(RegisterFaultKind.Gone, null, null, string.Join(' ', gone)));
         }
 
         var changes = new List<DivisionChange>();
@@ -63,7 +83,7 @@ public sealed record RegisterChange(IReadOnlyList<DivisionChange> Changes, IRead
                     var left = next.All.Where(d => d.Parent == code && d.IsInForce(day)).Select(d => d.Code.ToString()).ToArray();
                     if (left.Length > 0 && before!.Successor is null)
                     {
-                        faults.Add($"{code} ends, and on {Text(day)} {string.Join(", ", left)} still hang below it. Give each of them a row from that day on, or name the successor of {code}.");
+                        faults.Add(new RegisterFault(RegisterFaultKind.LeavesOthers, code, day, string.Join(' ', left)));
                     }
                 }
             }
@@ -79,6 +99,4 @@ public sealed record RegisterChange(IReadOnlyList<DivisionChange> Changes, IRead
 
     /// <summary>What counts for figures and authority; names may be mended at any time.</summary>
     private static bool Same(Division? a, Division? b) => a?.Parent == b?.Parent && a?.Kind == b?.Kind && (a is null) == (b is null);
-
-    private static string Text(LocalDate day) => LocalDatePattern.Iso.Format(day);
 }

@@ -40,7 +40,7 @@ public sealed class A_backup_of_a_running_city_is_restored
         await ReportAsync(city, 3, 3);
         await EscalateAsync(city);
         Assert.That(await trees.Running.WaitUntilEqualAsync(AMinute, CancellationToken.None), Is.True);
-        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
 
         trees.Running.Kill(city.Node);
         var data = Folders.DataOf(city);
@@ -55,15 +55,15 @@ public sealed class A_backup_of_a_running_city_is_restored
         Assert.That(await trees.Running.WaitUntilEqualAsync(AMinute, CancellationToken.None), Is.True);
         await ReportAsync(city, 7, 1);
         Assert.That(await trees.Running.WaitUntilEqualAsync(AMinute, CancellationToken.None), Is.True);
-        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(4));
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(4));
 
         // The life before comes back, and changes nothing.
         await trees.Running.StopAsync(city.Node);
         Directory.Move(data, data + "-restored");
         Directory.Move(data + "-lost", data);
         await trees.Running.StartAsync(city);
-        Assert.That(await UplinkErrorAsync(city), Does.Contain("FENCED"));
-        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(4));
+        Assert.That(await Asking.UplinkErrorAsync(city), Does.Contain("FENCED"));
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(4));
     }
 
     [Test]
@@ -140,26 +140,5 @@ public sealed class A_backup_of_a_running_city_is_restored
     {
         using var client = new NodeClient(city.GrpcUrl, city.Tokens["desk"]);
         await client.Cases.ReportAsync(new ReportRequest { RequestKey = "grave", Type = "01001", Source = "hotline", Grade = EmergencyGrade.Serious }, client.Options);
-    }
-
-    private static async Task<long> ReportedAsync(TreeNode node)
-    {
-        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
-        return (await client.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, client.Options)).Rows[0].Measures["reported"];
-    }
-
-    private static async Task<string> UplinkErrorAsync(TreeNode city)
-    {
-        using var client = new NodeClient(city.GrpcUrl, city.Tokens["viewer"]);
-        for (var tries = 0; ; tries++)
-        {
-            var status = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options);
-            if (status.Uplink.LastError.Length > 0 || tries == 300)
-            {
-                return status.Uplink.LastError;
-            }
-
-            await Task.Delay(100);
-        }
     }
 }

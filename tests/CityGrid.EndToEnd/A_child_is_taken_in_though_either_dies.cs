@@ -1,11 +1,10 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CityGrid.Cli.Network;
 using CityGrid.Hub.Identity;
+using CityGrid.Hub.Seams;
 using CityGrid.Node.V1;
 using CityGrid.Tests.EndToEnd.Failpoints;
 using Grpc.Core;
@@ -65,14 +64,14 @@ public sealed class A_child_is_taken_in_though_either_dies
 
         foreach (var place in OfAPlace)
         {
-            await ministry.PassAsync(new Place(place) { Work = network.TryOpenAsync }, deed, 1);
+            await ministry.PassAsync(new NamedPlace(place) { Work = network.TryOpenAsync }, deed, 1);
         }
 
         // After a kill it is asked again with the same code; what came to its end is begun anew with another.
         foreach (var place in OfAPlaceTaken)
         {
             network.IsAnew = deed != Deed.Kill;
-            await ministry.PassAsync(new Place(place) { Work = network.TryEnrolAsync }, deed, 1);
+            await ministry.PassAsync(new NamedPlace(place) { Work = network.TryEnrolAsync }, deed, 1);
         }
 
         await ministry.ServeAsync();
@@ -88,7 +87,7 @@ public sealed class A_child_is_taken_in_though_either_dies
 
         foreach (var place in OfARenewalAbove)
         {
-            await ministry.PassAsync(new Place(place) { Work = network.RenewAsync }, deed, 1);
+            await ministry.PassAsync(new NamedPlace(place) { Work = network.RenewAsync }, deed, 1);
         }
 
         await ministry.ServeAsync();
@@ -102,7 +101,7 @@ public sealed class A_child_is_taken_in_though_either_dies
 
         foreach (var place in OfARenewalBelow)
         {
-            await province.PassAsync(new Place(place) { Before = network.MakeRenewalDueAsync }, deed, 1);
+            await province.PassAsync(new NamedPlace(place) { Before = network.MakeRenewalDueAsync }, deed, 1);
         }
 
         await province.ServeAsync();
@@ -111,7 +110,7 @@ public sealed class A_child_is_taken_in_though_either_dies
         var revoked = (await network.CertificatesAsync()).Count(c => c.RevokedAt.Length > 0);
         foreach (var place in OfARevocation)
         {
-            await ministry.PassAsync(new Place(place) { Work = network.TryRevokeOneAsync }, deed, 1);
+            await ministry.PassAsync(new NamedPlace(place) { Work = network.TryRevokeOneAsync }, deed, 1);
         }
 
         await ministry.ServeAsync();
@@ -131,7 +130,7 @@ public sealed class A_child_is_taken_in_though_either_dies
     private sealed class Network : IDisposable
     {
         private readonly string _folder = Directory.CreateTempSubdirectory("citygrid-e2e-").FullName;
-        private readonly int _enrolmentPort = FreePort();
+        private readonly int _enrolmentPort = TreeWriter.FreePorts(1, new SystemEntropy())[0];
         private string? _code;
 
         public Network(string programs)
@@ -197,7 +196,7 @@ public sealed class A_child_is_taken_in_though_either_dies
         {
             var live = (await CertificatesAsync()).First(certificate => certificate.RevokedAt.Length == 0);
             using var client = new NodeClient(Ministry.Node.GrpcUrl, Ministry.Node.Tokens["li"]);
-            await client.Children.RevokeChildAsync(new RevokeChildRequest { Node = "zhejiang", Serial = live.Serial, Reason = "a test" }, Soon(client));
+            await client.Children.RevokeChildAsync(new RevokeChildRequest { Node = "zhejiang", Serial = live.Serial, Reason = "a test" }, client.Soon());
         });
 
         /// <summary>The province comes back with a certificate that must be renewed.</summary>
@@ -236,10 +235,10 @@ public sealed class A_child_is_taken_in_though_either_dies
         private async Task<string> OpenAsync()
         {
             using var asking = new NodeClient(Ministry.Node.GrpcUrl, Ministry.Node.Tokens["li"]);
-            var isEnrolled = (await asking.Children.ListChildrenAsync(new ListChildrenRequest(), Soon(asking))).Children.SingleOrDefault()?.State == "enrolled";
-            await asking.Children.OpenPlaceAsync(new OpenPlaceRequest { Node = "zhejiang", Divisions = { "330000" }, Replaces = isEnrolled }, Soon(asking));
+            var isEnrolled = (await asking.Children.ListChildrenAsync(new ListChildrenRequest(), asking.Soon())).Children.SingleOrDefault()?.State == "enrolled";
+            await asking.Children.OpenPlaceAsync(new OpenPlaceRequest { Node = "zhejiang", Divisions = { "330000" }, Replaces = isEnrolled }, asking.Soon());
             using var approving = new NodeClient(Ministry.Node.GrpcUrl, Ministry.Node.Tokens["wang"]);
-            return (await approving.Children.ApprovePlaceAsync(new ApprovePlaceRequest { Node = "zhejiang" }, Soon(approving))).Code;
+            return (await approving.Children.ApprovePlaceAsync(new ApprovePlaceRequest { Node = "zhejiang" }, approving.Soon())).Code;
         }
 
         private static async Task TryAsync(Func<Task> step)
@@ -248,20 +247,18 @@ public sealed class A_child_is_taken_in_though_either_dies
             {
                 await step();
             }
-            catch (RpcException died) when (died.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown)
+            catch (RpcException died) when (died.IsOfADeadNode())
             {
                 // The ministry is where it was to be brought.
             }
         }
-
-        private static CallOptions Soon(NodeClient client) => client.Options.WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10));
 
         private TreeNode Write(string node, string division, string tier, TreeNode? parent)
         {
             var home = Directory.CreateDirectory(Path.Combine(_folder, node)).FullName;
             var tokens = new[] { "li", "wang" }.ToDictionary(person => person, person => $"{node}-{person}-0123456789abcdef0123456789");
             DevelopmentAuthority.WriteSecret(Path.Combine(home, "tokens"), string.Concat(tokens.Select(token => $"{token.Key} admin {token.Value}\n")));
-            var ports = Enumerable.Range(0, 3).Select(_ => FreePort()).ToArray();
+            var ports = TreeWriter.FreePorts(3, new SystemEntropy());
             var link = new JsonObject { ["certificate"] = "node.pem", ["key"] = "node.key", ["authority"] = "authority.pem" };
             var configuration = new JsonObject
             {
@@ -286,13 +283,6 @@ public sealed class A_child_is_taken_in_though_either_dies
             var file = Path.Combine(home, "node.json");
             File.WriteAllText(file, configuration.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
             return new TreeNode(node, division, node, tier, parent?.Node, file, ports[2], ports[0], ports[1], tokens);
-        }
-
-        private static int FreePort()
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
     }
 }

@@ -77,9 +77,9 @@ public sealed class A_node_dies_at_every_named_place
     {
         await using var pair = await Pair.MakeAsync();
         await pair.Province.ServeAsync();
-        await PassAsync(pair.City, deed, round, [new Place("parent-signer.keep.after")]);
-        await PassAsync(pair.City, deed, round, OfACityAtWork.Append("uplink.dial.before").Select(name => new Place(name) { IsOften = name != "uplink.dial.before", Work = pair.Labour.WorkAsync }));
-        await PassAsync(pair.City, deed, round, OfANewLife.Select(name => new Place(name) { Options = ["--restored"], Work = pair.Labour.WorkAsync }));
+        await PassAsync(pair.City, deed, round, [new NamedPlace("parent-signer.keep.after")]);
+        await PassAsync(pair.City, deed, round, OfACityAtWork.Append("uplink.dial.before").Select(name => new NamedPlace(name) { IsOften = name != "uplink.dial.before", Work = pair.Labour.WorkAsync }));
+        await PassAsync(pair.City, deed, round, OfANewLife.Select(name => new NamedPlace(name) { Options = ["--restored"], Work = pair.Labour.WorkAsync }));
         await SettledAsync(pair, deed);
     }
 
@@ -90,10 +90,10 @@ public sealed class A_node_dies_at_every_named_place
         await pair.Province.ServeAsync();
         await pair.City.ServeAsync();
         var (city, province, work) = (pair.City, pair.Province, (Func<Task>)pair.Labour.WorkAsync);
-        await PassAsync(province, deed, round, OfAFirstMeeting.Select(name => new Place(name) { Before = AnewUnlessKilled(province, deed) }));
-        await PassAsync(province, deed, round, OfAProvinceAtWork.Select(name => new Place(name) { IsOften = true, Work = work }));
-        await PassAsync(province, deed, round, OfAGrant.Select(name => new Place(name) { Before = () => city.ServeAsync("--restored"), Work = work }));
-        await PassAsync(province, deed, round, OfARewind.Select(name => new Place(name) { Work = pair.RewindAsync }));
+        await PassAsync(province, deed, round, OfAFirstMeeting.Select(name => new NamedPlace(name) { Before = AnewUnlessKilled(province, deed) }));
+        await PassAsync(province, deed, round, OfAProvinceAtWork.Select(name => new NamedPlace(name) { IsOften = true, Work = work }));
+        await PassAsync(province, deed, round, OfAGrant.Select(name => new NamedPlace(name) { Before = () => city.ServeAsync("--restored"), Work = work }));
+        await PassAsync(province, deed, round, OfARewind.Select(name => new NamedPlace(name) { Work = pair.RewindAsync }));
         await province.ServeAsync();
         var parked = new Queue<string>(pair.Strange);
         foreach (var division in pair.Strange)
@@ -104,9 +104,9 @@ public sealed class A_node_dies_at_every_named_place
         await pair.UntilParkedAsync();
 
         // The city hears of a new life of the province; then the next begins and is cut short before anybody hears of it.
-        await PassAsync(city, deed, round, [new Place("parent-epoch.keep.after") { Before = () => province.ServeAsync("--restored"), Work = work }]);
-        await PassAsync(province, deed, round, OfANewLifeOfARoot.Select(name => new Place(name) { Options = ["--restored"] }));
-        await PassAsync(province, deed, round, OfParkedRecords.Select(name => new Place(name) { Before = Done(() => pair.Register(parked.Dequeue())) }));
+        await PassAsync(city, deed, round, [new NamedPlace("parent-epoch.keep.after") { Before = () => province.ServeAsync("--restored"), Work = work }]);
+        await PassAsync(province, deed, round, OfANewLifeOfARoot.Select(name => new NamedPlace(name) { Options = ["--restored"] }));
+        await PassAsync(province, deed, round, OfParkedRecords.Select(name => new NamedPlace(name) { Before = Done(() => pair.Register(parked.Dequeue())) }));
         await SettledAsync(pair, deed);
     }
 
@@ -115,7 +115,7 @@ public sealed class A_node_dies_at_every_named_place
     {
         await using var pair = await Pair.MakeAsync();
         var (city, work) = (pair.City, (Func<Task>)pair.Labour.WorkAsync);
-        await PassAsync(city, deed, round, OfAFirstStart.Select(name => new Place(name) { Before = AnewUnlessKilled(city, deed) }));
+        await PassAsync(city, deed, round, OfAFirstStart.Select(name => new NamedPlace(name) { Before = AnewUnlessKilled(city, deed) }));
         await pair.Province.ServeAsync();
         await city.ServeAsync();
         for (var i = 0; i < 20; i++)
@@ -124,13 +124,13 @@ public sealed class A_node_dies_at_every_named_place
         }
 
         var data = Folders.DataOf(city.Node);
-        await PassAsync(city, deed, round, OfAStart.Select(name => new Place(name)));
-        await PassAsync(city, deed, round, OfAnEnd.Select(name => new Place(name) { IsAtTheEnd = true, Work = work }));
-        await PassAsync(city, deed, round, OfAStartWithoutViews.Select(name => new Place(name) { Before = Done(() => Directory.Delete(Path.Combine(data, "views"), recursive: true)) }));
-        await PassAsync(city, deed, round, OfAStartAfterAnotherOwner.Select(name => new Place(name) { Before = Done(() => File.Delete(Path.Combine(data, "lock"))) }));
-        await PassAsync(city, deed, round, OfAStartAfterATornWrite.Select(name => new Place(name) { Before = Done(() => TearEnd(data)) }));
-        await PassAsync(city, deed, round, OfAStartAmongUnfinishedFiles.Select(name => new Place(name) { Before = () => LeftByAsync(city, "segment.pack.written", work) }));
-        await PassAsync(city, deed, round, OfAStartWithTwoFormsOfASegment.Select(name => new Place(name) { Before = () => LeftByAsync(city, "segment.pack.durable", work) }));
+        await PassAsync(city, deed, round, OfAStart.Select(name => new NamedPlace(name)));
+        await PassAsync(city, deed, round, OfAnEnd.Select(name => new NamedPlace(name) { IsAtTheEnd = true, Work = work }));
+        await PassAsync(city, deed, round, OfAStartWithoutViews.Select(name => new NamedPlace(name) { Before = Done(() => Directory.Delete(Path.Combine(data, "views"), recursive: true)) }));
+        await PassAsync(city, deed, round, OfAStartAfterAnotherOwner.Select(name => new NamedPlace(name) { Before = Done(() => File.Delete(Path.Combine(data, "lock"))) }));
+        await PassAsync(city, deed, round, OfAStartAfterATornWrite.Select(name => new NamedPlace(name) { Before = Done(() => TearEnd(data)) }));
+        await PassAsync(city, deed, round, OfAStartAmongUnfinishedFiles.Select(name => new NamedPlace(name) { Before = () => LeftByAsync(city, "segment.pack.written", work) }));
+        await PassAsync(city, deed, round, OfAStartWithTwoFormsOfASegment.Select(name => new NamedPlace(name) { Before = () => LeftByAsync(city, "segment.pack.durable", work) }));
         await SettledAsync(pair, deed);
     }
 
@@ -146,13 +146,13 @@ public sealed class A_node_dies_at_every_named_place
             ("wire.write.before", Deed.Sleep),
         })
         {
-            await pair.City.PassAsync(new Place(name) { Work = pair.Labour.WorkAsync }, deed, 2);
+            await pair.City.PassAsync(new NamedPlace(name) { Work = pair.Labour.WorkAsync }, deed, 2);
         }
 
         await pair.City.ServeAsync();
         foreach (var (name, deed) in new[] { ("countersign.before", Deed.Error), ("cells.apply.after", Deed.Stop), ("answer.send.before", Deed.Sleep) })
         {
-            await pair.Province.PassAsync(new Place(name) { Work = pair.Labour.WorkAsync }, deed, 2);
+            await pair.Province.PassAsync(new NamedPlace(name) { Work = pair.Labour.WorkAsync }, deed, 2);
         }
 
         await pair.SettleAsync();
@@ -185,7 +185,7 @@ public sealed class A_node_dies_at_every_named_place
     }
 
     /// <summary>What a kill at another place leaves behind.</summary>
-    private static Task LeftByAsync(MortalNode node, string place, Func<Task> work) => node.PassAsync(new Place(place) { Work = work }, Deed.Kill, 1);
+    private static Task LeftByAsync(MortalNode node, string place, Func<Task> work) => node.PassAsync(new NamedPlace(place) { Work = work }, Deed.Kill, 1);
 
     private static async Task SettledAsync(Pair pair, Deed deed)
     {
@@ -194,7 +194,7 @@ public sealed class A_node_dies_at_every_named_place
     }
 
     /// <summary>Goes through all places, at hits that differ from place to place and from round to round where there are several.</summary>
-    private static async Task PassAsync(MortalNode node, Deed deed, int round, IEnumerable<Place> places)
+    private static async Task PassAsync(MortalNode node, Deed deed, int round, IEnumerable<NamedPlace> places)
     {
         var at = 0;
         foreach (var place in places)

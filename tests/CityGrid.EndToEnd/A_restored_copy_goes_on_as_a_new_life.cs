@@ -1,6 +1,5 @@
 using CityGrid.Cli.Network;
 using CityGrid.Node.V1;
-using CityGrid.Protocol.V1;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd;
@@ -25,21 +24,21 @@ public sealed class A_restored_copy_goes_on_as_a_new_life
         await trees.Running.StartAsync(city);
         await ReportAsync(city, 3, 4);
         Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True);
-        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
 
         await trees.Running.StopAsync(city.Node);
         Directory.Delete(data, recursive: true);
         Directory.Move(copy, data);
         await trees.Running.StartAsync(city);
         await ReportAsync(city, 7, 1);
-        Assert.That(await UplinkErrorAsync(city), Does.Contain("EPOCH_REGRESSION").And.Contain("--restored"));
-        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
+        Assert.That(await Asking.UplinkErrorAsync(city), Does.Contain("EPOCH_REGRESSION").And.Contain("--restored"));
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(7));
 
         await trees.Running.StopAsync(city.Node);
         await trees.Running.StartAsync(city, "--restored");
         Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True);
-        Assert.That(await ReportedAsync(city), Is.EqualTo(4));
-        Assert.That(await ReportedAsync(trees.Tree.Root), Is.EqualTo(4));
+        Assert.That(await Asking.ReportedAsync(city), Is.EqualTo(4));
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(4));
     }
 
     private static async Task ReportAsync(TreeNode city, int from, int times)
@@ -48,28 +47,6 @@ public sealed class A_restored_copy_goes_on_as_a_new_life
         for (var i = from; i < from + times; i++)
         {
             await client.Cases.ReportAsync(new ReportRequest { RequestKey = $"r-{i}", Type = "06010", Source = "hotline" }, client.Options);
-        }
-    }
-
-    private static async Task<long> ReportedAsync(TreeNode node)
-    {
-        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
-        return (await client.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, client.Options)).Rows[0].Measures["reported"];
-    }
-
-    /// <summary>What the city says of its uplink, as soon as it says something.</summary>
-    private static async Task<string> UplinkErrorAsync(TreeNode city)
-    {
-        using var client = new NodeClient(city.GrpcUrl, city.Tokens["viewer"]);
-        for (var tries = 0; ; tries++)
-        {
-            var status = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options);
-            if (status.Uplink.LastError.Length > 0 || tries == 300)
-            {
-                return status.Uplink.LastError;
-            }
-
-            await Task.Delay(100);
         }
     }
 }

@@ -108,21 +108,21 @@ public sealed class A_tool_dies_at_every_named_place
 
         foreach (var place in OfABundleMade)
         {
-            await city.PassAsync(new Place(place) { Work = bundle.TryMakeAsync }, deed, 1);
+            await city.PassAsync(new NamedPlace(place) { Work = bundle.TryMakeAsync }, deed, 1);
         }
 
         await city.ServeAsync();
         await bundle.MakeAsync();
         foreach (var place in OfABundleTaken)
         {
-            await province.PassAsync(new Place(place) { Work = bundle.TryTakeAsync }, deed, 1);
+            await province.PassAsync(new NamedPlace(place) { Work = bundle.TryTakeAsync }, deed, 1);
         }
 
         await province.ServeAsync();
         await bundle.TakeAsync();
         foreach (var place in OfAnAnswerTaken)
         {
-            await city.PassAsync(new Place(place) { Work = bundle.TryTakeAnswerAsync }, deed, 1);
+            await city.PassAsync(new NamedPlace(place) { Work = bundle.TryTakeAnswerAsync }, deed, 1);
         }
 
         // The line stands again, and has to add nothing but what came since.

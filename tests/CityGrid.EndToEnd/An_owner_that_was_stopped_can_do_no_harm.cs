@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CityGrid.Cli.Network;
+using CityGrid.Hub.Seams;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.V1;
@@ -115,24 +116,24 @@ public sealed class An_owner_that_was_stopped_can_do_no_harm
         Set(city.Configuration, configuration => configuration["parent"]!["url"] = $"https://127.0.0.1:{elsewhere.LinkPort}");
         await trees.Running.StartAsync(city);
         await ReportAsync(city, "after");
-        await UntilAsync(async () => await ReportedAsync(root) == 2, "the promoted one passes on what its city has");
+        await Asking.UntilAsync(async () => await Asking.ReportedAsync(root) == 2, "the promoted one passes on what its city has");
 
         // The old one wakes up where it was: its own parent has it out of office, and so has its child.
         trees.Running[province.Node].Resume();
-        await UntilAsync(async () => (await StatusAsync(province)).Uplink.LastError.Contains("FENCED", StringComparison.Ordinal), "the ministry takes nothing from it");
+        await Asking.UntilAsync(async () => (await StatusAsync(province)).Uplink.LastError.Contains("FENCED", StringComparison.Ordinal), "the ministry takes nothing from it");
         await trees.Running.StopAsync(city.Node);
         Set(city.Configuration, configuration => configuration["parent"]!["url"] = written);
         await trees.Running.StartAsync(city);
         await ReportAsync(city, "late");
-        await UntilAsync(async () => (await StatusAsync(city)).Uplink.LastError.Contains("PARENT_FENCED", StringComparison.Ordinal), "its city takes nothing from it");
+        await Asking.UntilAsync(async () => (await StatusAsync(city)).Uplink.LastError.Contains("PARENT_FENCED", StringComparison.Ordinal), "its city takes nothing from it");
         Assert.That((await StatusAsync(province)).Children.Single().CellsLsn, Is.LessThan((await StatusAsync(elsewhere)).Children.Single().CellsLsn));
-        Assert.That(await ReportedAsync(root), Is.EqualTo(2));
+        Assert.That(await Asking.ReportedAsync(root), Is.EqualTo(2));
 
         // Back at the promoted one all is well.
         await trees.Running.StopAsync(city.Node);
         Set(city.Configuration, configuration => configuration["parent"]!["url"] = $"https://127.0.0.1:{elsewhere.LinkPort}");
         await trees.Running.StartAsync(city);
-        await UntilAsync(async () => await ReportedAsync(root) == 3, "what came in meanwhile is there");
+        await Asking.UntilAsync(async () => await Asking.ReportedAsync(root) == 3, "what came in meanwhile is there");
         await promoted.StopAsync(TimeSpan.FromSeconds(12));
     }
 
@@ -141,7 +142,7 @@ public sealed class An_owner_that_was_stopped_can_do_no_harm
     {
         var file = Path.Combine(Path.GetDirectoryName(node.Configuration)!, "elsewhere.json");
         File.Copy(node.Configuration, file);
-        var ports = Enumerable.Range(0, 3).Select(_ => FreePort()).ToArray();
+        var ports = TreeWriter.FreePorts(3, new SystemEntropy());
         Set(file, configuration =>
         {
             configuration["operator"] = new JsonObject { ["port"] = ports[0], ["grpcPort"] = ports[1] };
@@ -152,13 +153,6 @@ public sealed class An_owner_that_was_stopped_can_do_no_harm
             }
         });
         return node with { Configuration = file, OperatorPort = ports[0], GrpcPort = ports[1], LinkPort = ports[2] };
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static void Set(string file, Action<JsonNode> change)
@@ -187,20 +181,4 @@ public sealed class An_owner_that_was_stopped_can_do_no_harm
     }
 
     private static async Task<long> CountAsync(TreeNode node) => (await StatusAsync(node)).OpenCases;
-
-    private static async Task<long> ReportedAsync(TreeNode node)
-    {
-        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
-        return (await client.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, client.Options)).Rows[0].Measures["reported"];
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> holds, string what)
-    {
-        var start = TimeProvider.System.GetTimestamp();
-        while (!await holds())
-        {
-            Assert.That(TimeProvider.System.GetElapsedTime(start), Is.LessThan(TimeSpan.FromMinutes(2)), what);
-            await Task.Delay(200);
-        }
-    }
 }

@@ -47,6 +47,8 @@ public sealed class Anyone_can_ask_why
             await File.WriteAllTextAsync(lost, rows.Replace("X,A,城,X,city,,\n", string.Empty, StringComparison.Ordinal));
             await SaysAsync(0, "register", "check", same, "--present", present);
             Assert.That(await SaysAsync(1, "register", "check", lost, "--present", present), Does.Contain("Gone: X"));
+            var inChinese = await Programs.CityGridAsync("register", "check", lost, "--present", present, "--lang", "zh");
+            Assert.That((inChinese.Code, inChinese.Error), Is.EqualTo((1, "缺少：X。编码永不删除，只能终止：请在其最后一行填写 valid_to，并在 successor 中填写并入的区划。" + Environment.NewLine)));
             Assert.That(await SaysAsync(1, "register", "check", Path.Combine(folder, "nowhere.csv"), "--present", present), Does.Contain("nowhere.csv"));
         }
         finally

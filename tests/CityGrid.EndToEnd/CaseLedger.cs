@@ -40,10 +40,8 @@ internal sealed class CaseLedger(string name, TreeNode city, int desks)
         if (everything)
         {
             // Until the views are filled again each ended case is read out of the journal.
-            while ((await client.Cases.ListAsync(new ListRequest { Stage = "voided", PageSize = 1 }, client.Options)).Building)
-            {
-                await Task.Delay(100);
-            }
+            await Asking.UntilAsync(
+                async () => !(await client.Cases.ListAsync(new ListRequest { Stage = "voided", PageSize = 1 }, client.Soon(20))).Building, "the views are filled again");
         }
 
         await Task.WhenAll(_desks.Select(desk => desk.CompareAsync(client, everything)));
@@ -83,7 +81,7 @@ internal sealed class CaseLedger(string name, TreeNode city, int desks)
                     _open = Next();
                 }
             }
-            catch (RpcException gone) when (gone.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Cancelled)
+            catch (RpcException gone) when (gone.IsOfADeadNode())
             {
                 // The power is off. What is open stays open.
             }

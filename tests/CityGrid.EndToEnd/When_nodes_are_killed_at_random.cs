@@ -80,11 +80,11 @@ public sealed class When_nodes_are_killed_at_random
             {
                 try
                 {
-                    var response = await client.Cases.ReportAsync(request, client.Options.WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10)));
+                    var response = await client.Cases.ReportAsync(request, client.Soon());
                     acknowledged[key] = (city, response.Step.CaseId);
                     break;
                 }
-                catch (RpcException failed) when (failed.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled && tries < 600)
+                catch (RpcException failed) when (failed.IsOfADeadNode() && tries < 600)
                 {
                     await Task.Delay(200, CancellationToken.None);
                 }

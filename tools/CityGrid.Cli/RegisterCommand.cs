@@ -54,7 +54,7 @@ internal static class RegisterCommand
 
             foreach (var fault in change.Faults)
             {
-                await Console.Error.WriteLineAsync(fault);
+                await Console.Error.WriteLineAsync(Told(fault, day));
             }
 
             Console.Out.WriteLine(Texts.Get(change.Faults.Count > 0 ? "RegisterRefused" : change.Changes.Count > 0 ? "RegisterFine" : "RegisterSame"));
@@ -89,9 +89,26 @@ internal static class RegisterCommand
             { After: null, Before.Successor: { } into } => Texts.Get("RegisterEndsInto", day, change.Code, Name(change.Before), into),
             { After: null } => Texts.Get("RegisterEnds", day, change.Code, Name(change.Before)),
             { IsMove: true } => Texts.Get("RegisterMoves", day, change.Code, Name(change.After), change.Before.Parent?.ToString() ?? "-", change.After.Parent?.ToString() ?? "-"),
-            _ => Texts.Get("RegisterKind", day, change.Code, Name(change.After), change.Before.Kind, change.After.Kind),
+            _ => Texts.Get("RegisterKind", day, change.Code, Name(change.After), Kind(change.Before), Kind(change.After)),
         };
     }
+
+    private static string Told(RegisterFault fault, LocalDate today)
+    {
+        const int listedMax = 20;
+        var others = fault.Others.Split(' ');
+        var listed = string.Join(", ", others.Take(listedMax)) + (others.Length > listedMax ? Texts.Get("RegisterAndMore", others.Length - listedMax) : string.Empty);
+        var day = fault.Day is { } from ? LocalDatePattern.Iso.Format(from) : Texts.Get("RegisterFromTheBeginning");
+        return fault.Kind switch
+        {
+            RegisterFaultKind.Gone => Texts.Get("RegisterGone", listed),
+            RegisterFaultKind.ToldAnew => Texts.Get("RegisterToldAnew", fault.Code!, day, LocalDatePattern.Iso.Format(today.PlusDays(1))),
+            RegisterFaultKind.SuccessorToldAnew => Texts.Get("RegisterSuccessorToldAnew", fault.Code!, listed),
+            _ => Texts.Get("RegisterLeavesOthers", fault.Code!, day, listed),
+        };
+    }
+
+    private static string Kind(Division division) => Texts.Get($"DivisionKind{division.Kind}");
 
     private static string Name(Division division) => Texts.IsChinese || division.NameEn.Length == 0 ? division.NameZh : division.NameEn;
 

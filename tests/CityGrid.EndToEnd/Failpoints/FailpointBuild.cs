@@ -35,7 +35,16 @@ internal static class FailpointBuild
         using var build = Process.Start(start)!;
         var output = build.StandardOutput.ReadToEndAsync();
         var error = build.StandardError.ReadToEndAsync();
-        await build.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(10));
+        try
+        {
+            await build.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(10));
+        }
+        catch (TimeoutException)
+        {
+            build.Kill(entireProcessTree: true);
+            throw;
+        }
+
         return build.ExitCode == 0
             ? Path.Combine(project, "bin", "failpoints", "net10.0")
             : throw new InvalidOperationException($"The programs with failpoints could not be built: {await output}{await error}");

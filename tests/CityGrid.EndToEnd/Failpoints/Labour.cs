@@ -57,21 +57,21 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
     public async Task ReportAsync(string division)
     {
         _unreported.Add($"report-of-{division}", new ReportRequest { RequestKey = $"report-of-{division}", Type = "06010", Division = division, Source = "hotline", Personal = new Personal { ReporterName = division } });
-        await UntilAsync(TryAllAsync, () => "a report is answered");
+        await Asking.UntilAsync(TryAllAsync, () => "a report is answered");
     }
 
     /// <summary>Asks again until all is answered, and sees that what was acknowledged is there once, at each tier.</summary>
     public async Task SettleAsync(RunningTree edges)
     {
-        await UntilAsync(async () => await TryAllAsync() && _unreported.Count + _untaken.Count + _unissued.Count == 0, () => $"unanswered: {string.Join(", ", _unreported.Keys.Concat(_untaken.Keys).Concat(_unissued.Keys))}");
+        await Asking.UntilAsync(async () => await TryAllAsync() && _unreported.Count + _untaken.Count + _unissued.Count == 0, () => $"unanswered: {string.Join(", ", _unreported.Keys.Concat(_untaken.Keys).Concat(_unissued.Keys))}");
         await RequireCasesAsync();
         if (province is null)
         {
             return;
         }
 
-        await UntilAsync(() => edges.IsEqualAsync(), () => "the province's figures are the city's");
-        Assert.That(await ReportedAsync(province), Is.EqualTo(_cases.Count), "each report counts once above");
+        await Asking.UntilAsync(() => edges.IsEqualAsync(), () => "the province's figures are the city's");
+        Assert.That(await Asking.ReportedAsync(province), Is.EqualTo(_cases.Count), "each report counts once above");
         await RequireEscalationsAsync();
         await RequireOrdersAsync();
     }
@@ -81,7 +81,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
     {
         if (_last is { } id)
         {
-            Assert.That((await client.Cases.GetAsync(new GetRequest { CaseId = id }, Soon(client))).Case.CaseId, Is.EqualTo(id), "it was acknowledged");
+            Assert.That((await client.Cases.GetAsync(new GetRequest { CaseId = id }, client.Soon())).Case.CaseId, Is.EqualTo(id), "it was acknowledged");
         }
     }
 
@@ -94,7 +94,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
             await RequireLastAsync(desk);
             foreach (var (key, request) in _unreported.ToArray())
             {
-                var id = (await desk.Cases.ReportAsync(request, Soon(desk))).Step.CaseId;
+                var id = (await desk.Cases.ReportAsync(request, desk.Soon())).Step.CaseId;
                 _unreported.Remove(key);
                 _cases.Add(key, id);
                 _last = id;
@@ -112,7 +112,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
 
             foreach (var (id, request) in _untaken.ToArray())
             {
-                await desk.Cases.TakeAsync(request, Soon(desk));
+                await desk.Cases.TakeAsync(request, desk.Soon());
                 _untaken.Remove(id);
                 (request.EraseReporter is null ? _voided : _erased).Add(id);
             }
@@ -122,7 +122,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
                 using var above = new NodeClient(province.GrpcUrl, province.Tokens["desk"]);
                 foreach (var (key, request) in _unissued.ToArray())
                 {
-                    _orders.Add((await above.Orders.IssueOrderAsync(request, Soon(above))).Order.OrderId);
+                    _orders.Add((await above.Orders.IssueOrderAsync(request, above.Soon())).Order.OrderId);
                     _unissued.Remove(key);
                 }
 
@@ -139,15 +139,14 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
 
     /// <summary>A node that is down, or dies; and one in a new life, which has not heard yet what became of its orders.</summary>
     private static bool MayBeAskedAgain(RpcException failed) =>
-        failed.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown
-        || failed.Status.Detail.StartsWith("ORDER_UNCERTAIN", StringComparison.Ordinal);
+        failed.IsOfADeadNode() || failed.Status.Detail.StartsWith("ORDER_UNCERTAIN", StringComparison.Ordinal);
 
     private static async Task AnswerOrdersAsync(NodeClient desk)
     {
-        var list = await desk.Orders.ListOrdersAsync(new ListOrdersRequest { PageSize = 500, OpenOnly = true }, Soon(desk));
+        var list = await desk.Orders.ListOrdersAsync(new ListOrdersRequest { PageSize = 500, OpenOnly = true }, desk.Soon());
         foreach (var order in list.Orders.Where(order => order.State == OrderState.Delivered))
         {
-            await desk.Orders.StepOrderAsync(new StepOrderRequest { OrderId = order.OrderId, State = OrderState.Answered, Text = $"Done: {order.Text}" }, Soon(desk));
+            await desk.Orders.StepOrderAsync(new StepOrderRequest { OrderId = order.OrderId, State = OrderState.Answered, Text = $"Done: {order.Text}" }, desk.Soon());
         }
     }
 
@@ -162,26 +161,29 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
             Assert.That(found.Case.Stage == "voided", Is.EqualTo(_voided.Contains(id)), $"{id}: {found.Case.Stage}");
         }
 
-        Assert.That(await ReportedAsync(city), Is.EqualTo(_cases.Count), "each report counts once here");
+        Assert.That(await Asking.ReportedAsync(city), Is.EqualTo(_cases.Count), "each report counts once here");
     }
 
     /// <summary>An escalation is there if and only if its case is (INV-6), once at each tier.</summary>
     private async Task RequireEscalationsAsync()
     {
-        var here = await EscalationsAsync(city);
-        await UntilAsync(async () => (await EscalationsAsync(province!)).Count == here.Count, () => "the escalations have come up");
-        var above = await EscalationsAsync(province!);
+        var here = await VersionsAsync(city);
+        await Asking.UntilAsync(async () => (await VersionsAsync(province!)).Count == here.Count, () => "the escalations have come up");
+        var above = await VersionsAsync(province!);
         Assert.That(above, Is.EquivalentTo(here));
         Assert.That(here.Select(e => (e.Id, e.Version)), Is.Unique);
         Assert.That(here.Select(e => e.Subject).Distinct(), Is.SubsetOf(_cases.Values), "none is there without its case");
         Assert.That(here.Select(e => e.Subject).Where(_urgent.Contains).Distinct().Count(), Is.EqualTo(_urgent.Count), "each urgent case is escalated");
     }
 
+    private static async Task<List<(string Id, uint Version, string Subject)>> VersionsAsync(TreeNode node) =>
+        [.. (await Asking.EscalationsAsync(node)).Select(row => row.Escalation).Select(e => (Convert.ToHexStringLower(e.Id.Span), (uint)e.Version, CaseId.FromBytes(e.Subject.Span).ToString()))];
+
     /// <summary>Each order has one end, the same at both places (INV-13).</summary>
     private async Task RequireOrdersAsync()
     {
         Dictionary<string, OrderView> here = [], above = [];
-        await UntilAsync(
+        await Asking.UntilAsync(
             async () =>
             {
                 await TryAllAsync();
@@ -203,39 +205,5 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
     {
         using var client = new NodeClient(node.GrpcUrl, node.Tokens["desk"]);
         return (await client.Orders.ListOrdersAsync(new ListOrdersRequest { PageSize = 500 }, client.Options)).Orders.ToDictionary(order => order.OrderId);
-    }
-
-    private static async Task<List<(string Id, int Version, string Subject)>> EscalationsAsync(TreeNode node)
-    {
-        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
-        var found = new List<(string, int, string)>();
-        var token = string.Empty;
-        do
-        {
-            var page = await client.Views.ListEscalationsAsync(new ListEscalationsRequest { PageSize = 500, PageToken = token }, client.Options);
-            found.AddRange(page.Escalations.Select(row => (
-                Convert.ToHexStringLower(row.Escalation.Id.Span), (int)row.Escalation.Version, CaseId.FromBytes(row.Escalation.Subject.Span).ToString())));
-            token = page.NextPageToken;
-        }
-        while (token.Length > 0);
-        return found;
-    }
-
-    private static async Task<long> ReportedAsync(TreeNode node)
-    {
-        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
-        return (await client.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, client.Options)).Rows[0].Measures["reported"];
-    }
-
-    private static CallOptions Soon(NodeClient client) => client.Options.WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10));
-
-    private static async Task UntilAsync(Func<Task<bool>> holds, Func<string> what)
-    {
-        var start = TimeProvider.System.GetTimestamp();
-        while (!await holds())
-        {
-            Assert.That(TimeProvider.System.GetElapsedTime(start), Is.LessThan(TimeSpan.FromMinutes(2)), what());
-            await Task.Delay(100);
-        }
     }
 }

@@ -2,6 +2,7 @@ using CityGrid.Cli.Network;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using NUnit.Framework;
+using ExitCodes = CityGrid.Node.Hosting.ExitCodes;
 
 namespace CityGrid.Tests.EndToEnd.Failpoints;
 
@@ -22,7 +23,7 @@ public enum Deed
 
 /// <summary>A failpoint, and how a node comes to it.</summary>
 /// <param name="Name">One of FailpointNames.</param>
-internal sealed record Place(string Name)
+internal sealed record NamedPlace(string Name)
 {
     /// <summary>The node comes there again and again: any hit will do.</summary>
     public bool IsOften { get; init; }
@@ -85,7 +86,7 @@ internal sealed class MortalNode(string folder, TreeNode node, string limits = "
     /// Starts it armed, brings it to the place, and sees what becomes of it there. It is down afterwards, its journal is sound, and it is not started without arms.
     /// A place that is not reached fails the test.
     /// </summary>
-    public async Task PassAsync(Place place, Deed deed, int hit)
+    public async Task PassAsync(NamedPlace place, Deed deed, int hit)
     {
         Kill();
         if (place.Before is { } before)
@@ -103,7 +104,7 @@ internal sealed class MortalNode(string folder, TreeNode node, string limits = "
                 break;
             case Deed.Error:
                 // It ends where a disk that fails would end it, and goes on where a wire that fails would cost a connection.
-                await EndedOrAsync(TimeSpan.FromSeconds(2));
+                Assert.That(await EndedOrAsync(TimeSpan.FromSeconds(2)), Is.AnyOf(ExitCodes.Clean, ExitCodes.Storage), $"{place.Name}: {_process!.LastOutput}");
                 break;
             case Deed.Stop:
                 await Task.Delay(Pause);
@@ -145,7 +146,7 @@ internal sealed class MortalNode(string folder, TreeNode node, string limits = "
         _ready = _process.ReadyAsync(Patience);
     }
 
-    private async Task ComeToAsync(Place place, int hit)
+    private async Task ComeToAsync(NamedPlace place, int hit)
     {
         var start = TimeProvider.System.GetTimestamp();
         var asked = false;
@@ -177,7 +178,7 @@ internal sealed class MortalNode(string folder, TreeNode node, string limits = "
     }
 
     /// <summary>It goes on from a place where it stood still or slept: it comes to serve, works, and ends when it is asked.</summary>
-    private async Task GoOnAsync(Place place)
+    private async Task GoOnAsync(NamedPlace place)
     {
         await _working;
         if (!place.IsAtTheEnd)
@@ -190,15 +191,15 @@ internal sealed class MortalNode(string folder, TreeNode node, string limits = "
         Assert.That(await (place.IsAtTheEnd ? _process!.EndedAsync(Patience) : StopAsync()), Is.Zero, $"{place.Name}: {_process!.LastOutput}");
     }
 
-    private async Task EndedOrAsync(TimeSpan atMost)
+    private async Task<int> EndedOrAsync(TimeSpan atMost)
     {
         try
         {
-            await _process!.EndedAsync(atMost);
+            return await _process!.EndedAsync(atMost);
         }
         catch (TimeoutException)
         {
-            await StopAsync();
+            return await StopAsync();
         }
     }
 

@@ -76,10 +76,9 @@ internal sealed class Pair : IAsyncDisposable
         try
         {
             using var client = new NodeClient(Province.Node.GrpcUrl, Province.Node.Tokens["admin"]);
-            var deadline = TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10);
-            await client.Links.RedriveAsync(new RedriveRequest { Child = City.Node.Node, SendAgain = true }, client.Options.WithDeadline(deadline));
+            await client.Links.RedriveAsync(new RedriveRequest { Child = City.Node.Node, SendAgain = true }, client.Soon());
         }
-        catch (RpcException died) when (died.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown)
+        catch (RpcException died) when (died.IsOfADeadNode())
         {
             // The province is where it was to be brought.
         }
@@ -89,12 +88,8 @@ internal sealed class Pair : IAsyncDisposable
     public async Task UntilParkedAsync()
     {
         using var client = new NodeClient(Province.Node.GrpcUrl, Province.Node.Tokens["admin"]);
-        var start = TimeProvider.System.GetTimestamp();
-        while ((await client.Links.ListParkedAsync(new ListParkedRequest(), client.Options)).Parked.Count < 2)
-        {
-            Assert.That(TimeProvider.System.GetElapsedTime(start), Is.LessThan(TimeSpan.FromMinutes(2)), "the province keeps aside what its register does not know");
-            await Task.Delay(100);
-        }
+        await Asking.UntilAsync(
+            async () => (await client.Links.ListParkedAsync(new ListParkedRequest(), client.Soon())).Parked.Count >= 2, "the province keeps aside what its register does not know");
     }
 
     public static void Change(TreeNode node, Action<JsonNode> change)

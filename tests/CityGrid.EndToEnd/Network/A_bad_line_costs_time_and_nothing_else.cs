@@ -135,9 +135,9 @@ public sealed class A_bad_line_costs_time_and_nothing_else
     private static async Task<string> ToldAsync(CityAtWork city, Spell spell)
     {
         LinkView view = null!;
-        await Above.UntilAsync(async () => (view = await city.LinkAsync()).OldestUnsentSeconds >= 3 && (view.Connected || !spell.IsSilent), () => $"{spell}: {view}");
+        await Asking.UntilAsync(async () => (view = await city.LinkAsync()).OldestUnsentSeconds >= 3 && (view.Connected || !spell.IsSilent), () => $"{spell}: {view}");
         var progress = view.LastProgress;
-        await Above.UntilAsync(
+        await Asking.UntilAsync(
             async () =>
             {
                 view = await city.LinkAsync();

@@ -94,7 +94,7 @@ public sealed class A_divided_network_heals
         await AtWorkAsync(parent, async workers =>
         {
             Network.Lose(0, 12);
-            await Above.UntilAsync(
+            await Asking.UntilAsync(
                 async () =>
                 {
                     await workers[0].ImportAsync(500);
@@ -130,10 +130,10 @@ public sealed class A_divided_network_heals
     {
         var start = TimeProvider.System.GetTimestamp();
         Network.LoseOneWay(number, up);
-        await Above.UntilAsync(
+        await Asking.UntilAsync(
             async () => await city.LinkAsync() is { Connected: false, LastError.Length: > 0, OldestUnsentSeconds: >= 3 }, () => $"{city.City.Node}, of which packets {(up ? "to" : "from")} its parent are lost, says so");
         var told = TimeProvider.System.GetElapsedTime(start);
-        await Above.UntilAsync(
+        await Asking.UntilAsync(
             async () => await parent.ChildAsync(city.City) is { Connected: false }, () => $"{city.City.Node}, of which packets {(up ? "to" : "from")} its parent are lost, is not called connected there");
         var heard = TimeProvider.System.GetElapsedTime(start);
         start = TimeProvider.System.GetTimestamp();
@@ -150,16 +150,16 @@ public sealed class A_divided_network_heals
         LinkView view = null!;
         async Task<bool> IsAsync(bool connected)
         {
-            view = (await client.Links.ListLinksAsync(new ListLinksRequest(), CityAtWork.Soon(client))).Links.Single();
+            view = (await client.Links.ListLinksAsync(new ListLinksRequest(), client.Soon(20))).Links.Single();
             return view.Connected == connected && (connected || view.LastError.Length > 0);
         }
 
-        await Above.UntilAsync(() => IsAsync(connected: true), () => $"{city.Node} is connected: {view}");
+        await Asking.UntilAsync(() => IsAsync(connected: true), () => $"{city.Node} is connected: {view}");
         Network.LoseOneWay(Quiet, up: false);
-        await Above.UntilAsync(() => IsAsync(connected: false), () => $"{city.Node} finds out that nobody answers: {view}");
+        await Asking.UntilAsync(() => IsAsync(connected: false), () => $"{city.Node} finds out that nobody answers: {view}");
         Assert.That((view.PendingCells, view.PendingRecords), Is.EqualTo((0L, 0L)));
         Network.Widen(Quiet);
-        await Above.UntilAsync(() => IsAsync(connected: true), () => $"{city.Node} is connected again: {view}");
+        await Asking.UntilAsync(() => IsAsync(connected: true), () => $"{city.Node} is connected again: {view}");
     }
 
     private async Task NarrowAsync(CityAtWork city, NodeClient parent)
@@ -175,8 +175,8 @@ public sealed class A_divided_network_heals
         for (var (waits, before) = (long.MaxValue, 0L); waits > 0; before = waits)
         {
             var raised = city.Alarms.Count;
-            await Above.UntilAsync(() => Task.FromResult(city.Alarms.Count > raised), () => "another alarm is raised");
-            await Above.UntilAsync(async () => await KnownAsync(parent, city) > raised, () => $"the {raised + 1} first alarms are at the parent");
+            await Asking.UntilAsync(() => Task.FromResult(city.Alarms.Count > raised), () => "another alarm is raised");
+            await Asking.UntilAsync(async () => await KnownAsync(parent, city) > raised, () => $"the {raised + 1} first alarms are at the parent");
             waits = (await city.LinkAsync()).PendingCells;
             overtook += before > 500 && waits > 500 ? 1 : 0;
         }
@@ -185,7 +185,7 @@ public sealed class A_divided_network_heals
         Assert.That(overtook, Is.Positive, "alarms arrived while hundreds of cells waited");
 
         Network.Disconnect(Narrow);
-        await Above.UntilAsync(async () => (await city.LinkAsync()).OldestUnsentSeconds >= 5, () => "what waits is told");
+        await Asking.UntilAsync(async () => (await city.LinkAsync()).OldestUnsentSeconds >= 5, () => "what waits is told");
         Network.Connect(Narrow);
         await city.CaughtUpAsync(parent, "the line was drawn");
         Network.Widen(Narrow);

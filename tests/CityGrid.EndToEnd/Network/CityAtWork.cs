@@ -56,14 +56,14 @@ internal sealed class CityAtWork : IAsyncDisposable
     public long Lsn => Volatile.Read(ref _lsn);
 
     /// <summary>How the city says that the link to its parent stands.</summary>
-    public async Task<LinkView> LinkAsync() => (await _viewer.Links.ListLinksAsync(new ListLinksRequest(), Soon(_viewer))).Links.Single(link => link.Up);
+    public async Task<LinkView> LinkAsync() => (await _viewer.Links.ListLinksAsync(new ListLinksRequest(), _viewer.Soon(20))).Links.Single(link => link.Up);
 
     /// <summary>Waits until what the city had taken in when this was asked is at its parent, and the link is well by its own word.</summary>
     public async Task CaughtUpAsync(NodeClient parent, string after)
     {
         var lsn = Lsn;
         var (heard, view) = (0L, default(LinkView));
-        await Above.UntilAsync(
+        await Asking.UntilAsync(
             async () =>
             {
                 heard = (await parent.ChildAsync(City))?.CellsLsn ?? 0;
@@ -90,7 +90,7 @@ internal sealed class CityAtWork : IAsyncDisposable
             });
         }
 
-        var answer = await _desk.Cases.ImportRowsAsync(request, Soon(_desk));
+        var answer = await _desk.Cases.ImportRowsAsync(request, _desk.Soon(20));
         Assert.That((answer.Created, answer.Faults.Count), Is.EqualTo((rows, 0)), $"{answer.Faults.FirstOrDefault()}");
         Interlocked.Add(ref _imported, rows);
     }
@@ -110,15 +110,13 @@ internal sealed class CityAtWork : IAsyncDisposable
         _stop.Dispose();
     }
 
-    public static Grpc.Core.CallOptions Soon(NodeClient client) => client.Options.WithDeadline(TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(20));
-
     private async Task WorkAsync()
     {
         for (var i = 0; !_stop.IsCancellationRequested; i++)
         {
             var isAlarm = i % 4 == 3;
             var request = new ReportRequest { RequestKey = $"{_shift}-{i}", Type = "06010", Source = "hotline", Grade = isAlarm ? EmergencyGrade.Serious : EmergencyGrade.Unspecified };
-            var step = (await _desk.Cases.ReportAsync(request, Soon(_desk))).Step;
+            var step = (await _desk.Cases.ReportAsync(request, _desk.Soon(20))).Step;
             _cases.Enqueue(step.CaseId);
             if (isAlarm)
             {
@@ -136,26 +134,7 @@ internal static class Above
 {
     /// <summary>How a parent stands with a child; null where it never heard of it.</summary>
     public static async Task<ChildStatus?> ChildAsync(this NodeClient parent, TreeNode child) =>
-        (await parent.Views.GetStatusAsync(new GetStatusRequest(), CityAtWork.Soon(parent))).Children.SingleOrDefault(row => row.Node == child.Node);
-
-    public static async Task<long> ReportedAsync(this NodeClient node) =>
-        (await node.Views.QueryAsync(new QueryRequest { Measures = { "reported" } }, CityAtWork.Soon(node))).Rows[0].Measures["reported"];
-
-    /// <summary>Every escalation that a node knows, each once.</summary>
-    public static async Task<List<EscalationRow>> EscalationsAsync(this NodeClient node)
-    {
-        var rows = new List<EscalationRow>();
-        for (var page = string.Empty; ;)
-        {
-            var answer = await node.Views.ListEscalationsAsync(new ListEscalationsRequest { PageSize = 500, PageToken = page }, CityAtWork.Soon(node));
-            rows.AddRange(answer.Escalations);
-            page = answer.NextPageToken;
-            if (page.Length == 0)
-            {
-                return rows;
-            }
-        }
-    }
+        (await parent.Views.GetStatusAsync(new GetStatusRequest(), parent.Soon(20))).Children.SingleOrDefault(row => row.Node == child.Node);
 
     /// <summary>Each alarm that was raised below is known at this node, once, in its origin's own last words.</summary>
     public static async Task RequireAlarmsOnceAsync(this NodeClient node, IReadOnlyCollection<CityAtWork> workers)
@@ -174,21 +153,4 @@ internal static class Above
                 shifts.Key.Node);
         }
     }
-
-    /// <summary>Waits for what must come about; says what it was where it does not.</summary>
-    public static async Task UntilAsync(Func<Task<bool>> holds, Func<string> what)
-    {
-        var start = TimeProvider.System.GetTimestamp();
-        while (!await holds())
-        {
-            if (TimeProvider.System.GetElapsedTime(start) > Patience)
-            {
-                throw new AssertionException($"Within {Patience.TotalMinutes} minutes it did not come about: {what()}");
-            }
-
-            await Task.Delay(200);
-        }
-    }
-
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 }

@@ -126,7 +126,7 @@ public sealed class What_was_said_once_has_its_effect_once
         // In another life of the child the first one is over, whoever speaks for it.
         await _trees.Running.StartAsync(City, "--restored");
         await using var second = new CityAtWork(City, City.GrpcUrl, Pause, "second");
-        await Above.UntilAsync(async () => (await parent.ChildAsync(City))!.Epoch == 2, () => "the second life holds its epoch");
+        await Asking.UntilAsync(async () => (await parent.ChildAsync(City))!.Epoch == 2, () => "the second life holds its epoch");
         await second.CaughtUpAsync(parent, "the second life");
         _relay.Cut();
         await Task.Delay(TimeSpan.FromSeconds(1));
@@ -148,7 +148,7 @@ public sealed class What_was_said_once_has_its_effect_once
         Assert.That(CodeOf(await _relay.PlayAsync(OtherHistory(present, before.CellsLsn))), Is.EqualTo(LinkRefusalCode.Fork));
         await _trees.Running.StartAsync(City);
         await using var third = new CityAtWork(City, City.GrpcUrl, Pause, "third");
-        await Above.UntilAsync(async () => (await third.LinkAsync()).LastError.Contains("FORK", StringComparison.Ordinal), () => "the child says why nothing of it is taken");
+        await Asking.UntilAsync(async () => (await third.LinkAsync()).LastError.Contains("FORK", StringComparison.Ordinal), () => "the child says why nothing of it is taken");
         await third.RestAsync();
         var aside = await StandAsync(parent);
         Assert.That(aside, Is.EqualTo(before with { Quarantine = aside.Quarantine }));
@@ -213,7 +213,7 @@ public sealed class What_was_said_once_has_its_effect_once
         {
             using var client = new NodeClient(node.GrpcUrl, node.Tokens["desk"]);
             OrderView[] list = [];
-            await Above.UntilAsync(
+            await Asking.UntilAsync(
                 async () => (list = [.. (await client.Orders.ListOrdersAsync(new ListOrdersRequest(), client.Options)).Orders]).Count(order => order.State == OrderState.Delivered) == orders,
                 () => $"{node.Node} knows of {orders} orders delivered: {string.Join(", ", list.Select(order => order.State))}");
             Assert.That(list.Select(order => order.Receipts.Count), Is.All.EqualTo(1), node.Node);

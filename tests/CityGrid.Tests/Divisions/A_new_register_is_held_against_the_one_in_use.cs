@@ -1,4 +1,5 @@
 using CityGrid.Hub.Divisions;
+using CityGrid.Protocol.Names;
 using NodaTime;
 using NUnit.Framework;
 
@@ -45,9 +46,9 @@ public sealed class A_new_register_is_held_against_the_one_in_use
             """);
         Assert.That(RegisterChange.Of(Register(Present), next, Today).Faults, Is.EqualTo(new[]
         {
-            "Gone: B. A code stays for ever; end it: give its last row valid_to, and what it went into as successor.",
-            "X is told anew from 2026-06-15 on; a change begins tomorrow (2026-06-16) or later, for every node must have the register by then.",
-            "Y ends, and on 2026-09-01 D still hang below it. Give each of them a row from that day on, or name the successor of Y.",
+            new RegisterFault(RegisterFaultKind.Gone, null, null, "B"),
+            new RegisterFault(RegisterFaultKind.ToldAnew, DivisionCode.Parse("X"), new LocalDate(2026, 6, 15), string.Empty),
+            new RegisterFault(RegisterFaultKind.LeavesOthers, DivisionCode.Parse("Y"), new LocalDate(2026, 9, 1), "D"),
         }));
     }
 
@@ -59,7 +60,7 @@ public sealed class A_new_register_is_held_against_the_one_in_use
         var next = Register(Present.Replace("X,A,城,X,city,,,\n", went.Replace(",Y", ",D", StringComparison.Ordinal), StringComparison.Ordinal));
         Assert.That(RegisterChange.Of(present, next, Today).Faults, Is.EqualTo(new[]
         {
-            "X ended and went into Y; the new register tells that anew, and its figures would stand elsewhere. Leave its successor as it is.",
+            new RegisterFault(RegisterFaultKind.SuccessorToldAnew, DivisionCode.Parse("X"), null, "Y"),
         }));
         Assert.That(RegisterChange.Of(present, present, Today).Faults, Is.Empty);
     }

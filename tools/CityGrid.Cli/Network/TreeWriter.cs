@@ -159,7 +159,7 @@ public static class TreeWriter
     /// Ports that are free now, all different, below those that the system gives to outgoing connections (32768 and up): a node that dials while
     /// its tree is still starting cannot take the port of another.
     /// </summary>
-    private static int[] FreePorts(int count, IEntropy entropy)
+    public static int[] FreePorts(int count, IEntropy entropy)
     {
         const int First = 20_000;
         const int Last = 32_000;
