@@ -9,6 +9,12 @@ internal static partial class Log
     [LoggerMessage(2, LogLevel.Error, "The fold {Fold} failed at {Lsn} (kind {Kind}); the event is kept, the fold is doubted.")]
     public static partial void FoldFailed(ILogger log, string fold, long lsn, ushort kind, Exception exception);
 
+    [LoggerMessage(3, LogLevel.Warning, "The snapshot at {Lsn} was passed over: {What} The folds are made from the journal alone; the next snapshot takes its place.")]
+    public static partial void SnapshotPassedOver(ILogger log, long lsn, string what);
+
+    [LoggerMessage(7, LogLevel.Warning, "Journal: {What}")]
+    public static partial void JournalNoticed(ILogger log, string what);
+
     [LoggerMessage(30, LogLevel.Warning, "Certificates: {Code}: {What}")]
     public static partial void CertificatesReported(ILogger log, string code, string what);
 

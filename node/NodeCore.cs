@@ -72,6 +72,9 @@ public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, I
 
     /// <summary>What the node signs with, and judges others by; null where nothing is signed.</summary>
     public ISignatures? Signatures { get; init; }
+
+    /// <summary>The folds are made from the journal alone, whatever snapshots there are.</summary>
+    public bool ReplaysAll { get; init; }
 }
 
 /// <summary>
@@ -87,7 +90,20 @@ public sealed class NodeCore : IDisposable
     private readonly Projector _projector;
     private readonly Lock _filling = new();
 
-    /// <summary>Recovers the node from its journal. Nothing runs yet.</summary>
+    /// <summary>Recovers the node; where a snapshot cannot be read, from its journal alone, and says so in <see cref="UnreadSnapshot"/>. Nothing runs yet.</summary>
+    public static NodeCore Open(NodeSettings settings, NodeSeams seams)
+    {
+        try
+        {
+            return new NodeCore(settings, seams);
+        }
+        catch (FoldImageException unreadable)
+        {
+            return new NodeCore(settings, seams with { ReplaysAll = true }) { UnreadSnapshot = unreadable };
+        }
+    }
+
+    /// <summary>Recovers the node from its journal. Nothing runs yet. Throws <see cref="FoldImageException"/> where a snapshot cannot be read.</summary>
     /// <param name="settings">Who the node is.</param>
     /// <param name="seams">Everything that varies.</param>
     /// <param name="pressure">Another measure of how near the node is to what it can bear than its own.</param>
@@ -108,7 +124,7 @@ public sealed class NodeCore : IDisposable
             FoldFailures++;
             FoldFailed?.Invoke(fold, journalEvent, failure);
         };
-        Replayed = Sequencer.Recover();
+        Replayed = Sequencer.Recover(seams.ReplaysAll);
 
         _keys = KeyPool.Open(seams.Disk, seams.Entropy, Book.SlotsUsed);
         if (Book.SlotsUsed == 0)
@@ -178,6 +194,9 @@ public sealed class NodeCore : IDisposable
     private readonly Dictionary<CaseId, CaseState> _changed = [];
 
     public IJournal Journal => _seams.Journal;
+
+    /// <summary>Why the newest snapshot was passed over; null where it was not.</summary>
+    public FoldImageException? UnreadSnapshot { get; private init; }
 
     public CellFold Cells { get; }
 

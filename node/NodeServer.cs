@@ -53,7 +53,7 @@ public static class NodeServer
         using var views = new LiteViewStore(disk, journal.Incarnation);
         GrpcWire? WireTo(ParentConfiguration? parent) => parent is null ? null
             : new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust), spawner, clock);
-        using var core = new NodeCore(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), WireTo(configuration.Parent), clock, entropy)
+        using var core = NodeCore.Open(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), WireTo(configuration.Parent), clock, entropy)
         {
             SectorWire = WireTo(configuration.SectorParent),
             Signatures = credentials.Signatures,
@@ -63,7 +63,7 @@ public static class NodeServer
         var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, authority, clock, entropy);
 
         await using var app = Build(configuration, core, credentials, watch, clock);
-        Report(app, configuration, core, watch);
+        Report(app, configuration, core, watch, journal.Notices);
         core.Sequencer.Start();
         await TakeRootEpochAsync(configuration, core, entropy);
         core.ReachDesk.Work = answer => spawner.Spawn("answer a query", stop => core.Readers.ReadAsync(
@@ -223,7 +223,7 @@ public static class NodeServer
     }
 
     /// <summary>What the core tells goes to the log; ids, counts and codes only.</summary>
-    private static void Report(WebApplication app, NodeConfiguration configuration, NodeCore core, CertificateWatch watch)
+    private static void Report(WebApplication app, NodeConfiguration configuration, NodeCore core, CertificateWatch watch, IReadOnlyList<JournalNotice> notices)
     {
         var log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("CityGrid.Node");
         core.FoldFailed = (fold, journalEvent, failure) => Log.FoldFailed(log, fold.Name, journalEvent.Lsn.Value, journalEvent.Kind, failure);
@@ -266,6 +266,16 @@ public static class NodeServer
         };
         core.RangeRepaired = (child, lsn, stretch, counts) =>
             Log.RangeRepaired(log, child.ToString(), stretch.Range.ToString(), counts.Added, counts.Replaced, counts.Zeroed, counts.Newer, lsn.Value);
+        foreach (var notice in notices)
+        {
+            Log.JournalNoticed(log, $"{notice.File} at {notice.Offset}: {notice.What}");
+        }
+
+        if (core.UnreadSnapshot is { } unread)
+        {
+            Log.SnapshotPassedOver(log, unread.Lsn.Value, unread.Message);
+        }
+
         Log.Recovered(log, core.Sequencer.Applied.Value, core.Replayed, core.Cells.Count, core.Book.Open.Count);
     }
 }

@@ -54,7 +54,8 @@ internal static class CellSnapshot
             }
 
             var count = checked((int)reader.Number());
-            store.Reserve(Math.Min(count, 1 << 24));
+            // No cell has less than its five numbers: what is announced beyond that is not there.
+            store.Reserve((int)Math.Min(count, Math.Min(source.Length / 5, 1 << 24)));
             long local = 0;
             for (var i = 0; i < count; i++)
             {

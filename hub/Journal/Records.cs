@@ -50,6 +50,16 @@ public sealed class JournalDamagedException(string file, long offset, string wha
     public string What { get; } = what;
 }
 
+/// <summary>
+/// A snapshot is whole, and yet a fold cannot read its own bytes in it. The folds are half filled and of no more use; others, made anew, can replay the journal.
+/// </summary>
+public sealed class FoldImageException(string fold, Lsn lsn, Exception inner)
+    : Exception($"The fold {fold} cannot be read from {JournalFiles.Snapshot(lsn)}: {inner.Message}", inner)
+{
+    /// <summary>Where the snapshot stands.</summary>
+    public Lsn Lsn { get; } = lsn;
+}
+
 /// <summary>The data were written by a newer program; the file is untouched. The node ends with exit code 78.</summary>
 public sealed class NewerFormatException(string file, int found, int known)
     : Exception($"{file} has format {found}; this program knows up to {known}. Run the newer program. Nothing was changed.");

@@ -181,7 +181,13 @@ public sealed class CaseBook : IFold
     {
         Span<byte> length = stackalloc byte[4];
         source.ReadExactly(length);
-        var bytes = new byte[BinaryPrimitives.ReadInt32LittleEndian(length)];
+        var count = BinaryPrimitives.ReadInt32LittleEndian(length);
+        if (count < 0 || count > source.Length - source.Position)
+        {
+            throw new InvalidDataException($"A state of {count} bytes is announced, and {source.Length - source.Position} are left.");
+        }
+
+        var bytes = new byte[count];
         source.ReadExactly(bytes);
         return bytes;
     }

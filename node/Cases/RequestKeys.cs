@@ -63,6 +63,11 @@ public sealed class RequestKeys
         Span<byte> head = stackalloc byte[8];
         source.ReadExactly(head);
         var count = checked((int)BinaryPrimitives.ReadInt64LittleEndian(head));
+        if (count < 0 || count > (source.Length - source.Position) / Unsafe.SizeOf<Slot>())
+        {
+            throw new InvalidDataException($"{count} request keys are announced in {source.Length - source.Position} bytes.");
+        }
+
         _slots = new Slot[Math.Max(SlotsAtFirst, checked((int)((long)count * 100 / 65)))];
         Count = count;
         var page = new Slot[Math.Min(count, 2048)];

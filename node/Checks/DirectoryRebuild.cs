@@ -55,7 +55,7 @@ public static class DirectoryRebuild
 
         // One snapshot is kept, the new one: whatever the others are, they are not needed any more.
         using var journal = FileJournal.Open(disk, entropy, configuration.Node, new JournalOptions { SnapshotsKept = 1, CopyLastSegment = owner.IsExchanged });
-        var before = Figures(configuration, disk, journal, new MemoryViewStore(), entropy, save: false);
+        var before = Before(configuration, disk, journal, entropy);
         Failpoint.Hit("rebuild.before");
         foreach (var view in disk.List("views"))
         {
@@ -64,22 +64,35 @@ public static class DirectoryRebuild
         }
 
         using var views = new LiteViewStore(disk, journal.Incarnation);
-        var after = Figures(configuration, disk, new JournalAlone(journal, progress), views, entropy, save: true);
+        var after = Figures(configuration, disk, new ToldJournal(journal, progress), views, entropy, replaysAll: true);
         Failpoint.Hit("rebuild.after");
-        return before == after
+        return before == after.ToString()
             ? CheckVerdict.Sound(after.ToString())
             : CheckVerdict.Damaged("snapshots", $"the node would have started with {before}; its journal says {after}. Snapshot and views were made anew from the journal.");
     }
 
-    private static FoldFigures Figures(NodeConfiguration configuration, IDisk disk, IJournal journal, IViewStore views, IEntropy entropy, bool save)
+    /// <summary>What the node would have started with: its figures, or why its snapshot cannot be read.</summary>
+    private static string Before(NodeConfiguration configuration, IDisk disk, IJournal journal, IEntropy entropy)
     {
-        using var core = new NodeCore(NodeServer.SettingsOf(configuration), new NodeSeams(disk, journal, views, new AesGcmSeal(), null, TimeProvider.System, entropy));
+        try
+        {
+            return Figures(configuration, disk, journal, new MemoryViewStore(), entropy, replaysAll: false).ToString();
+        }
+        catch (FoldImageException unreadable)
+        {
+            return $"nothing of its snapshot ({unreadable.Message})";
+        }
+    }
+
+    private static FoldFigures Figures(NodeConfiguration configuration, IDisk disk, IJournal journal, IViewStore views, IEntropy entropy, bool replaysAll)
+    {
+        using var core = new NodeCore(NodeServer.SettingsOf(configuration), new NodeSeams(disk, journal, views, new AesGcmSeal(), null, TimeProvider.System, entropy) { ReplaysAll = replaysAll });
         if (core.FoldFailures > 0)
         {
             throw new IOException($"{core.FoldFailures} events could not be folded by this program; nothing that rests on them was replaced. Run the program that wrote them, or a newer one.");
         }
 
-        if (save)
+        if (replaysAll)
         {
             core.SaveSnapshot();
         }
@@ -94,8 +107,8 @@ public static class DirectoryRebuild
         public override string ToString() => $"{Cells} cells of digest {Digest}, {Cases} cases, {Open} of them open, {Escalations} escalations and {Children} children at {Lsn}";
     }
 
-    /// <summary>A journal without its snapshots, which tells how far it was read.</summary>
-    private sealed class JournalAlone(IJournal journal, Action<long, long> progress) : IJournal
+    /// <summary>A journal that tells how far it was read.</summary>
+    private sealed class ToldJournal(IJournal journal, Action<long, long> progress) : IJournal
     {
         public Incarnation Incarnation => journal.Incarnation;
 
@@ -128,7 +141,7 @@ public static class DirectoryRebuild
 
         public void SaveSnapshot(Lsn lsn, IReadOnlyList<FoldImage> folds) => journal.SaveSnapshot(lsn, folds);
 
-        public Snapshot? LoadSnapshot() => null;
+        public Snapshot? LoadSnapshot() => journal.LoadSnapshot();
 
         public void Dispose()
         {

@@ -232,7 +232,6 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         var limits = new LimitsConfiguration
         {
             ViewLagRecords = Number(section, "viewLag", 100, 10_000_000, 10_000),
-            BatchRecords = Number(section, "batch", 1, Hub.Journal.JournalLimits.BatchRecordsMax, Hub.Journal.JournalLimits.BatchRecordsMax),
             RequestBytes = Number(section, "requestBytes", 64 << 10, 64 << 20, 4 << 20),
             LinkMessageBytes = Number(section, "linkMessageBytes", 1 << 20, 64 << 20, 8 << 20),
             OperatorConnections = Number(section, "operatorConnections", 4, 10_000, 500),
@@ -245,7 +244,6 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             CallsPerAddress = Number(section, "callsPerAddress", 1, 1_000_000, 200),
             CallTime = DurationAt(section, "callTime", Duration.FromSeconds(1), Duration.FromHours(1), Duration.FromMinutes(1)),
             MemoryMegabytes = Number(section, "memoryMegabytes", 0, 1 << 20, 0),
-            PageRows = Number(section, "pageRows", 1, 10_000, 1_000),
             SegmentBytes = Number(section, "segmentBytes", 16 << 10, 1 << 30, (int)Hub.Journal.JournalLimits.SegmentBytes),
             Shutdown = DurationAt(section, "shutdown", Duration.FromSeconds(1), Duration.FromMinutes(5), Duration.FromSeconds(8)),
         };

@@ -173,9 +173,6 @@ public sealed record LimitsConfiguration
     /// <summary>Records that the case view may lag behind before intake slows.</summary>
     public required int ViewLagRecords { get; init; }
 
-    /// <summary>Records of one journal batch.</summary>
-    public required int BatchRecords { get; init; }
-
     /// <summary>Bytes of one request's body, and of one gRPC message, on the operator ports.</summary>
     public required int RequestBytes { get; init; }
 
@@ -209,9 +206,6 @@ public sealed record LimitsConfiguration
 
     /// <summary>The program's own memory in MiB at which all that may be let go of is; 0 for three quarters of what the machine or its container has.</summary>
     public required int MemoryMegabytes { get; init; }
-
-    /// <summary>Rows of one page of a list.</summary>
-    public required int PageRows { get; init; }
 
     /// <summary>A segment of the journal is sealed once it has this many bytes.</summary>
     public required int SegmentBytes { get; init; }

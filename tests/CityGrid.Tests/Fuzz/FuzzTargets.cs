@@ -22,7 +22,7 @@ internal static class FuzzTargets
 {
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
-        .. StoredTargets.All, .. WireTargets.All,
+        .. StoredTargets.All, .. WireTargets.All, .. CarriedTargets.All,
         new("division-csv", Shape.Text, 3_000, () => [Text("code,parent,name_zh,name_en,kind,valid_from,valid_to\nCN,,中国,China,nation,,\n33,CN,浙江,Zhejiang,province,1949-10-01,\n3301,33,\"杭,州\",Hangzhou,city,,2026-01-01\n")], DivisionCsv)
         {
             Words = ["nation", "province", "municipality", "direct-county", "unknown", "code", "CN", "33", "3301"],
