@@ -41,26 +41,22 @@ public sealed class ViewAnswerer(ViewDesk views, DivisionCode own, Func<Division
 
         // What is asked and what may be spoken of are intersected: a hop narrows, and never widens.
         var today = register();
-        var named = query.Divisions.Select(code => DivisionCode.TryParse(code, out var division) ? division : default).ToArray();
-        var within = named.Where(division => !division.IsNone && today.HasBeenAtOrBelow(division, target)).ToArray();
-        var isWhole = named.Length == 0 || named.Any(division => !division.IsNone && today.IsAtOrBelow(target, division));
-        query.Divisions.Clear();
-        if (!isWhole && within.Length == 0)
+        var named = query.Divisions.Select(code => DivisionCode.TryParse(code, out var division) ? division : default).Where(division => !division.IsNone).ToArray();
+        var above = named.Where(division => today.HasBeenAtOrBelow(target, division)).ToArray();
+        var within = named.Where(division => today.HasBeenAtOrBelow(division, target)).Except(above).ToArray();
+        if (query.Divisions.Count > 0 && above.Length + within.Length == 0)
         {
             return ReachReply.Of(new QueryResponse { Coverage = new Coverage(), State = ViewState.Provisional }, Lsn.Zero);
         }
 
-        if (!isWhole)
-        {
-            query.Divisions.AddRange(within.Select(division => division.ToString()));
-        }
-        else if (target != own)
-        {
-            query.Divisions.Add(target.ToString());
-        }
+        // On which days this place was below a division that is named, the view's trees know; of a place below this one it is that of today.
+        var isWhole = query.Divisions.Count == 0 || above.Any(division => today.IsAtOrBelow(target, division));
+        DivisionCode[] asked = target == own ? [.. above, .. within] : isWhole ? [target] : within;
+        query.Divisions.Clear();
+        query.Divisions.AddRange(asked.Select(division => division.ToString()));
 
         // The position is of the asker's own journal.
         query.AtLeastLsn = 0;
-        return views.Answer(query, out var refusal) is { } answer ? ReachReply.Of(answer, new Lsn(answer.Revision)) : ReachReply.No(refusal!);
+        return views.Answer(query, out var refusal, amongOthers: true) is { } answer ? ReachReply.Of(answer, new Lsn(answer.Revision)) : ReachReply.No(refusal!);
     }
 }

@@ -50,10 +50,13 @@ public sealed class ViewDesk(
         ViewQuery.Read(request, place.Register, place.Division, StatDay.Of(clock.Now(), place.Zone), out var refusal) is null ? refusal : null;
 
     /// <summary>The answer, or why there is none.</summary>
-    public QueryResponse? Answer(QueryRequest request, out Refusal? refusal)
+    /// <param name="request">What is asked.</param>
+    /// <param name="refusal">Why there is no answer.</param>
+    /// <param name="amongOthers">As in <see cref="ViewQuery.Read"/>.</param>
+    public QueryResponse? Answer(QueryRequest request, out Refusal? refusal, bool amongOthers = false)
     {
         var now = clock.Now();
-        var query = ViewQuery.Read(request, place.Register, place.Division, StatDay.Of(now, place.Zone), out refusal);
+        var query = ViewQuery.Read(request, place.Register, place.Division, StatDay.Of(now, place.Zone), out refusal, amongOthers);
         if (query is null)
         {
             return null;

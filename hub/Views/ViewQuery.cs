@@ -72,10 +72,18 @@ public sealed record ViewQuery(
     /// Reads a request, or answers everything that is wrong with it. <paramref name="place"/> is what the node answers for. A to that lies ahead becomes
     /// tomorrow: a day that has not begun has no figures and no stock.
     /// </summary>
-    public static ViewQuery? Read(QueryRequest request, DivisionRegister register, DivisionCode place, StatDay today, out Refusal? refusal)
+    /// <param name="request">What is asked.</param>
+    /// <param name="register">The register of today.</param>
+    /// <param name="place">What the node answers for.</param>
+    /// <param name="today">By the clock of the place.</param>
+    /// <param name="refusal">What is wrong with it.</param>
+    /// <param name="amongOthers">
+    /// The question goes to many places: divisions elsewhere are no fault, and of those above the place it answers for its days below them.
+    /// </param>
+    public static ViewQuery? Read(QueryRequest request, DivisionRegister register, DivisionCode place, StatDay today, out Refusal? refusal, bool amongOthers = false)
     {
         var tree = TreeOf(request.Hierarchy, today, out var unknown);
-        var reading = new Reading(register.At(tree > today ? tree.Value : today), register.At(tree ?? today), place, tree is null);
+        var reading = new Reading(register.At(tree > today ? tree.Value : today), register.At(tree ?? today), place, tree is null, amongOthers);
         var query = new ViewQuery(
             reading.Dimensions(request.By),
             reading.Divisions(request.Divisions),
@@ -141,7 +149,7 @@ public sealed record ViewQuery(
     private static bool TryParseSource(string? text, out SourceCode source) => SourceCode.TryParse(text, out source) && text != "all";
 
     /// <summary>Reads part by part; what is wrong adds up to one refusal, which has the code and the place of the first fault.</summary>
-    private sealed class Reading(DivisionRegister register, DivisionRegister tree, DivisionCode place, bool asWas)
+    private sealed class Reading(DivisionRegister register, DivisionRegister tree, DivisionCode place, bool asWas, bool amongOthers)
     {
         private const int ListedMax = 40;
 
@@ -178,7 +186,7 @@ public sealed record ViewQuery(
         {
             var codes = Names<DivisionCode>(words, (string? word, out DivisionCode code) => DivisionCode.TryParse(word, out code) && register.Contains(code),
                 "DIVISION_UNKNOWN", $"does not stand in this node's register; {Listed()}", "divisions");
-            foreach (var code in codes.Where(c => !(asWas ? tree.HasBeenAtOrBelow(c, place) : tree.IsAtOrBelow(c, place))))
+            foreach (var code in codes.Where(c => !amongOthers && !(asWas ? tree.HasBeenAtOrBelow(c, place) : tree.IsAtOrBelow(c, place))))
             {
                 Refuse("DIVISION_OUTSIDE", $"{code} does not lie at or below {place}, which this node answers for: ask the node of {code} or one above it; here, {Listed()}.", "divisions");
             }

@@ -1,9 +1,11 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Reach;
 using CityGrid.Hub.Reception;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using Google.Protobuf;
 using NodaTime;
 using NUnit.Framework;
 using TypeCode = CityGrid.Protocol.Names.TypeCode;
@@ -54,6 +56,17 @@ public sealed class A_city_goes_to_another_province
         Assert.That(Story.Ask(other, "day", "reported", "as-was"), Is.EqualTo(new[] { $"{FirstDay} 3" }));
         Assert.That(Story.Ask(other, "day", "reported,open_end_of_day", "as-is"), Is.EqualTo(new[] { $"{LastDay} 4 4", $"{FirstDay} 3 6" }));
         Assert.That(Story.Ask(other, "district", "reported", "as-is"), Has.Length.EqualTo(1), "the new province has the detail too");
+
+        // Asked live, each place answers for the days on which it stood there.
+        foreach (var hierarchy in new[] { "as-was", "as-is", LastDay })
+        {
+            foreach (var province in new[] { one, other })
+            {
+                var here = story.Ask("day,city", "reported,closed", hierarchy, Code(province)).Where(row => !row.EndsWith(" 0 0", StringComparison.Ordinal));
+                Assert.That(story.AskLive("day,city", "reported,closed", hierarchy, Code(province)), Is.EquivalentTo(here), $"{hierarchy} {Code(province)}");
+            }
+        }
+
         Assert.That(one.Core!.UplinkFold.Territorial.ReceiptOf(Lane.Cells, one.Core.Journal.Incarnation).Problems, Is.Empty, "the old province speaks of it no more");
         story.Check();
     }
@@ -350,14 +363,38 @@ public sealed class A_city_goes_to_another_province
 
         public string[] Ask(string by, string measures, string hierarchy) => Ask(Ministry, by, measures, hierarchy);
 
-        public static string[] Ask(SimulatedNode node, string by, string measures, string hierarchy)
+        public string[] Ask(string by, string measures, string hierarchy, string division) => Ask(Ministry, by, measures, hierarchy, division);
+
+        public static string[] Ask(SimulatedNode node, string by, string measures, string hierarchy, string division = "")
+        {
+            var request = RequestOf(by, measures, hierarchy, division);
+            var answer = node.Core!.Views.Answer(request, out var refusal);
+            Assert.That(refusal, Is.Null);
+            return Rows(request, answer!);
+        }
+
+        /// <summary>All places below the ministry, live; what has something to say, over all of them.</summary>
+        public string[] AskLive(string by, string measures, string hierarchy, string division)
+        {
+            var request = RequestOf(by, measures, hierarchy, division);
+            ReachGathered? told = null;
+            Ministry.Do(core => core.ReachDesk.Ask(
+                new ReachWish("viewer", Ministry.Place.Division, true, ReachKind.View, request.ToByteString(), Duration.FromSeconds(10)), (gathered, _) => told = gathered));
+            _tree.Run(TimeSpan.FromSeconds(20));
+            Assert.That(told!.Parts.Select(part => part.Code), Is.All.Empty);
+            return [.. told.Parts.SelectMany(part => Rows(request, QueryResponse.Parser.ParseFrom(part.Answer))).Where(row => !row.EndsWith(" 0 0", StringComparison.Ordinal))];
+        }
+
+        private static QueryRequest RequestOf(string by, string measures, string hierarchy, string division)
         {
             var request = Views.ViewWorld.Ask(by, measures);
             request.Hierarchy = hierarchy;
-            var answer = node.Core!.Views.Answer(request, out var refusal);
-            Assert.That(refusal, Is.Null);
-            return [.. answer!.Rows.Select(row => string.Join(' ', request.By.Select(d => row.Dimensions[d]).Concat(request.Measures.Select(m => $"{row.Measures[m]}"))))];
+            request.Divisions.AddRange(division.Length == 0 ? [] : [division]);
+            return request;
         }
+
+        private static string[] Rows(QueryRequest request, QueryResponse answer) =>
+            [.. answer.Rows.Select(row => string.Join(' ', request.By.Select(d => row.Dimensions[d]).Concat(request.Measures.Select(m => $"{row.Measures[m]}"))))];
 
         public void Check() => new StoryEnd(_tree).Check();
 
