@@ -13,6 +13,8 @@ public sealed class CertificateSignatures : ISignatures, IDisposable
     private readonly Func<X509Certificate2Collection> _authorities;
     private readonly ECDsa? _key;
     private readonly Lock _signing = new();
+    private readonly SignerKeys _keys = new();
+    private volatile TakenSigners _taken = new((X509Certificate2Collection?)null);
 
     private CertificateSignatures(Signer? own, ECDsa? key, Func<X509Certificate2Collection> authorities) => (Own, _key, _authorities) = (own, key, authorities);
 
@@ -74,9 +76,43 @@ public sealed class CertificateSignatures : ISignatures, IDisposable
         }
     }
 
-    public Signer? Judge(IReadOnlyList<ByteString> certificates, Instant now, out Refusal? refusal) => SignerCertificate.Read(certificates, _authorities(), now, out refusal);
+    public Signer? Judge(IReadOnlyList<ByteString> certificates, Instant now, out Refusal? refusal)
+    {
+        refusal = null;
+        var (authorities, taken) = TakenUnder(_authorities());
+        var shown = KeptVerdicts<Signer>.MarkOf(certificates.Select(c => c.Memory));
+        if (taken.Find(shown, now.ToDateTimeOffset()) is { } kept)
+        {
+            return kept;
+        }
 
-    public bool Verify(Signer signer, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature) => SignerCertificate.Verify(signer, statement, signature);
+        var signer = SignerCertificate.Read(certificates, authorities, now, out refusal, out var times);
+        if (signer is not null)
+        {
+            taken.Keep(shown, signer, times);
+        }
+
+        return signer;
+    }
+
+    /// <summary>Other authorities than before have taken nothing yet.</summary>
+    private (X509Certificate2Collection Authorities, KeptVerdicts<Signer> Taken) TakenUnder(X509Certificate2Collection authorities)
+    {
+        var taken = _taken;
+        if (!ReferenceEquals(taken.Authorities, authorities))
+        {
+            _taken = taken = new TakenSigners(authorities);
+        }
+
+        return (authorities, taken.Verdicts);
+    }
+
+    private sealed record TakenSigners(X509Certificate2Collection? Authorities)
+    {
+        public KeptVerdicts<Signer> Verdicts { get; } = new();
+    }
+
+    public bool Verify(Signer signer, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature) => _keys.Verify(signer, statement, signature);
 
     public void Dispose() => _key?.Dispose();
 }

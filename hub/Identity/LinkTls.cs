@@ -85,7 +85,8 @@ public static class LinkTls
             return judge(null, []);
         }
 
-        using var shown = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
-        return judge(shown, chain?.ChainPolicy.ExtraStore ?? []);
+        // What TLS shows is one already; to read it a second time takes a tenth of a handshake.
+        using var read = certificate is X509Certificate2 ? null : X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
+        return judge(read ?? (X509Certificate2)certificate, chain?.ChainPolicy.ExtraStore ?? []);
     }
 }

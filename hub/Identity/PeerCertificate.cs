@@ -49,9 +49,14 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
     /// <param name="now">The time by which validity is judged.</param>
     /// <param name="refusal">Why it is not taken.</param>
     public static PeerCertificate? Read(
-        X509Certificate2? certificate, X509Certificate2Collection between, NetworkTrust trust, PeerUse use, DateTimeOffset now, out Refusal? refusal)
+        X509Certificate2? certificate, X509Certificate2Collection between, NetworkTrust trust, PeerUse use, DateTimeOffset now, out Refusal? refusal) =>
+        Read(certificate, between, trust, use, now, out refusal, out _);
+
+    /// <summary>The same, with <paramref name="times"/> in which the whole chain holds where it is taken.</summary>
+    internal static PeerCertificate? Read(
+        X509Certificate2? certificate, X509Certificate2Collection between, NetworkTrust trust, PeerUse use, DateTimeOffset now, out Refusal? refusal, out ChainTimes times)
     {
-        refusal = null;
+        (refusal, times) = (null, default);
         if (certificate is null)
         {
             refusal = new Refusal("CERTIFICATE_MISSING", "The peer showed no certificate. Give it one of this network's authority.");
@@ -79,6 +84,7 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
             return null;
         }
 
+        times = ChainTimes.Of(chain);
         var elements = chain.ChainElements.Select(e => e.Certificate).ToArray();
         refusal = Uncovered(elements, trust.Register);
         return refusal is null

@@ -30,8 +30,13 @@ public static class SignerCertificate
     /// <param name="authorities">The network's roots; null where whoever asks has none, and only wants to know what the certificate says of itself.</param>
     /// <param name="at">The time by which validity is judged: now, or when the certificate was shown.</param>
     /// <param name="refusal">Why it is not taken.</param>
-    public static Signer? Read(IReadOnlyList<ByteString> certificates, X509Certificate2Collection? authorities, Instant at, out Refusal? refusal)
+    public static Signer? Read(IReadOnlyList<ByteString> certificates, X509Certificate2Collection? authorities, Instant at, out Refusal? refusal) =>
+        Read(certificates, authorities, at, out refusal, out _);
+
+    /// <summary>The same, with <paramref name="times"/> in which the whole chain holds where authorities were asked and it is taken.</summary>
+    internal static Signer? Read(IReadOnlyList<ByteString> certificates, X509Certificate2Collection? authorities, Instant at, out Refusal? refusal, out ChainTimes times)
     {
+        times = default;
         if (certificates.Count is 0 or > CertificatesMax)
         {
             refusal = new Refusal("SIGNER_MISSING", $"A signer has 1 to {CertificatesMax} certificates, {certificates.Count} were shown. Configure link.signingCertificate and link.signingKey.");
@@ -46,7 +51,7 @@ public static class SignerCertificate
                 shown.Add(X509CertificateLoader.LoadCertificate(certificate.Span));
             }
 
-            refusal = (authorities is null ? null : Untrusted(shown, authorities, at)) ?? WrongKey(shown[0]);
+            refusal = (authorities is null ? null : Untrusted(shown, authorities, at, out times)) ?? WrongKey(shown[0]);
             return refusal is null ? Named(shown[0], certificates, out refusal) : null;
         }
         catch (CryptographicException)
@@ -66,16 +71,34 @@ public static class SignerCertificate
     /// <summary>True where the certificate's key made the signature over exactly this statement.</summary>
     public static bool Verify(Signer signer, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature)
     {
+        using var key = KeyOf(signer);
+        return key is not null && Verify(key, statement, signature);
+    }
+
+    /// <summary>The public key of a signer's certificate; null where it has none by which signatures are judged here.</summary>
+    internal static ECDsa? KeyOf(Signer signer)
+    {
         if (signer.Algorithm != SignatureAlgorithm.EcdsaP256Sha256)
         {
-            return false;
+            return null;
         }
 
         try
         {
             using var certificate = X509CertificateLoader.LoadCertificate(signer.Certificates[0].Span);
-            using var key = certificate.GetECDsaPublicKey();
-            return key?.VerifyData(statement, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence) == true;
+            return certificate.GetECDsaPublicKey();
+        }
+        catch (CryptographicException)
+        {
+            return null;
+        }
+    }
+
+    internal static bool Verify(ECDsa key, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature)
+    {
+        try
+        {
+            return key.VerifyData(statement, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
         }
         catch (CryptographicException)
         {
@@ -83,8 +106,9 @@ public static class SignerCertificate
         }
     }
 
-    private static Refusal? Untrusted(X509Certificate2Collection shown, X509Certificate2Collection authorities, Instant at)
+    private static Refusal? Untrusted(X509Certificate2Collection shown, X509Certificate2Collection authorities, Instant at, out ChainTimes times)
     {
+        times = default;
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
@@ -94,6 +118,7 @@ public static class SignerCertificate
         chain.ChainPolicy.VerificationTime = at.ToDateTimeUtc();
         if (chain.Build(shown[0]))
         {
+            times = ChainTimes.Of(chain);
             return null;
         }
 

@@ -86,7 +86,7 @@ public sealed class NodeCredentials : IDisposable
     public IPeerIdentity? Judge(X509Certificate2? certificate, X509Certificate2Collection between, out Refusal? refusal)
     {
         var now = _clock.GetUtcNow();
-        var peer = PeerCertificate.Read(certificate, between, Trust(), PeerUse.Client, now, out refusal);
+        var peer = _current.Children.Read(certificate, between, now, out refusal);
         return peer is null || Admission is not { } admission ? peer : admission.Admit(peer, NodaTime.Instant.FromDateTimeOffset(now), out refusal);
     }
 
@@ -127,5 +127,9 @@ public sealed class NodeCredentials : IDisposable
             : new Read(LinkCredential.Read(certificates, key), new NetworkTrust(roots, _register), $"{certificates}{key}{authority}");
     }
 
-    private sealed record Read(LinkCredential Credential, NetworkTrust Trust, string Text);
+    private sealed record Read(LinkCredential Credential, NetworkTrust Trust, string Text)
+    {
+        /// <summary>Whom this trust has taken; another begins anew.</summary>
+        public JudgedPeers Children { get; } = new(Trust, PeerUse.Client);
+    }
 }
