@@ -43,7 +43,7 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
 
     public static void Bind(ServiceBinderBase binder, LinkService.LinkServiceBase service) => LinkService.BindService(new BoundedCalls(binder, Descriptor), service);
 
-    /// <summary>A full queue is half a second of work; with the child's own jitter 36 children come back over several seconds.</summary>
+    /// <summary>A full queue is half a second of work; with the children's own jitter (L14) they come back over more than that.</summary>
     private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(5);
 
     /// <summary>Frames that wait to be written: a child has at most eight parts under way, one part of orders, and each query once.</summary>

@@ -96,6 +96,7 @@ public sealed class ReceptionDesk(
                 welcome.ReceivedAt = now.ToUnixTimeMilliseconds();
                 welcome.AskRanges = welcome.Protocol >= 2 && desk.Asks.IsCutShort(peer.Node);
                 welcome.Parked = desk.Fold.ParkedOf(peer.Node);
+                welcome.RedialWithinMs = welcome.Protocol >= 2 ? ReceiverSettings.RedialWithinMs(desk.Fold.Children.Count) : 0;
             }
             else if (decision.Response.Receipt is { } receipt)
             {

@@ -2,7 +2,7 @@ using NodaTime;
 
 namespace CityGrid.Node.Uplink;
 
-/// <summary>Full-jitter exponential back-off: 340 children that lost one parent come back spread over the whole pause.</summary>
+/// <summary>Full-jitter exponential back-off: children that lost one parent come back spread over the whole pause, the first of which is as long as the parent wished.</summary>
 internal static class Backoff
 {
     /// <summary>The longest pause after this many failures in a row: the first, doubled each time, up to the most.</summary>

@@ -106,6 +106,7 @@ public static partial class LinkSender
                 ParkedAbove = welcome.Parked,
                 ParentEpoch = parentEpoch,
                 Credit = CreditOf(welcome.WindowBytes),
+                RedialWithin = Duration.FromMilliseconds(Math.Clamp(welcome.RedialWithinMs, 0, (long)State.Settings.BackoffMost.TotalMilliseconds)),
                 Skew = SkewOf(welcome.ReceivedAt),
                 Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Select(g => new Grain((byte)g))],
             };

@@ -57,6 +57,7 @@ public static partial class LinkSender
                     break;
                 case SenderInput.Nudged nudged:
                     Set(State.Lane(nudged.Lane) with { Due = true });
+                    Hurry();
                     break;
                 case SenderInput.Connected connected:
                     SayHello(connected);
@@ -142,11 +143,13 @@ public static partial class LinkSender
         {
             var failures = Math.Min(State.Failures + 1, 30);
             var most = Backoff.Most(State.Settings, failures);
+            var isSpread = State.RedialWithin > most;
             State = State with
             {
                 Phase = SenderPhase.Resting,
                 Failures = failures,
-                NotBefore = now + State.Pause + Backoff.Drawn(most, disconnected.Draw),
+                NotBefore = now + State.Pause + Backoff.Drawn(Duration.Max(most, State.RedialWithin), disconnected.Draw),
+                NotBeforeUrgent = isSpread ? now + State.Pause + Backoff.Drawn(most, disconnected.Draw) : null,
                 Pause = Duration.Zero,
                 AnswerBy = null,
                 UnderWay = [],
@@ -156,6 +159,17 @@ public static partial class LinkSender
             foreach (var lane in State.Lanes)
             {
                 Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Gaps = 0, Pass = 0, Due = lane.Due || lane.Phase != LanePhase.Idle });
+            }
+
+            Hurry();
+        }
+
+        /// <summary>What cannot wait does not wait until all children of the parent have had time to come back.</summary>
+        private void Hurry()
+        {
+            if (State is { Phase: SenderPhase.Resting, IsUrgent: true, NotBeforeUrgent: { } urgent } && urgent < State.NotBefore)
+            {
+                State = State with { NotBefore = urgent, NotBeforeUrgent = null };
             }
         }
 

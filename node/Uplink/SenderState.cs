@@ -185,8 +185,14 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>A pause that the parent, or its refusal, asked for; it is taken when the connection has ended.</summary>
     public Duration Pause { get; init; }
 
+    /// <summary>Over how long the parent wants its children to come back that lost it at once, as it last said.</summary>
+    public Duration RedialWithin { get; init; }
+
     /// <summary>No dialling before this.</summary>
     public Instant NotBefore { get; init; } = Instant.MinValue;
+
+    /// <summary>No dialling before this either once there is more to send than cells; null where <see cref="NotBefore"/> is no later for the parent's wish.</summary>
+    public Instant? NotBeforeUrgent { get; init; }
 
     /// <summary>The oldest unanswered frame must be answered by this.</summary>
     public Instant? AnswerBy { get; init; }
@@ -198,6 +204,9 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     public RangeTalk Ranges { get; init; } = RangeTalk.Quiet;
 
     public LaneState Lane(Lane lane) => Lanes[PlaceOf(lane)];
+
+    /// <summary>Whether there is, or may be, more to send than cells.</summary>
+    public bool IsUrgent => Lanes.Any(lane => lane.Lane != Protocol.V1.Lane.Cells && (lane.Due || lane.Phase != LanePhase.Idle));
 
     public SenderState With(LaneState lane) => this with { Lanes = Lanes.SetItem(PlaceOf(lane.Lane), lane) };
 

@@ -346,6 +346,60 @@ public sealed class A_sender_paces_itself_and_believes_little
         Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
     }
 
+    [Test]
+    public void Where_the_parent_wishes_it_its_children_come_back_over_a_longer_time()
+    {
+        var story = Quiet(redialWithinMs: 10_000);
+        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777)));
+
+        story = Quiet(redialWithinMs: 0);
+        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777 % 1_001)), "Unasked it is a second.");
+    }
+
+    [TestCase(long.MaxValue)]
+    [TestCase(-1)]
+    public void What_the_parent_wishes_is_no_longer_than_the_longest_pause(long redialWithinMs)
+    {
+        var story = Quiet(redialWithinMs);
+        story.Step(new SenderInput.Disconnected("The parent ended the connection.", ulong.MaxValue));
+        Assert.That(story.State.NotBefore, Is.LessThanOrEqualTo(Start + Settings.BackoffMost).And.GreaterThanOrEqualTo(Start));
+    }
+
+    [Test]
+    public void After_many_failures_the_pause_is_drawn_as_if_the_parent_had_wished_nothing()
+    {
+        var story = Quiet(redialWithinMs: 10_000);
+        for (var failures = 0; failures < 6; failures++)
+        {
+            story.Step(new SenderInput.Disconnected("refused", 0));
+        }
+
+        story.Step(new SenderInput.Disconnected("refused", 55_555));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(55_555)));
+    }
+
+    [TestCase(Lane.Alarms)]
+    [TestCase(Lane.Escalations)]
+    public void What_cannot_wait_does_not_wait_until_all_children_have_come_back(Lane lane)
+    {
+        // It comes up while the sender rests.
+        var story = Quiet(redialWithinMs: 10_000);
+        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
+        story.Step(new SenderInput.Nudged(Lane.Cells));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777)), "Cells can wait.");
+        story.Step(new SenderInput.Nudged(lane));
+        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Single().At, Is.EqualTo(Start + Duration.FromMilliseconds(7_777 % 1_001)));
+
+        // It was under way when the connection ended.
+        story = Quiet(redialWithinMs: 10_000);
+        story.Step(new SenderInput.Nudged(lane));
+        story.Step(new SenderInput.CutReady(Raised(0, 1, lane)));
+        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777 % 1_001)));
+    }
+
     [TestCase(LinkRefusalCode.Busy, 20_000, 20)]
     [TestCase(LinkRefusalCode.Busy, 999_999_999, 900)]
     [TestCase(LinkRefusalCode.Fenced, 0, 300)]
@@ -424,6 +478,21 @@ public sealed class A_sender_paces_itself_and_believes_little
         story.Step(new SenderInput.Connected(Mark(20)));
         story.Step(new SenderInput.Responded(Welcomed()));
         story.Sent.Clear();
+        return story;
+    }
+
+    /// <summary>Opened towards a parent that wishes this, and with nothing to say.</summary>
+    private static Sender Quiet(long redialWithinMs)
+    {
+        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: welcome => welcome.RedialWithinMs = redialWithinMs)));
+        foreach (var lane in LinkWords.Lanes)
+        {
+            story.Step(new SenderInput.CutReady(new Cut(lane, Mark(0), Mark(20), true, [])));
+        }
+
         return story;
     }
 
