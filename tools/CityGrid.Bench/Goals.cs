@@ -54,6 +54,21 @@ internal static class Goals
     public static readonly Goal CellsAtParent = new(
         "cells", "cells of a child applied durably at a parent, a second", Bound.Least(25_000), Bound.Least(50_000), "judging, one journal record a part, and the fold");
 
+    public static readonly Goal Reconnecting = new(
+        "T8", "cells/s of 340 children applied durably, from the instant at which all are cut off, each with a backlog, until the last is back and as much is done as before ÷ the same 340 undisturbed", Bound.Least(0.8), Bound.Least(0.8), "340 handshakes with certificates, signers and hellos at both ends, which share the cores here, over the 10 s that the parent asks for (L14); above 1 where those that are back first have the parent to themselves and send larger parts");
+
+    public static readonly Goal ReconnectingCpu = new(
+        "T8", "the same: the parent's own processor time a cell", Bound.Most(1.25), Bound.Most(1.25), "as above, without what the children take");
+
+    public static readonly Goal ReconnectingOne = new(
+        "T8", "one child that comes back: ms of the parent's processor; in such a storm it takes this every 30 ms", Bound.Most(6), Bound.Most(3), "two P-256 signatures of TLS and two of the child's chains where they are not known yet, TLS and HTTP/2 of .NET, the hello");
+
+    public static readonly Goal ReconnectingLast = new(
+        "T8", "the same storm: seconds from the cut until the last child is back", Bound.Most(30), Bound.Most(12), "the 30 ms for each child that a parent asks its children to spread over; one with an alarm comes within a second");
+
+    public static readonly Goal ParentRestarted = new(
+        "T8", "the parent killed and started again: seconds from when it serves until the last of the 340 children is back", Bound.Most(60), Bound.Most(30), "the back-off that doubles while nobody answers");
+
     public static readonly Goal ImportRows = new(
         "import", "rows of the Boston file imported through the tool, a second", Bound.Least(5_000), Bound.Least(20_000), "the tool, gRPC, sealing and deciding of each row on two cores");
 

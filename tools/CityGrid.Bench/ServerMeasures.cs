@@ -22,7 +22,7 @@ namespace CityGrid.Bench;
 internal sealed class BenchCity : IDisposable
 {
     /// <summary>The runtime's settings of a node that has its machine to itself, and not those of a dozen nodes that share one.</summary>
-    private static readonly Dictionary<string, string> AsDeployed = new() { ["DOTNET_gcServer"] = "1", ["DOTNET_TieredPGO"] = "1" };
+    public static readonly Dictionary<string, string> AsDeployed = new() { ["DOTNET_gcServer"] = "1", ["DOTNET_TieredPGO"] = "1" };
 
     private readonly NodeProcess _process;
     private Callers? _callers;

@@ -25,6 +25,7 @@ internal sealed class Suite(string? report, string? only)
             Part("reports", MeasureReports);
             Part("replay", MeasureReplay);
             Part("parent", MeasureParent);
+            Part("reconnect", MeasureReconnect);
             Part("postgres", MeasureBesidePostgres);
             Part("server", MeasureServer);
             Part("import", MeasureImport);
@@ -126,6 +127,38 @@ internal sealed class Suite(string? report, string? only)
         }
 
         Keep(Figures.Of(Goals.CellsAtParent, rates, "cuts of 1,000 cells, eight under way"));
+    }
+
+    private void MeasureReconnect()
+    {
+        const double Seconds = 4;
+        using var parent = new ReconnectMeasures(Folder("reconnect"));
+        parent.Quiet(3 * Seconds);
+        var rounds = new List<(ParentSpan Quiet, Storm Storm)>();
+        for (var round = 0; round < Rounds; round++)
+        {
+            var quiet = parent.Quiet(Seconds);
+            rounds.Add((quiet, parent.CutAll(quiet)));
+        }
+
+        double Median(Func<(ParentSpan Quiet, Storm Storm), double> figure) => Figures.Median(rounds.Select(figure));
+        string Short(Func<(ParentSpan Quiet, Storm Storm), double> figure) => Figures.Short(Median(figure));
+        Keep(Figures.Of(
+            Goals.Reconnecting,
+            [.. rounds.Select(r => r.Storm.Span.Rate / r.Quiet.Rate)],
+            $"{Short(r => r.Storm.Span.Rate)} /s against {Short(r => r.Quiet.Rate)} /s in {Short(r => r.Quiet.PartsASecond)} parts/s"));
+        Keep(Figures.Of(
+            Goals.ReconnectingCpu,
+            [.. rounds.Select(r => r.Storm.Span.CpuAThousand / r.Quiet.CpuAThousand)],
+            $"{Short(r => r.Storm.Span.CpuAThousand * 1000)} ms against {Short(r => r.Quiet.CpuAThousand * 1000)} ms a thousand cells"));
+        Keep(Figures.Of(Goals.ReconnectingLast, [.. rounds.Select(r => r.Storm.LastBack)], Told(rounds.ConvertAll(r => r.Storm))));
+        Keep(Figures.Of(Goals.ReconnectingOne, [.. Enumerable.Range(0, 3).Select(_ => parent.CpuOfOneBack() * 1000)], "the same storm while nobody has anything to report"));
+        parent.Quiet(Seconds);
+        var restart = parent.RestartParent(parent.Quiet(Seconds));
+        Keep(Figures.Of(Goals.ParentRestarted, [restart.LastBack], Told([restart])));
+
+        static string Told(IReadOnlyCollection<Storm> storms) =>
+            $"half are back after {Figures.Short(Figures.Median(storms.Select(s => s.HalfBack)))} s; in each storm at most {storms.Max(s => s.Dials)} diallings, {storms.Max(s => s.Handshakes)} handshakes with a hello, {storms.Max(s => s.Refused)} refusals";
     }
 
     private void MeasureBesidePostgres()
