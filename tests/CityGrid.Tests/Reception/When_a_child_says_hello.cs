@@ -239,6 +239,13 @@ public sealed class When_a_child_says_hello
         Assert.That(parent.Take(child.Peer, child.Hello()).Refusal.Code, Is.EqualTo(LinkRefusalCode.EpochRegression));
     }
 
+    [TestCase(0, 0)]
+    [TestCase(33, 0)]
+    [TestCase(34, 1_020)]
+    [TestCase(340, 10_200)]
+    public void Many_children_are_asked_to_spread_when_they_come_back_and_few_are_not(int children, long milliseconds) =>
+        Assert.That(ReceiverSettings.RedialWithinMs(children), Is.EqualTo(milliseconds));
+
     [Test]
     public void Another_history_at_the_cursor_is_a_fork_and_a_person_must_release_it()
     {
