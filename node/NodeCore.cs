@@ -49,6 +49,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>The program's own memory at which all that may be let go of is.</summary>
     public long MemoryMax { get; init; } = long.MaxValue;
 
+    /// <summary>Bytes of the data disk that are kept for what is under way: nothing new is taken once no more are free.</summary>
+    public long DiskReserve { get; init; }
+
     /// <summary>How much memory the program has for itself now.</summary>
     public Func<long> MemoryNow { get; init; } = () => 0;
 
@@ -136,7 +139,8 @@ public sealed class NodeCore : IDisposable
         _projector = new Projector(seams.Views, Remake, new ProjectorOptions { LagMax = settings.ViewLagRecords });
         Desk = new CaseDesk(Sequencer, Book, _projector, new CaseSeals(_keys, new Sealer(_keys, seams.Seal, seams.Entropy)), seams.Clock, seams.Entropy, settings.Rules,
             new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween));
-        Desk.Held = AnchorOverdue;
+        Room = new DiskRoom(() => seams.Disk.FreeBytes, settings.DiskReserve, seams.Clock);
+        Desk.Held = now => Room.Short ?? AnchorOverdue(now);
         Desk.EraseKeys();
         Lists = new CaseLists(Desk, Sequencer, _projector);
         var place = new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay);
@@ -150,7 +154,7 @@ public sealed class NodeCore : IDisposable
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null);
         var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) : null;
-        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure };
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure, Room = Room };
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         ReachDesk = new ReachDesk(
             new ReachPlace(settings.Node, settings.Division, ReachGroundNow, () => RegisterNow) { Stands = StandsOf, Held = HeldOf },
@@ -237,6 +241,9 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>How near the node is to what it can bear, and what it lets go of because of it.</summary>
     public PressureGauge Pressure { get; }
+
+    /// <summary>Whether there is room for what is new.</summary>
+    public DiskRoom Room { get; }
 
     /// <summary>Which children are connected now.</summary>
     public LinkPresence Presence { get; } = new();

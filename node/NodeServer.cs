@@ -173,6 +173,7 @@ public static class NodeServer
             Signatures = configuration.Link.Signatures,
             AnchorRequired = configuration.AnchorRequired,
             ViewLagRecords = configuration.Limits.ViewLagRecords,
+            DiskReserve = (long)configuration.Limits.DiskReserveMegabytes << 20,
             MemoryMax = configuration.Limits.MemoryMegabytes is > 0 and var megabytes ? (long)megabytes << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3,
             MemoryNow = () => GC.GetGCMemoryInfo(GCKind.Any).HeapSizeBytes,
         };

@@ -210,6 +210,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
 
     private HealthReport Health() =>
         core.Sequencer.StoppedBy is { } failure ? new HealthReport(Hosting.Health.NotServing, $"The storage failed: {failure.Message}")
+        : core.Room.Short is { } full ? new HealthReport(Hosting.Health.DiskFull, full.Message)
         : core.FreeBytes < FreeBytesMin ? new HealthReport(Hosting.Health.DiskFull, $"{core.FreeBytes} bytes are free on the data disk; make room.")
         : core.FoldFailures > 0 ? new HealthReport(Hosting.Health.ReadOnly, $"{core.FoldFailures} events could not be folded; see the log.")
         : core.Sequencer.Read(() => core.AnchorOverdue(core.Now)) is { } overdue ? new HealthReport(Hosting.Health.ReadOnly, overdue.Message)

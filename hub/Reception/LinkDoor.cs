@@ -116,12 +116,15 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>What this node is under, and lets go of.</summary>
     public PressureGauge Pressure { get; init; } = PressureGauge.Calm;
 
+    /// <summary>Whether there is room for what children bring; null where that is not asked.</summary>
+    public DiskRoom? Room { get; init; }
+
     /// <summary>How many bytes of parts a child may have under way now (L14). As soon as anything is let go of, it is the least: children slow down before they are turned away.</summary>
     public long Credit => Pressure.Now.Level > 0 ? CreditLeast : CreditOf(presence.Count, sequencer.Waiting);
 
     /// <summary>Why a frame is not taken now; null where it is. Cells can wait: they are absolute values, and the next cut has them all.</summary>
     public Refusal? Shed(ConnectRequest request) =>
-        request.FrameCase == ConnectRequest.FrameOneofCase.Cells ? Pressure.Shed(CallKind.IndicatorPush) : null;
+        request.FrameCase == ConnectRequest.FrameOneofCase.Cells ? Room?.Short ?? Pressure.Shed(CallKind.IndicatorPush) : null;
 
     internal static long CreditOf(int connected, int waiting) =>
         waiting > Sequencer.QueueMax / 2 ? CreditLeast : Math.Max(UnderWayInAll / Math.Max(connected, 1), CreditLeast);

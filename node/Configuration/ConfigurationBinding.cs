@@ -244,6 +244,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             CallsPerAddress = Number(section, "callsPerAddress", 1, 1_000_000, 200),
             CallTime = DurationAt(section, "callTime", Duration.FromSeconds(1), Duration.FromHours(1), Duration.FromMinutes(1)),
             MemoryMegabytes = Number(section, "memoryMegabytes", 0, 1 << 20, 0),
+            DiskReserveMegabytes = Number(section, "diskReserveMegabytes", 0, 1 << 20, 64),
             SegmentBytes = Number(section, "segmentBytes", 16 << 10, 1 << 30, (int)Hub.Journal.JournalLimits.SegmentBytes),
             Shutdown = DurationAt(section, "shutdown", Duration.FromSeconds(1), Duration.FromMinutes(5), Duration.FromSeconds(8)),
         };

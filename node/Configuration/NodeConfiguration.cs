@@ -207,6 +207,9 @@ public sealed record LimitsConfiguration
     /// <summary>The program's own memory in MiB at which all that may be let go of is; 0 for three quarters of what the machine or its container has.</summary>
     public required int MemoryMegabytes { get; init; }
 
+    /// <summary>MiB of the data disk that are kept for what is under way; nothing new is taken once no more are free. 0 keeps none.</summary>
+    public required int DiskReserveMegabytes { get; init; }
+
     /// <summary>A segment of the journal is sealed once it has this many bytes.</summary>
     public required int SegmentBytes { get; init; }
 

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Load;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Stored;
@@ -111,6 +112,7 @@ internal static class RequestReads
         CaseRefusals.CaseUnknown => StatusCode.NotFound,
         CaseRefusals.VersionConflict => StatusCode.Aborted,
         CaseRefusals.AnchorOverdue => StatusCode.Unavailable,
+        DiskRoom.Full => StatusCode.Unavailable,
         CaseRefusals.RequestKeyReused or CaseRefusals.CaseExists => StatusCode.AlreadyExists,
         CaseRefusals.HandlerMayNotClose => StatusCode.PermissionDenied,
         CaseRefusals.TypeUnknown or CaseRefusals.DivisionUnknown or CaseRefusals.RowUnknown or CaseRefusals.ReasonMissing or CaseRefusals.ReasonUnknown

@@ -50,11 +50,42 @@ public sealed class A_full_disk_is_no_reason_to_end_badly
         Assert.That((await Programs.CityGridAsync("journal", "verify", _city.Data)).Code, Is.Zero);
     }
 
+    /// <summary>INV-25: room is kept for what is under way; people are refused, readers are not, and nobody has to start the node again.</summary>
+    [Test]
+    public async Task Near_its_end_it_takes_nothing_new_and_goes_on_by_itself_once_there_is_room()
+    {
+        var filling = Path.Combine(_city.Data, "filling");
+        using var node = NodeProcess.Start(_city.Node.Configuration);
+        await node.ReadyAsync(TimeSpan.FromMinutes(1));
+        var filed = await FileAsync();
+        Fill(filling);
+        using (var file = new FileStream(filling, FileMode.Open, FileAccess.Write))
+        {
+            file.SetLength(file.Length - (32 << 20));
+        }
+
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new("Bearer", _city.Node.Tokens["desk"]);
+        await Asking.UntilAsync(async () => (await (await http.GetAsync($"{_city.Node.OperatorUrl}/healthz")).Content.ReadAsStringAsync()).Contains("nothing new is taken", StringComparison.Ordinal), "health says it");
+        var refused = await ReportAsync(http, "two");
+        Assert.That((int)refused.StatusCode, Is.EqualTo(503));
+        Assert.That(await refused.Content.ReadAsStringAsync(), Does.Contain("DISK_FULL").And.Contain("MiB"));
+        Assert.That(await FileAsync(), Is.EqualTo(filed), "what was taken is answered again");
+        Assert.That(await http.GetStringAsync($"{_city.Node.OperatorUrl}/v1/cases"), Does.Contain(filed), "readers are answered");
+
+        File.Delete(filling);
+        await Asking.UntilAsync(async () => (await ReportAsync(http, "two")).IsSuccessStatusCode, "it goes on by itself");
+        Assert.That(await node.StopAsync(TimeSpan.FromSeconds(20)), Is.EqualTo(ExitCodes.Clean), node.LastOutput);
+    }
+
+    private Task<HttpResponseMessage> ReportAsync(HttpClient http, string key) =>
+        http.PostAsJsonAsync($"{_city.Node.OperatorUrl}/v1/cases", new { requestKey = key, type = "01001", source = "web" });
+
     private async Task<string> FileAsync()
     {
         using var http = new HttpClient();
         http.DefaultRequestHeaders.Authorization = new("Bearer", _city.Node.Tokens["desk"]);
-        var answer = await http.PostAsJsonAsync($"{_city.Node.OperatorUrl}/v1/cases", new { requestKey = "one", type = "01001", source = "web" });
+        var answer = await ReportAsync(http, "one");
         var text = await answer.Content.ReadAsStringAsync();
         Assert.That(answer.IsSuccessStatusCode, Is.True, text);
         return JsonDocument.Parse(text).RootElement.GetProperty("step").GetProperty("caseId").GetString()!;

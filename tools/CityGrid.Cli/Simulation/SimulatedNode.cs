@@ -53,6 +53,9 @@ public sealed class SimulatedNode
 
     public ModelDisk Disk { get; private set; }
 
+    /// <summary>Bytes of the disk that the node keeps for what is under way, from its next start on.</summary>
+    public long DiskReserve { get; set; }
+
     /// <summary>The newest protocol that it speaks from its next start on.</summary>
     public int ProtocolNewest { get; set; } = ReceiverSettings.ProtocolMax;
 
@@ -239,7 +242,7 @@ public sealed class SimulatedNode
         var rules = new CaseRules { Place = Place.Division, Divisions = register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is { } parent ? new SimulatedWire(_tree, this, parent.Node) : null;
         var sectorWire = Place.Sector is { } sector ? new SimulatedWire(_tree, this, sector.Node) : null;
-        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, Cuts = _tree.Cuts };
+        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, DiskReserve = DiskReserve, Cuts = _tree.Cuts };
         return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures, SectorWire = sectorWire });
     }
 
