@@ -86,11 +86,15 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
 
         times = ChainTimes.Of(chain);
         var elements = chain.ChainElements.Select(e => e.Certificate).ToArray();
-        refusal = Uncovered(elements, trust.Register);
+        refusal = AuthorityCover.Refused([.. elements.Select(NamesOf)], trust.Register);
         return refusal is null
             ? peer with { Mark = new PeerMark(certificate.SerialNumber.ToLowerInvariant(), CertificateAuthority.MarkOf(elements[1].PublicKey), new DateTimeOffset(certificate.NotAfter)) }
             : null;
     }
+
+    /// <summary>What a certificate on the way to the root names.</summary>
+    internal static CertificateNames NamesOf(X509Certificate2 certificate) =>
+        new(certificate.Subject, UriNames(certificate).Count(uri => uri.StartsWith(CertificateAuthority.NamePrefix, StringComparison.Ordinal)) == 1, DivisionsOf(certificate));
 
     /// <summary>The divisions among a certificate's URI names.</summary>
     public static IReadOnlyList<DivisionCode> DivisionsOf(X509Certificate2 certificate)
@@ -105,44 +109,6 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
         }
 
         return divisions;
-    }
-
-    /// <summary>
-    /// Every authority on the way from the peer to the root covers, by the register, each division of the certificate that it issued. Name constraints could not say that:
-    /// which division lies below which is in no code (SEC-03). A root that names no division is that of a network whose nodes it names itself.
-    /// On any of the register's days, those to come among them: a certificate outlives the day of a move, and whether its node may report today is for the hello (L13).
-    /// </summary>
-    private static Refusal? Uncovered(IReadOnlyList<X509Certificate2> elements, DivisionRegister? register)
-    {
-        for (var i = 0; i + 1 < elements.Count; i++)
-        {
-            var isRoot = i + 2 == elements.Count;
-            var covering = DivisionsOf(elements[i + 1]);
-            if (isRoot && covering.Count == 0)
-            {
-                return elements.Count == 2 || register is not null ? null : NoRegister();
-            }
-
-            if (register is null)
-            {
-                return NoRegister();
-            }
-
-            if (!isRoot && UriNames(elements[i + 1]).Count(uri => uri.StartsWith(CertificateAuthority.NamePrefix, StringComparison.Ordinal)) != 1)
-            {
-                return new Refusal("CERTIFICATE_UNTRUSTED", $"{elements[i + 1].Subject} issued the peer's certificate, and is named as no authority of this network.");
-            }
-
-            var outside = DivisionsOf(elements[i]).FirstOrDefault(division => !covering.Any(above => register.HasBeenAtOrBelow(division, above)));
-            if (!outside.IsNone)
-            {
-                return new Refusal("CERTIFICATE_OUTSIDE", $"{elements[i + 1].Subject} may issue for {string.Join(", ", covering)} and what lies below; {elements[i].Subject} names {outside}.");
-            }
-        }
-
-        return null;
-
-        static Refusal NoRegister() => new("CERTIFICATE_UNTRUSTED", "The peer's certificate comes through an authority between it and the root, and here is no register to judge that by.");
     }
 
     private static X509Chain ChainTo(X509Certificate2Collection roots, X509Certificate2Collection between, DateTimeOffset now)

@@ -51,8 +51,9 @@ public static class SignerCertificate
                 shown.Add(X509CertificateLoader.LoadCertificate(certificate.Span));
             }
 
-            refusal = (authorities is null ? null : Untrusted(shown, authorities, at, out times)) ?? WrongKey(shown[0]);
-            return refusal is null ? Named(shown[0], certificates, out refusal) : null;
+            IReadOnlyList<CertificateNames> way = [PeerCertificate.NamesOf(shown[0])];
+            refusal = (authorities is null ? null : Untrusted(shown, authorities, at, out times, out way)) ?? WrongKey(shown[0]);
+            return refusal is null ? Named(shown[0], certificates, way, out refusal) : null;
         }
         catch (CryptographicException)
         {
@@ -106,9 +107,11 @@ public static class SignerCertificate
         }
     }
 
-    private static Refusal? Untrusted(X509Certificate2Collection shown, X509Certificate2Collection authorities, Instant at, out ChainTimes times)
+    private static Refusal? Untrusted(
+        X509Certificate2Collection shown, X509Certificate2Collection authorities, Instant at, out ChainTimes times, out IReadOnlyList<CertificateNames> way)
     {
         times = default;
+        way = [];
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
@@ -119,6 +122,7 @@ public static class SignerCertificate
         if (chain.Build(shown[0]))
         {
             times = ChainTimes.Of(chain);
+            way = [.. chain.ChainElements.Select(element => PeerCertificate.NamesOf(element.Certificate))];
             return null;
         }
 
@@ -139,7 +143,7 @@ public static class SignerCertificate
                 : null;
     }
 
-    private static Signer? Named(X509Certificate2 certificate, IReadOnlyList<ByteString> certificates, out Refusal? refusal)
+    private static Signer? Named(X509Certificate2 certificate, IReadOnlyList<ByteString> certificates, IReadOnlyList<CertificateNames> way, out Refusal? refusal)
     {
         var nodes = new List<NodeId>();
         foreach (var uri in PeerCertificate.UriNames(certificate).Where(uri => uri.StartsWith(NamePrefix, StringComparison.Ordinal)))
@@ -152,7 +156,7 @@ public static class SignerCertificate
 
         refusal = nodes.Count == 1 ? null : new Refusal("SIGNER_WITHOUT_NAME", $"The signer's certificate names {nodes.Count} nodes among its URI names ({NamePrefix}…); exactly one is expected.");
         return refusal is null
-            ? new Signer(nodes[0], Hash256.Of(certificates[0].Span), SignatureAlgorithm.EcdsaP256Sha256, certificates, Instant.FromDateTimeUtc(certificate.NotAfter.ToUniversalTime()))
+            ? new Signer(nodes[0], Hash256.Of(certificates[0].Span), SignatureAlgorithm.EcdsaP256Sha256, certificates, Instant.FromDateTimeUtc(certificate.NotAfter.ToUniversalTime())) { Way = way }
             : null;
     }
 }

@@ -33,4 +33,17 @@ public interface ISignatures
 /// <param name="Algorithm">How it signs.</param>
 /// <param name="Certificates">The certificate (DER), then those between it and the authority.</param>
 /// <param name="HoldsTo">The last moment at which it signs anything.</param>
-public sealed record Signer(NodeId Node, Hash256 Fingerprint, SignatureAlgorithm Algorithm, IReadOnlyList<ByteString> Certificates, Instant HoldsTo);
+public sealed record Signer(NodeId Node, Hash256 Fingerprint, SignatureAlgorithm Algorithm, IReadOnlyList<ByteString> Certificates, Instant HoldsTo)
+{
+    /// <summary>What the signer's certificate names, then each authority on the way up to the root. It ends with the signer's own where no root was asked.</summary>
+    public IReadOnlyList<CertificateNames> Way { get; init; } = [];
+
+    /// <summary>The divisions that the signer's certificate names. Whether those who issued it might name them is told by <see cref="Way"/> alone.</summary>
+    public IReadOnlyList<DivisionCode> Divisions => Way.Count == 0 ? [] : Way[0].Divisions;
+}
+
+/// <summary>What one certificate on the way from a peer to the root names.</summary>
+/// <param name="Subject">Its subject, for messages.</param>
+/// <param name="IsAuthority">It is named as an authority of this network, exactly one.</param>
+/// <param name="Divisions">Those among its URI names.</param>
+public sealed record CertificateNames(string Subject, bool IsAuthority, IReadOnlyList<DivisionCode> Divisions);

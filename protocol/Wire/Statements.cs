@@ -7,7 +7,7 @@ using Google.Protobuf;
 namespace CityGrid.Protocol.Wire;
 
 /// <summary>
-/// What is signed, byte for byte (clauses A1, A2 and A4): each field with its length in front, behind a name of its own for each kind of statement, so
+/// What is signed, byte for byte (clauses A1, A2, A4 and A7): each field with its length in front, behind a name of its own for each kind of statement, so
 /// that no two statements have the same bytes.
 /// </summary>
 public static class Statements
@@ -50,6 +50,23 @@ public static class Statements
         statement.Number(said.ChildLsn);
         statement.Bytes(said.ChildChainHash);
         statement.Bytes(said.PartHash);
+        statement.Number(said.SignedAt);
+        statement.Number((long)said.Algorithm);
+        statement.Bytes(said.Signer);
+        return statement.ToArray();
+    }
+
+    /// <summary>The bytes that an issuer signs (A7).</summary>
+    /// <param name="kind">What kind of thing the content is, so that nothing signed as one passes for another.</param>
+    /// <param name="issuer">The node that made it.</param>
+    /// <param name="content">The bytes that the issuer made, and that relays pass on untouched.</param>
+    /// <param name="said">When and with which key; its signature is not read, and its certificates only by the signer's fingerprint.</param>
+    public static byte[] BytesOf(string kind, string issuer, ByteString content, IssuerSignature said)
+    {
+        var statement = new Writer("citygrid/issued/1");
+        statement.Text(kind);
+        statement.Text(issuer);
+        statement.Bytes(content);
         statement.Number(said.SignedAt);
         statement.Number((long)said.Algorithm);
         statement.Bytes(said.Signer);

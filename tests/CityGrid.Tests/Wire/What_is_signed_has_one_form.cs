@@ -6,7 +6,7 @@ using NUnit.Framework;
 
 namespace CityGrid.Tests.Wire;
 
-/// <summary>Clauses A1, A2 and A4: the bytes that are signed, and that nothing can be moved from one field to another.</summary>
+/// <summary>Clauses A1, A2, A4 and A7: the bytes that are signed, and that nothing can be moved from one field to another.</summary>
 public sealed class What_is_signed_has_one_form
 {
     private static readonly SignedHead Head = new()
@@ -44,14 +44,22 @@ public sealed class What_is_signed_has_one_form
         Signer = Bytes(32, 7),
     };
 
+    private static readonly IssuerSignature Word = new()
+    {
+        Algorithm = (int)SignatureAlgorithm.EcdsaP256Sha256,
+        Signer = Bytes(32, 8),
+        SignedAt = 1_795_500_000_500,
+    };
+
     [Test]
     public void The_vectors_of_the_contract_are_kept()
     {
-        var vectors = Contract.TableAfter("#### Vectors of A2 and A4: what is signed").ToDictionary(row => row[0], row => row[1].Replace(" ", string.Empty, StringComparison.Ordinal));
+        var vectors = Contract.TableAfter("#### Vectors of A2, A4 and A7: what is signed").ToDictionary(row => row[0], row => row[1].Replace(" ", string.Empty, StringComparison.Ordinal));
         Assert.Multiple(() =>
         {
             Assert.That(Convert.ToHexStringLower(Statements.BytesOf(Head)), Is.EqualTo(vectors["a head"]));
             Assert.That(Convert.ToHexStringLower(Statements.BytesOf(Said)), Is.EqualTo(vectors["a countersignature"]));
+            Assert.That(Convert.ToHexStringLower(Statements.BytesOf("order", "jiangsu", Bytes(8, 9), Word)), Is.EqualTo(vectors["an issuer's word for 8 bytes"]));
             Assert.That(Statements.HashOf(new CellsPart { CutTo = 300, CutChainHash = Bytes(32, 2), Part = 1, Parts = 1 }).ToString(), Is.EqualTo(vectors["the hash of an empty part"]));
         });
     }
@@ -61,6 +69,11 @@ public sealed class What_is_signed_has_one_form
     {
         Every(Head, head => Statements.BytesOf(head));
         Every(Said, said => Statements.BytesOf(said));
+        Every(Word, word => Statements.BytesOf("order", "jiangsu", Bytes(8, 9), word));
+        Assert.That(
+            new[] { Of("order", "jiangsu", 8), Of("package", "jiangsu", 8), Of("order", "suzhou", 8), Of("order", "jiangsu", 7) }.Select(Convert.ToHexString), Is.Unique);
+
+        static byte[] Of(string kind, string issuer, int length) => Statements.BytesOf(kind, issuer, Bytes(length, 9), Word);
     }
 
     [Test]
@@ -76,13 +89,15 @@ public sealed class What_is_signed_has_one_form
         where T : IMessage<T>
     {
         var before = bytesOf(message);
-        foreach (var field in message.Descriptor.Fields.InFieldNumberOrder())
+        // The certificates are signed by the fingerprint of the first; which authorities are shown with it changes nothing that is said.
+        foreach (var field in message.Descriptor.Fields.InFieldNumberOrder().Where(field => field.Name != "certificates"))
         {
             var changed = message.Clone();
             field.Accessor.SetValue(changed, field.Accessor.GetValue(changed) switch
             {
                 string text => text + "x",
                 ByteString bytes => ByteString.CopyFrom([.. bytes, 0]),
+                int number => number + 1,
                 long number => number + 1,
                 ulong number => number + 1,
                 Lane => Lane.Alarms,

@@ -40,7 +40,7 @@ public sealed class SimulatedNode
         (_tree, Place, _entropy) = (tree, place, new SeededEntropy(seed));
         Clock = new VirtualClock(tree.Time) { Rang = Pump };
         Disk = new ModelDisk();
-        Signatures = new StandInSignatures(place.Node);
+        Signatures = new StandInSignatures(place.Node, place.Division);
     }
 
     /// <summary>Where it stands from its next start on.</summary>
