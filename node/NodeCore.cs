@@ -148,12 +148,14 @@ public sealed class NodeCore : IDisposable
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
         var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone, Parent = settings.Parent, ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures };
         Children = settings.Children is { } children ? new ChildrenDesk(children.Settings, ChildrenFold, children.Authority, seams.Entropy) : null;
-        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission };
+        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission, Orders = Orders };
         Pressure = pressure ?? new PressureGauge(Measure, seams.Clock);
-        OrderDesk = new OrderDesk(new OrderPlace(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone }, Orders, seams.Journal);
+        var orderPlace = new OrderPlace(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone };
+        var orderNotary = new OrderNotary(seams.Signatures, orderPlace, settings.Signatures, seams.Clock);
+        OrderDesk = new OrderDesk(orderPlace, Orders, seams.Journal, orderNotary);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null);
-        var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) : null;
+        var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) { Orders = orderNotary } : null;
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure, Room = Room };
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         ReachDesk = new ReachDesk(

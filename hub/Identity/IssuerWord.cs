@@ -45,6 +45,9 @@ public static class IssuerWord
     /// <summary>The signature is not one of the signer's key over these bytes.</summary>
     public const string Wrong = "ISSUER_SIGNATURE_WRONG";
 
+    /// <summary>Bytes of a signature with its certificates: five certificates of this network have some 4,000.</summary>
+    public const int BytesMax = 16 * 1024;
+
     private static readonly long TimeMax = Instant.MaxValue.ToUnixTimeMilliseconds();
 
     /// <summary>Signs what this node makes; null where it has no signing key.</summary>
@@ -80,6 +83,12 @@ public static class IssuerWord
         if (said is null)
         {
             refusal = new Refusal(Unsigned, $"It bears no signature of {issued.Issuer}. Configure link.signingCertificate and link.signingKey there.");
+            return null;
+        }
+
+        if (said.CalculateSize() > BytesMax)
+        {
+            refusal = new Refusal(Untrusted, $"A signature with its certificates has at most {BytesMax} bytes, this one has {said.CalculateSize()}.");
             return null;
         }
 

@@ -76,6 +76,9 @@ public static class EventKinds
     /// <summary>A child is to send everything again: more of its records were parked than are listed, and a person asked for them.</summary>
     public const ushort ChildRewound = 64;
 
+    /// <summary>What this node signed of an order, in the record in which it was issued.</summary>
+    public const ushort OrderSigned = 65;
+
     /// <summary>The directory was made of a backup: which life it leads from here on, and where the backup ended.</summary>
     public const ushort DirectoryRestored = 70;
 

@@ -4,6 +4,7 @@ using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using Google.Protobuf;
 using NodaTime;
 
 namespace CityGrid.Hub.Orders;
@@ -21,7 +22,7 @@ public sealed record OrderAnswer(UInt128 Id, bool Repeated, Refusal? Refusal)
 public sealed record OrdersTaken(StreamPosition Position, LinkRefusalCode Refusal, string Message);
 
 /// <summary>The door of orders: issuing, stepping and receiving as commands for the sequencer (clauses O1 to O6).</summary>
-public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journal)
+public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journal, OrderNotary notary)
 {
     public const string TargetUnknown = "ORDER_TARGET_UNKNOWN";
     public const string TargetNotBelow = "ORDER_TARGET_NOT_BELOW";
@@ -38,7 +39,10 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
     public Command<OrderAnswer> Step(UInt128 id, OrderState state, string text, string actor) => new StepOrder(this, id, state, text) { Actor = actor };
 
     /// <summary>A part of orders from the parent: the effect, the receipts that this node owes, and the new cursor are one record.</summary>
-    public Command<OrdersTaken> Receive(OrdersPart part, NodeId parent) => new ReceiveOrders(this, part, parent) { Actor = $"node/{parent}" };
+    public Command<OrdersTaken> Receive(OrdersPart part, NodeId parent) => new ReceiveOrders(this, part, parent, notary.Look(part)) { Actor = $"node/{parent}" };
+
+    /// <summary>What is found of the signatures of a part, for <see cref="EventsOf"/>: on the caller's thread.</summary>
+    public IReadOnlyList<Refusal?> Look(OrdersPart part) => notary.Look(part);
 
     /// <summary>The position up to which this data directory has applied its parent's orders: what the hello says.</summary>
     public StreamPosition Stands()
@@ -49,16 +53,31 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
 
     /// <summary>One key is one order, for ever: the id is made of the key.</summary>
     private UInt128 IdOf(string requestKey) =>
-        OrderId.Of(Google.Protobuf.ByteString.CopyFrom(SHA256.HashData(Encoding.UTF8.GetBytes($"citygrid/order/1\n{place.Node}\n{requestKey}")).AsSpan(0, 16)));
+        OrderId.Of(ByteString.CopyFrom(SHA256.HashData(Encoding.UTF8.GetBytes($"citygrid/order/1\n{place.Node}\n{requestKey}")).AsSpan(0, 16)));
 
-    private sealed class IssueOrder(OrderDesk desk, OrderWish wish) : Command<OrderAnswer>
+    private sealed class IssueOrder : Command<OrderAnswer>
     {
-        private readonly UInt128 _id = desk.IdOf(wish.RequestKey);
+        private readonly OrderDesk _desk;
+        private readonly OrderWish _wish;
+        private readonly UInt128 _id;
+        private readonly Order _order;
+        private readonly ByteString _bytes;
+        private readonly IssuerSignature? _signature;
+        private readonly Refusal? _unbelievable;
+
+        public IssueOrder(OrderDesk desk, OrderWish wish)
+        {
+            (_desk, _wish, _id) = (desk, wish, desk.IdOf(wish.RequestKey));
+            _order = OrderOf(desk.Notary.Now);
+            _bytes = _order.ToByteString();
+            _signature = desk.Notary.Sign(_order, _bytes, out _unbelievable);
+        }
 
         public override IReadOnlyCollection<Touched> Touches => [Touched.By("order", _id)];
 
         public override Decision<OrderAnswer> Decide(Instant now)
         {
+            var (desk, wish) = (_desk, _wish);
             var (place, orders) = (desk.Place.At(now), desk.Orders);
             if (!place.Register.Contains(wish.Target))
             {
@@ -70,9 +89,9 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
                 return Decision<OrderAnswer>.Nothing(OrderAnswer.No(TargetNotBelow, $"'{wish.Target}' does not lie below {place.Division}; an order goes down.", "target_division"));
             }
 
-            var order = OrderOf(now);
             if (orders.Find(_id)?.Order is { } known)
             {
+                var order = _order.Clone();
                 order.IssuedAt = known.Content.IssuedAt;
                 return Decision<OrderAnswer>.Nothing(known.Content.Equals(order)
                     ? new OrderAnswer(_id, true, null)
@@ -84,8 +103,14 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
                 return Decision<OrderAnswer>.Nothing(OrderAnswer.No(OrderUnknown, "A cancellation names in subject an order that was issued here, and its target.", "subject"));
             }
 
+            if (_unbelievable is { } unbelievable)
+            {
+                return Decision<OrderAnswer>.Nothing(new OrderAnswer(UInt128.Zero, false, unbelievable));
+            }
+
             Failpoint.Hit("order.issue.before");
-            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, [OrderFold.IssuedEvent(order)]), _ => Issued());
+            var issued = OrderFold.IssuedEvent(_bytes);
+            return Decision<OrderAnswer>.Of(new RecordDraft(Actor, _signature is { } said ? [issued, OrderFold.SignedEvent(_order.Id, said)] : [issued]), _ => Issued());
         }
 
         private OrderAnswer Issued()
@@ -97,15 +122,15 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
         private Order OrderOf(Instant now) => new()
         {
             Id = OrderId.ToBytes(_id),
-            Issuer = desk.Place.Node.ToString(),
-            IssuerDivision = desk.Place.Division.ToString(),
-            TargetDivision = wish.Target.ToString(),
-            Kind = wish.Kind,
-            Subject = wish.Subject == UInt128.Zero ? Google.Protobuf.ByteString.Empty : OrderId.ToBytes(wish.Subject),
-            Text = wish.Text,
+            Issuer = _desk.Place.Node.ToString(),
+            IssuerDivision = _desk.Place.Division.ToString(),
+            TargetDivision = _wish.Target.ToString(),
+            Kind = _wish.Kind,
+            Subject = _wish.Subject == UInt128.Zero ? ByteString.Empty : OrderId.ToBytes(_wish.Subject),
+            Text = _wish.Text,
             IssuedAt = now.ToUnixTimeSeconds(),
-            AnswerBy = wish.AnswerBy?.ToUnixTimeSeconds() ?? 0,
-            ExpiresAt = wish.ExpiresAt?.ToUnixTimeSeconds() ?? 0,
+            AnswerBy = _wish.AnswerBy?.ToUnixTimeSeconds() ?? 0,
+            ExpiresAt = _wish.ExpiresAt?.ToUnixTimeSeconds() ?? 0,
         };
     }
 
@@ -160,8 +185,11 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
             .Distinct().Select(id => Touched.By("order", id)),
     ];
 
-    /// <summary>What a part of orders changes here: the effect, the receipts that this node owes, and the new cursor; nothing where it is known or does not fit.</summary>
-    public IReadOnlyList<EventDraft> EventsOf(OrdersPart part, NodeId parent, Instant now, out OrdersTaken taken)
+    /// <summary>
+    /// What a part of orders changes here: the effect, the receipts that this node owes, and the new cursor; nothing where it is known or does not fit. <paramref name="found"/> is what
+    /// <see cref="Look"/> found of its signatures.
+    /// </summary>
+    public IReadOnlyList<EventDraft> EventsOf(OrdersPart part, IReadOnlyList<Refusal?> found, NodeId parent, Instant now, out OrdersTaken taken)
     {
         var refusal = OrderJudge.Placed(orders, journal.Incarnation, part, out var held);
         if (refusal is not null || (OrderJudge.Mark(part.From) is { } from && from.Lsn < held.Lsn))
@@ -178,20 +206,21 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
         }
 
         taken = new OrdersTaken(part.To, LinkRefusalCode.Unspecified, string.Empty);
+        var unbelieved = OrderJudge.Unbelieved(notary.Policy, orders, part, found);
         return
         [
-            OrderFold.ReceivedEvent(part, parent, place.Node, journal.Incarnation),
-            .. OrderJudge.Receipts(place.At(now), orders, part, now).Select(OrderFold.ReceiptedEvent),
+            OrderFold.ReceivedEvent(part, parent, place.Node, journal.Incarnation, unbelieved.Keys),
+            .. OrderJudge.Receipts(place.At(now), orders, part, now, unbelieved).Select(OrderFold.ReceiptedEvent),
         ];
     }
 
-    private sealed class ReceiveOrders(OrderDesk desk, OrdersPart part, NodeId parent) : Command<OrdersTaken>
+    private sealed class ReceiveOrders(OrderDesk desk, OrdersPart part, NodeId parent, IReadOnlyList<Refusal?> found) : Command<OrdersTaken>
     {
         public override IReadOnlyCollection<Touched> Touches => TouchedBy(part);
 
         public override Decision<OrdersTaken> Decide(Instant now)
         {
-            var events = desk.EventsOf(part, parent, now, out var taken);
+            var events = desk.EventsOf(part, found, parent, now, out var taken);
             return events.Count == 0 ? Decision<OrdersTaken>.Nothing(taken) : Decision<OrdersTaken>.Of(new RecordDraft(Actor, events), _ => taken);
         }
     }
@@ -201,6 +230,8 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
     private OrderPlace Place => place;
 
     private OrderFold Orders => orders;
+
+    private OrderNotary Notary => notary;
 
     private Incarnation Own => journal.Incarnation;
 }

@@ -18,10 +18,12 @@ public sealed class OrderFold(NodeId node) : IFold
     private readonly Dictionary<UInt128, OrderStanding> _standings = [];
     private readonly List<OrderRecord> _orders = [];
     private readonly List<OrderReceiptRecord> _receipts = [];
+    private readonly HashSet<string> _signing = new(StringComparer.Ordinal);
 
     public string Name => "orders";
 
-    public int Version => 1;
+    /// <summary>2: with signatures. An image that an older program made has lost those that stand in the journal.</summary>
+    public int Version => 2;
 
     /// <summary>Orders known, in the order in which they came.</summary>
     public IReadOnlyList<OrderRecord> Orders => _orders;
@@ -39,6 +41,9 @@ public sealed class OrderFold(NodeId node) : IFold
 
     public OrderStanding? Find(UInt128 id) => _standings.GetValueOrDefault(id);
 
+    /// <summary>An order is known here that this issuer signed.</summary>
+    public bool HasSigned(string issuer) => _signing.Contains(issuer);
+
     /// <summary>The orders that came at positions in (<paramref name="from"/>, <paramref name="to"/>], in order.</summary>
     public IEnumerable<OrderRecord> OrdersSince(Lsn from, Lsn to) => Since(_orders, from, to, order => order.Local);
 
@@ -51,16 +56,20 @@ public sealed class OrderFold(NodeId node) : IFold
     /// </summary>
     public bool IsCaughtUp(Incarnation own) => own == _own && _caughtUp;
 
-    public static EventDraft IssuedEvent(Order order) => new(EventKinds.OrderIssued, ReceptionEvents.Schema, order.ToByteArray());
+    public static EventDraft IssuedEvent(ByteString order) => new(EventKinds.OrderIssued, ReceptionEvents.Schema, order.ToByteArray());
+
+    public static EventDraft SignedEvent(ByteString id, IssuerSignature signature) =>
+        ReceptionEvents.Draft(EventKinds.OrderSigned, new OrderSigned { Order = id, Signature = signature.ToByteString() });
 
     public static EventDraft ReceiptedEvent(OrderReceipt receipt) => new(EventKinds.OrderReceipted, ReceptionEvents.Schema, receipt.ToByteArray());
 
-    public static EventDraft ReceivedEvent(OrdersPart part, NodeId parent, NodeId node, Incarnation own) => ReceptionEvents.Draft(EventKinds.OrdersReceived, new OrdersReceived
+    public static EventDraft ReceivedEvent(OrdersPart part, NodeId parent, NodeId node, Incarnation own, IEnumerable<int>? unbelieved = null) => ReceptionEvents.Draft(EventKinds.OrdersReceived, new OrdersReceived
     {
         Part = part.ToByteString(),
         Parent = parent.ToString(),
         Node = node.ToString(),
         Incarnation = ByteString.CopyFrom(own.ToBytes()),
+        Unbelieved = { unbelieved ?? [] },
     });
 
     public void Apply(in JournalEvent journalEvent)
@@ -68,7 +77,10 @@ public sealed class OrderFold(NodeId node) : IFold
         switch (journalEvent.Kind)
         {
             case EventKinds.OrderIssued:
-                Put(journalEvent.Lsn, true, journalEvent.Payload, []);
+                Put(journalEvent.Lsn, true, journalEvent.Payload, null, []);
+                break;
+            case EventKinds.OrderSigned:
+                Sign(OrderSigned.Parser.ParseFrom(journalEvent.Payload.Span));
                 break;
             case EventKinds.OrdersReceived:
                 Receive(OrdersReceived.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent);
@@ -93,6 +105,7 @@ public sealed class OrderFold(NodeId node) : IFold
             IssuedHere = o.IsIssuedHere,
             Order = UnsafeByteOperations.UnsafeWrap(o.Bytes),
             Hops = { o.Hops.Select(ImageOf) },
+            Signature = o.Signature?.ToByteString() ?? ByteString.Empty,
         }));
         image.Receipts.AddRange(_receipts.Select(r => new OrderReceiptImage
         {
@@ -109,6 +122,7 @@ public sealed class OrderFold(NodeId node) : IFold
         _standings.Clear();
         _orders.Clear();
         _receipts.Clear();
+        _signing.Clear();
         var image = OrdersImage.Parser.ParseFrom(source);
         _parent = Incarnation.FromBytes(image.Incarnation.Span);
         _own = Incarnation.FromBytes(image.OwnIncarnation.Span);
@@ -116,7 +130,7 @@ public sealed class OrderFold(NodeId node) : IFold
         _applied = Images.MarkOf(image.Mark);
         foreach (var order in image.Orders)
         {
-            Put(new Lsn(order.Lsn), order.IssuedHere, order.Order.Memory, [.. order.Hops.Select(HopOf)]);
+            Put(new Lsn(order.Lsn), order.IssuedHere, order.Order.Memory, order.Signature.IsEmpty ? null : IssuerSignature.Parser.ParseFrom(order.Signature), [.. order.Hops.Select(HopOf)]);
         }
 
         foreach (var receipt in image.Receipts)
@@ -129,15 +143,25 @@ public sealed class OrderFold(NodeId node) : IFold
     {
         var part = OrdersPart.Parser.ParseFrom(received.Part);
         var here = new OrderHop(NodeId.Parse(received.Node), journalEvent.RecordedAt);
-        foreach (var envelope in part.Orders)
+        for (var i = 0; i < part.Orders.Count; i++)
         {
-            if (OrderJudge.Fault(envelope) is null)
+            var envelope = part.Orders[i];
+            if (OrderJudge.Fault(envelope) is not null)
             {
-                Put(journalEvent.Lsn, false, envelope.Order.Memory, [.. envelope.Hops.Select(OrderHop.Of), here]);
+                continue;
+            }
+
+            if (!received.Unbelieved.Contains(i))
+            {
+                Put(journalEvent.Lsn, false, envelope.Order.Memory, envelope.Signature, [.. envelope.Hops.Select(OrderHop.Of), here]);
                 foreach (var receipt in envelope.Receipts)
                 {
                     Note(journalEvent.Lsn, NodeId.Parse(received.Parent), receipt.Memory, []);
                 }
+            }
+            else if (envelope.Receipts.Count == 0)
+            {
+                Put(journalEvent.Lsn, false, envelope.Order.Memory, null, [.. envelope.Hops.Select(OrderHop.Of), here]);
             }
         }
 
@@ -157,9 +181,9 @@ public sealed class OrderFold(NodeId node) : IFold
             if (!leftOut.Contains(taken.Part.Escalations.Count + i))
             {
                 var envelope = taken.Part.Receipts[i];
-                if (!envelope.Order.IsEmpty)
+                if (!envelope.Order.IsEmpty && !taken.OrdersUnbelieved.Contains(i))
                 {
-                    Put(journalEvent.Lsn, OrderRead.Order(envelope.Order)!.Issuer == node.ToString(), envelope.Order.Memory, []);
+                    Put(journalEvent.Lsn, OrderRead.Order(envelope.Order)!.Issuer == node.ToString(), envelope.Order.Memory, envelope.Signature, []);
                 }
 
                 Note(journalEvent.Lsn, taken.Child, envelope.Receipt.Memory, [.. envelope.Hops.Select(OrderHop.Of), here]);
@@ -167,14 +191,29 @@ public sealed class OrderFold(NodeId node) : IFold
         }
     }
 
-    private void Put(Lsn local, bool issuedHere, ReadOnlyMemory<byte> bytes, ImmutableArray<OrderHop> hops)
+    private void Put(Lsn local, bool issuedHere, ReadOnlyMemory<byte> bytes, IssuerSignature? signature, ImmutableArray<OrderHop> hops)
     {
-        var record = new OrderRecord(local, issuedHere, Order.Parser.ParseFrom(bytes.Span), bytes, hops);
+        var record = new OrderRecord(local, issuedHere, Order.Parser.ParseFrom(bytes.Span), bytes, hops) { Signature = signature };
         var standing = Standing(record.Id);
         if (standing.Order is null)
         {
             standing.Order = record;
             _orders.Add(record);
+            if (signature is not null)
+            {
+                _signing.Add(record.Content.Issuer);
+            }
+        }
+    }
+
+    /// <summary>The order was issued in the event before.</summary>
+    private void Sign(OrderSigned signed)
+    {
+        var standing = Standing(OrderId.Of(signed.Order));
+        if (standing.Order is { } order && _orders[^1].Id == order.Id)
+        {
+            standing.Order = _orders[^1] = order with { Signature = IssuerSignature.Parser.ParseFrom(signed.Signature) };
+            _signing.Add(order.Content.Issuer);
         }
     }
 

@@ -1,7 +1,9 @@
 using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Identity;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using Google.Protobuf;
 using NodaTime;
 
 namespace CityGrid.Hub.Orders;
@@ -63,14 +65,59 @@ public static class OrderJudge
         return from.Lsn < held.Lsn || from == held ? null : (LinkRefusalCode.Fork, $"The parent's chain at {held.Lsn} is {from.ChainHash}, but {held.ChainHash} was applied.");
     }
 
-    /// <summary>The receipts that this node owes for orders which it has just received: those for this place, and those that can go no further.</summary>
-    public static IReadOnlyList<OrderReceipt> Receipts(OrderPlace place, OrderFold fold, OrdersPart part, Instant now)
+    /// <summary>
+    /// Why an order is not believed, by what was found of its signature (A7); null where it is. What was believed before with the same bytes is not judged again, and an unsigned one
+    /// is taken, where policy allows that, from an issuer that has never signed.
+    /// </summary>
+    /// <param name="policy">Whether orders must be signed.</param>
+    /// <param name="fold">What is known here.</param>
+    /// <param name="order">The order.</param>
+    /// <param name="bytes">Its bytes.</param>
+    /// <param name="found">What was found: null for a good signature.</param>
+    /// <param name="hasSigned">Its issuer has signed another in the same part.</param>
+    public static Refusal? Disbelieved(SignaturePolicy policy, OrderFold fold, Order order, ByteString bytes, Refusal? found, bool hasSigned = false) =>
+        fold.Find(OrderId.Of(order.Id))?.Order is { } known && known.Bytes.Span.SequenceEqual(bytes.Span) ? null
+        : found is not { Code: IssuerWord.Unsigned } || policy == SignaturePolicy.Required || hasSigned || fold.HasSigned(order.Issuer) ? found
+        : null;
+
+    /// <summary>The orders of a part that are not believed, by index, each with its reason.</summary>
+    public static IReadOnlyDictionary<int, Refusal> Unbelieved(SignaturePolicy policy, OrderFold fold, OrdersPart part, IReadOnlyList<Refusal?> found)
+    {
+        var unbelieved = new Dictionary<int, Refusal>();
+        var signing = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < found.Count; i++)
+        {
+            if (OrderRead.Order(part.Orders[i].Order) is not { } order)
+            {
+                continue;
+            }
+
+            if (Disbelieved(policy, fold, order, part.Orders[i].Order, found[i], signing.Contains(order.Issuer)) is { } refusal)
+            {
+                unbelieved.Add(i, refusal);
+            }
+            else if (part.Orders[i].Signature is not null)
+            {
+                signing.Add(order.Issuer);
+            }
+        }
+
+        return unbelieved;
+    }
+
+    /// <summary>
+    /// The receipts that this node owes for orders which it has just received: those for this place, and those that can go no further. One that is not believed ends here, wherever it is
+    /// for; one of which receipts tell already has been decided on elsewhere, and no other end is made of it.
+    /// </summary>
+    public static IReadOnlyList<OrderReceipt> Receipts(OrderPlace place, OrderFold fold, OrdersPart part, Instant now, IReadOnlyDictionary<int, Refusal>? unbelieved = null)
     {
         var receipts = new List<OrderReceipt>();
-        var told = part.Orders.SelectMany(envelope => envelope.Receipts).Select(OrderRead.Receipt).OfType<OrderReceipt>().ToLookup(receipt => OrderId.Of(receipt.Order));
+        var told = part.Orders.Where((_, at) => unbelieved?.ContainsKey(at) != true).SelectMany(envelope => envelope.Receipts).Select(OrderRead.Receipt).OfType<OrderReceipt>().ToLookup(receipt => OrderId.Of(receipt.Order));
         var here = new Dictionary<UInt128, Order>();
-        foreach (var envelope in part.Orders)
+        for (var at = 0; at < part.Orders.Count; at++)
         {
+            var envelope = part.Orders[at];
+
             // One that is known, or that its receipts tell has been decided on before, is not decided on again.
             if (Fault(envelope) is not null || OrderRead.Order(envelope.Order) is not { } order || OrderId.Of(order.Id) is var id && (fold.Find(id) is not null || !here.TryAdd(id, order))
                 || envelope.Receipts.Count > 0)
@@ -79,7 +126,11 @@ public static class OrderJudge
             }
 
             var target = DivisionCode.Parse(order.TargetDivision);
-            if (Refused(place, order, target, envelope) is { } code)
+            if (unbelieved?.GetValueOrDefault(at) is { } doubt)
+            {
+                receipts.Add(Of(place, order, 1, OrderState.Rejected, now, doubt.Code));
+            }
+            else if (Refused(place, order, target, envelope) is { } code)
             {
                 receipts.Add(Of(place, order, 1, OrderState.Rejected, now, code));
             }
@@ -152,12 +203,12 @@ public static class OrderJudge
             return;
         }
 
-        // Only who issued an order takes it back.
+        // Only who issued an order takes it back. A node's name alone does not say who that is: another authority may have made a signer of the same name for a division of its own.
         var subject = OrderId.Of(order.Subject);
         var known = fold.Find(subject);
         var cancelled = known?.Order?.Content ?? here.GetValueOrDefault(subject);
         var before = (known?.Receipts.Select(record => record.Content) ?? []).Concat(told[subject]).Concat(receipts.Where(r => OrderId.Of(r.Order) == subject)).ToList();
-        if (cancelled is null || cancelled.Issuer != order.Issuer || before.Any(receipt => receipt.State >= OrderState.Answered))
+        if (cancelled is null || cancelled.Issuer != order.Issuer || cancelled.IssuerDivision != order.IssuerDivision || before.Any(receipt => receipt.State >= OrderState.Answered))
         {
             receipts.Add(Of(place, order, 1, OrderState.Rejected, now, NothingToCancel));
             return;

@@ -66,6 +66,16 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
             State = standing.State,
             IsOverdue = content.AnswerBy > 0 && !standing.HasEnded && clock.Now().ToUnixTimeSeconds() > content.AnswerBy,
         };
+        if (order.Signature is { } said)
+        {
+            view.Signature = new OrderSignatureView
+            {
+                Signer = content.Issuer,
+                Fingerprint = Convert.ToHexStringLower(said.Signer.Span),
+                SignedAt = InstantPattern.General.Format(Instant.FromUnixTimeMilliseconds(said.SignedAt)),
+            };
+        }
+
         view.Receipts.AddRange(standing.Receipts.Select(receipt => new OrderReceiptView
         {
             Node = receipt.Content.Node,

@@ -64,6 +64,7 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
         Order = UnsafeByteOperations.UnsafeWrap(order.Bytes),
         Hops = { order.Hops.Select(hop => hop.ToHop()) },
         Receipts = { orders.Find(order.Id)!.Receipts.Select(receipt => UnsafeByteOperations.UnsafeWrap(receipt.Bytes)) },
+        Signature = order.Signature,
     };
 
     private StreamPosition PositionOf(StreamMark mark) => mark.ToPosition(Lane.Orders, journal.Incarnation, ownEpoch());

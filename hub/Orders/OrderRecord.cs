@@ -20,6 +20,9 @@ public sealed record OrderRecord(Lsn Local, bool IsIssuedHere, Order Content, Re
     public UInt128 Id { get; } = OrderId.Of(Content.Id);
 
     public DivisionCode Target { get; } = DivisionCode.Parse(Content.TargetDivision);
+
+    /// <summary>The issuer's signature (A7); null for an order that its issuer did not sign, or whose signature was not believed here.</summary>
+    public IssuerSignature? Signature { get; init; }
 }
 
 /// <summary>What became of an order, as known here: decided here (<paramref name="Via"/> is null) or told by a child.</summary>

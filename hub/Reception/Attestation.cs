@@ -1,3 +1,4 @@
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -14,6 +15,9 @@ public sealed record Attestation
 
     /// <summary>The hash of the part as received (A1).</summary>
     public Hash256 PartHash { get; init; }
+
+    /// <summary>What was found of each order that came up with a receipt, by index: null where its issuer's signature is good (A7).</summary>
+    public IReadOnlyList<Refusal?> Orders { get; init; } = [];
 
     /// <summary>Why the signer or the signature is not taken; null where it is, or where none was shown.</summary>
     public Refusal? Fault { get; init; }
@@ -106,8 +110,17 @@ public static class PartStatements
 /// </summary>
 public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation incarnation, TimeProvider clock)
 {
+    /// <summary>Looks at the orders that come up with receipts; null where nobody does.</summary>
+    public OrderNotary? Orders { get; init; }
+
     /// <summary>What the frame's signatures are worth.</summary>
     public Attestation Look(LinkSession? session, ConnectRequest request)
+    {
+        var found = LookAtSender(session, request);
+        return request.Escalations is { Receipts.Count: > 0 } part && Orders is { } orders ? found with { Orders = orders.Look(part) } : found;
+    }
+
+    private Attestation LookAtSender(LinkSession? session, ConnectRequest request)
     {
         if (request.FrameCase == ConnectRequest.FrameOneofCase.Hello)
         {

@@ -31,6 +31,9 @@ public sealed record EscalationsTaken(NodeId Child, Incarnation Incarnation, Epo
 {
     /// <summary>What the child signed with the part; null where it does not sign.</summary>
     public SignedHead? Head { get; init; }
+
+    /// <summary>The receipts, by index, whose order is not learned from them: it was not believed.</summary>
+    public IReadOnlyList<int> OrdersUnbelieved { get; init; } = [];
 }
 
 /// <summary>A peer signs with this from here on; its certificates make the journal enough to check what it said (A3).</summary>
@@ -56,6 +59,9 @@ public sealed record Judgement(int Accepted, int Unchanged, IReadOnlyList<Record
 
     /// <summary>What came of the ranges that the part states (L16).</summary>
     public IReadOnlyList<Finding> Findings { get; init; } = [];
+
+    /// <summary>The receipts of orders, by index, whose order is not believed.</summary>
+    public IReadOnlyList<int> OrdersUnbelieved { get; init; } = [];
 
     /// <summary>What the part's repair will do; null for a part that is none, or whose range was not found differing.</summary>
     public RepairCounts? Repair { get; init; }

@@ -2,6 +2,7 @@ using CityGrid.Hub.Cells;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -20,6 +21,9 @@ public sealed class ReceptionDesk(
 
     /// <summary>Who is a child now, by the register of children; null where this node has none and takes every certificate of its network (development).</summary>
     public Admission? Admission { get; init; }
+
+    /// <summary>The orders known here; null where none are kept.</summary>
+    public OrderFold? Orders { get; init; }
 
     /// <summary>Which children are to state their ranges.</summary>
     public RangeAsks Asks { get; } = new(reception);
@@ -89,7 +93,7 @@ public sealed class ReceptionDesk(
             }
 
             var settings = desk.Settings.At(now);
-            var judge = new RecordJudge(settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now);
+            var judge = new RecordJudge(settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now) { Orders = desk.Orders, OrderFaults = found?.Orders ?? [] };
             var decision = LinkReceiver.Decide(settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
             if (decision.Response.Welcome is { } welcome)
             {

@@ -42,6 +42,7 @@ public static class ReceptionEvents
             Verdicts = { taken.Verdicts.Select(ToVerdict) },
             Node = node.ToString(),
             SignedHead = taken.Head?.ToByteString() ?? ByteString.Empty,
+            OrdersUnbelieved = { taken.OrdersUnbelieved },
         }),
         SignerChange shown => SignerShownEvent(shown.Child, shown.Algorithm, shown.Certificates),
         QuarantineChange set => Draft(EventKinds.ChildQuarantined, new ChildQuarantined
@@ -78,6 +79,7 @@ public static class ReceptionEvents
                     NodeId.Parse(escalations.Child), Incarnation.FromBytes(escalations.Incarnation.Span), new Epoch(escalations.Epoch, escalations.EpochNonce), EscalationsPart.Parser.ParseFrom(escalations.Part), ToReceipts(escalations.Verdicts))
                 {
                     Head = HeadOf(escalations.SignedHead),
+                    OrdersUnbelieved = [.. escalations.OrdersUnbelieved],
                 };
             case EventKinds.ChildQuarantined:
                 var set = ChildQuarantined.Parser.ParseFrom(payload);

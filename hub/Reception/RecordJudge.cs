@@ -16,6 +16,12 @@ namespace CityGrid.Hub.Reception;
 /// </summary>
 public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold reception, CellFold cells, EscalationFold escalations, Instant now) : IRecordJudge
 {
+    /// <summary>The orders known here; null where none are kept.</summary>
+    public OrderFold? Orders { get; init; }
+
+    /// <summary>What was found of each order that came with a receipt, by index: null where its signature is good.</summary>
+    public IReadOnlyList<Refusal?> OrderFaults { get; init; } = [];
+
     public const string PermissionDenied = "PERMISSION_DENIED";
 
     /// <summary>The division is not in the register of this node (yet).</summary>
@@ -140,6 +146,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             }
         }
 
+        var unbelieved = new List<int>();
         for (var i = 0; i < part.Receipts.Count; i++)
         {
             var index = part.Escalations.Count + i;
@@ -157,11 +164,23 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             else
             {
                 accepted++;
+                if (OrderRead.Order(part.Receipts[i].Order) is { } order && !MayTell(session, part.Receipts[i], receipt, order, OrderFaults.ElementAtOrDefault(i)))
+                {
+                    unbelieved.Add(i);
+                }
             }
         }
 
-        return new Judgement(accepted, unchanged, named);
+        return new Judgement(accepted, unchanged, named) { OrdersUnbelieved = unbelieved };
     }
+
+    /// <summary>
+    /// Whether an order is learned from below: the one that the receipt speaks of, for a place below the child, with a signature that is believed. Else a child could have this node
+    /// send down what nobody ordered.
+    /// </summary>
+    private bool MayTell(LinkSession session, OrderReceiptEnvelope envelope, OrderReceipt receipt, Order order, Refusal? found) =>
+        order.Id == receipt.Order && order.Issuer == receipt.Issuer && settings.Register.IsAtOrBelow(DivisionCode.Parse(order.TargetDivision), session.Division)
+        && (Orders is null || OrderJudge.Disbelieved(settings.Signatures, Orders, order, envelope.Order, found) is null);
 
     /// <summary>A child's own cell cannot be newer than its stream: neither of an epoch not granted nor past the end of the cut.</summary>
     private static RecordReceipt? Early(LinkSession session, CellsPart part, CellRow row, int index) =>

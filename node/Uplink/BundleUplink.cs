@@ -135,6 +135,8 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     private sealed class TakeAnswer(UplinkGround ground, Func<SenderState> stream, ParentNotary? notary, NodeId parent, BundleContent content) : Command<BundleOutcome>
     {
         private readonly Incarnation _incarnation = ground.Journal.Incarnation;
+        private readonly Dictionary<ConnectResponse, IReadOnlyList<Refusal?>> _found =
+            content.Responses.Where(response => response.Orders is not null).Distinct().ToDictionary(response => response, response => ground.Orders.Look(response.Orders));
 
         /// <summary>The parent is heard for the first time in this epoch of its own.</summary>
         private bool _stands;
@@ -172,7 +174,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 case ConnectResponse.FrameOneofCase.Refusal:
                     return outcome with { Refusal = response.Refusal };
                 case ConnectResponse.FrameOneofCase.Orders:
-                    events.AddRange(ground.Orders.EventsOf(response.Orders, parent, now, out var taken));
+                    events.AddRange(ground.Orders.EventsOf(response.Orders, _found[response], parent, now, out var taken));
                     return taken.Refusal == LinkRefusalCode.Fork
                         ? outcome with { Disbelieved = new Refusal("FORK", taken.Message) }
                         : outcome with { Orders = outcome.Orders + response.Orders.Orders.Count };

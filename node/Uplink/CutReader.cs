@@ -246,6 +246,7 @@ public sealed class CutReader(
                     Receipt = UnsafeByteOperations.UnsafeWrap(receipt.Bytes),
                     Hops = { receipt.Hops.Select(h => h.ToHop()) },
                     Order = order is null ? ByteString.Empty : UnsafeByteOperations.UnsafeWrap(order.Bytes),
+                    Signature = order?.Signature,
                 });
             }
         }

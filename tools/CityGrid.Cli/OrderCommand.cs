@@ -133,7 +133,7 @@ internal static class OrderCommand
         }
 
         var table = new Table().Border(TableBorder.Simple);
-        foreach (var column in new[] { "ColumnOrder", "ColumnKind", "ColumnFrom", "ColumnTo", "ColumnIssued", "ColumnState", "ColumnText" })
+        foreach (var column in new[] { "ColumnOrder", "ColumnKind", "ColumnFrom", "ColumnTo", "ColumnIssued", "ColumnSignature", "ColumnState", "ColumnText" })
         {
             table.AddColumn(Texts.Get(column));
         }
@@ -143,7 +143,7 @@ internal static class OrderCommand
             var last = order.Receipts.LastOrDefault();
             var state = Texts.Get(WordOf(order.State)) + (order.IsOverdue ? Texts.Get("OrderOverdue") : string.Empty) + (last is { Code.Length: > 0 } ? $" ({last.Code})" : string.Empty);
             table.AddRow(
-                order.OrderId, Texts.Get(WordOf(order.Kind)), order.Issuer, order.TargetDivision, order.IssuedAt, Markup.Escape(state),
+                order.OrderId, Texts.Get(WordOf(order.Kind)), order.Issuer, order.TargetDivision, order.IssuedAt, order.Signature?.Signer ?? Texts.Get("OrderUnsigned"), Markup.Escape(state),
                 Markup.Escape(last is { Text.Length: > 0 } ? $"{order.Text} → {last.Text}" : order.Text));
         }
 

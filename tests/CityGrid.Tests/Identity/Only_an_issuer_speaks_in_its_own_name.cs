@@ -125,6 +125,7 @@ public sealed class Only_an_issuer_speaks_in_its_own_name : IDisposable
         Assert.That(Judged(_issued, Signed(others.Signer(others.Ministry, "ministry", ["CN"]), _issued)), Is.EqualTo(IssuerWord.Untrusted));
         Assert.That(Judged(_issued, With(said => said.Certificates.Clear())), Is.EqualTo(IssuerWord.Untrusted));
         Assert.That(Judged(_issued, With(said => said.Certificates[0] = ByteString.CopyFromUtf8("none"))), Is.EqualTo(IssuerWord.Untrusted));
+        Assert.That(Judged(_issued, With(said => said.Certificates.Add(ByteString.CopyFrom(new byte[IssuerWord.BytesMax])))), Is.EqualTo(IssuerWord.Untrusted));
         Assert.That(Judged(_issued, With(said => said.Certificates.Add(Enumerable.Repeat(said.Certificates[0], SignerCertificate.CertificatesMax)))), Is.EqualTo(IssuerWord.Untrusted));
     });
 

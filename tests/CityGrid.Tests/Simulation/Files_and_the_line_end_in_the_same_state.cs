@@ -27,6 +27,7 @@ public sealed class Files_and_the_line_end_in_the_same_state
         story.Exchange();
         Assert.That(story.Province.Core.Escalations.Count, Is.EqualTo(5));
         Assert.That(story.City.Core.Orders.Find(order)!.State, Is.EqualTo(OrderState.Delivered));
+        Assert.That(story.City.Core.Orders.Find(order)!.Order!.Signature, Is.EqualTo(story.Province.Core.Orders.Find(order)!.Order!.Signature).And.Not.Null, "a file carries the issuer's signature as the line does");
         Assert.That(story.Province.Core.Orders.Find(order)!.State, Is.EqualTo(OrderState.Unspecified));
         story.Exchange();
         story.CheckEqual();

@@ -1,6 +1,7 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
+using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using NodaTime;
@@ -107,6 +108,7 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
         story.Run(TimeSpan.FromMinutes(30));
         Assert.That(story.Ministry.Core!.Orders.Find(id), Is.Not.Null);
         Assert.That(story.Ministry.Core!.Orders.Find(id)!.Order!.IsIssuedHere, Is.True);
+        Assert.That(story.Ministry.Core!.OrderList.Show(id).Signature.Signer, Is.EqualTo("ministry"), "and that it had signed it");
         Assert.That(story.StatesOf(id), Is.EqualTo(new[] { OrderState.Answered, OrderState.Answered, OrderState.Answered }));
     }
 
@@ -226,6 +228,13 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
                 node.Start();
             }
 
+            Run(TimeSpan.FromMinutes(30));
+            foreach (var node in _tree.Nodes.Values.Where(n => n.Core!.Uplink?.Standing.LastError.StartsWith(LinkSender.ParentFenced, StringComparison.Ordinal) == true))
+            {
+                // Ministry and province were both put back, and the province was granted a number again: that no other directory of it is left, a person has to say (L15).
+                node.Do(core => core.Sequencer.Submit(new ForgetParentEpoch(core.UplinkFold.Territorial) { Actor = "keeper" }, _ => core.Uplink!.ParentForgotten()));
+            }
+
             Run(TimeSpan.FromHours(3));
         }
 
@@ -241,7 +250,8 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
                 }
 
                 Assert.That(there?.Order, Is.Not.Null, $"{OrderId.Shown(id)} of {issuer.Place.Node} never came to {target.Place.Node}.");
-                var ends = there!.Receipts.Count(r => r.Content.State >= OrderState.Answered);
+                Assert.That(there!.Order!.Signature, Is.Not.Null, "the issuer's signature goes with it, whatever became of those on the way");
+                var ends = there.Receipts.Count(r => r.Content.State >= OrderState.Answered);
                 Assert.That(ends, Is.LessThanOrEqualTo(1));
                 foreach (var node in new[] { issuer, Province })
                 {

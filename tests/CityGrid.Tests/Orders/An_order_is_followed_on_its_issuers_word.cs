@@ -1,0 +1,290 @@
+using CityGrid.Hub.Identity;
+using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
+using CityGrid.Hub.Reception;
+using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using CityGrid.Tests.Identity;
+using CityGrid.Tests.Reception;
+using Google.Protobuf;
+using NodaTime;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Orders;
+
+/// <summary>Clause A7 for orders, INV-13, INV-14: what becomes of an order by what its signature is worth, with real certificates in three tiers.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
+{
+    private static readonly Instant Noon = Parent.Noon;
+    private static readonly Incarnation ParentsJournal = new(77);
+    private static readonly OrderPlace Wuhan = new(NodeId.Parse("wuhan"), DivisionCode.Parse("4201"), Registers.Tempting);
+    private static readonly OrderPlace Hubei = new(NodeId.Parse("hubei"), DivisionCode.Parse("42"), Registers.Tempting);
+
+    private readonly Issuers _network = new(Noon);
+    private readonly VirtualTime _time = new(Noon.ToDateTimeOffset());
+    private readonly OrderFold _fold = new(NodeId.Parse("wuhan"));
+    private readonly ISignatures _ministry;
+    private SignaturePolicy _policy = SignaturePolicy.Accepted;
+    private long _lsn;
+
+    public An_order_is_followed_on_its_issuers_word() => _ministry = _network.Signer(_network.Ministry, "ministry", ["CN"]);
+
+    public void Dispose() => _network.Dispose();
+
+    [Test]
+    public void One_that_its_issuer_signed_is_delivered_and_says_so([Values] SignaturePolicy policy)
+    {
+        _policy = policy;
+        Assert.That(Receive(Signed(1)), Is.EqualTo(new[] { (1, OrderState.Delivered, string.Empty) }));
+        Assert.That(_fold.Find(1)!.Order!.Signature, Is.EqualTo(Signed(1).Signature));
+        var view = new OrderList(_fold, Sequencer(), new VirtualClock(_time)).Show(1);
+        Assert.That((view.Signature.Signer, view.Signature.Fingerprint, view.Signature.SignedAt), Is.EqualTo(("ministry", _ministry.Own!.Fingerprint.ToString(), "2026-11-24T04:00:00Z")));
+    }
+
+    [Test]
+    public void An_unsigned_one_is_taken_where_policy_allows_from_an_issuer_that_never_signed()
+    {
+        Assert.That(Receive(Unsigned(1), Unsigned(2)).Select(r => r.State), Is.All.EqualTo(OrderState.Delivered));
+        Assert.That(_fold.Find(1)!.Order!.Signature, Is.Null);
+        Assert.That(Receive(Signed(3), Unsigned(4)), Is.EqualTo(new[] { (3, OrderState.Delivered, string.Empty), (4, OrderState.Rejected, IssuerWord.Unsigned) }), "it has signed in the same part");
+        Assert.That(Receive(Unsigned(5)), Is.EqualTo(new[] { (5, OrderState.Rejected, IssuerWord.Unsigned) }), "it has signed before");
+        Assert.That(Receive(Unsigned(6, order => order.Issuer = "beijing")), Is.EqualTo(new[] { (6, OrderState.Delivered, string.Empty) }), "another issuer, who never has");
+    }
+
+    [Test]
+    public void An_unsigned_one_ends_where_signatures_are_required_and_its_issuer_hears_why()
+    {
+        _policy = SignaturePolicy.Required;
+        Assert.That(Receive(Unsigned(1)), Is.EqualTo(new[] { (1, OrderState.Rejected, IssuerWord.Unsigned) }));
+        var receipt = _fold.Find(1)!.Receipts.Single();
+        Assert.That((receipt.Via, receipt.Content.Issuer, _fold.Find(1)!.HasEnded), Is.EqualTo(((NodeId?)null, "ministry", true)));
+        Assert.That(Receive(Signed(1)), Is.Empty, "it has its one end");
+    }
+
+    [Test]
+    public void A_wrong_signature_is_never_taken([Values] SignaturePolicy policy)
+    {
+        _policy = policy;
+        var (changed, other, outside, again) = (Signed(1), Signed(2), Signed(3), Signed(4));
+        changed.Order = OrderOf(1, order => order.Text = "something else").ToByteString();
+        other.Signature = Word(_network.Signer(_network.Hubei, "hubei", ["42"]), other.Order);
+        outside.Signature = Word(_network.Signer(_network.Hubei, "ministry", ["CN"]), outside.Order);
+        again.Order = OrderOf(5).ToByteString();
+        Assert.That(Receive(changed, other, outside, again), Is.EqualTo(new[]
+        {
+            (1, OrderState.Rejected, IssuerWord.Wrong), (2, OrderState.Rejected, IssuerWord.OfAnother), (3, OrderState.Rejected, IssuerWord.Outside), (5, OrderState.Rejected, IssuerWord.Wrong),
+        }));
+        Assert.That(_fold.Orders.Select(order => order.Signature), Is.All.Null);
+        Assert.That(_fold.HasSigned("ministry"), Is.False, "a signature that is not its own says nothing of the ministry");
+    }
+
+    [Test]
+    public void A_relay_rejects_it_likewise_and_sends_it_no_further()
+    {
+        var changed = Signed(1);
+        changed.Order = OrderOf(1, order => order.Text = "something else").ToByteString();
+        Assert.That(ReceiveAt(Hubei, changed, Signed(2)), Is.EqualTo(new[] { (1, OrderState.Rejected, IssuerWord.Wrong) }));
+        var journal = new MemoryJournal(new SeededEntropy(1));
+        for (var i = 0; i < _lsn; i++)
+        {
+            journal.Append([new RecordDraft("test", [OrderFold.IssuedEvent(OrderOf(9).ToByteString())])], Noon);
+        }
+
+        var part = new OrderReader(_fold, () => Registers.Tempting, journal, () => Epoch.NotGranted, isRoot: true).Read(DivisionCode.Parse("4201"), StreamMark.Start, journal.Head.Lsn, false)!;
+        Assert.That(part.Orders.Select(envelope => (OrderId.Of(Order.Parser.ParseFrom(envelope.Order).Id), envelope.Signature)), Is.EqualTo(new[] { ((UInt128)2, Signed(2).Signature) }), "the other goes on untouched");
+    }
+
+    [Test]
+    public void A_cancellation_is_an_order_and_of_its_issuer_alone()
+    {
+        Receive(Signed(1), Signed(2));
+        var forged = Signed(3, Cancel(1));
+        forged.Signature = Word(_network.Signer(_network.Hubei, "ministry", ["42"]), forged.Order);
+        // A signer of the ministry's name that speaks for Hubei, for which its authority may let it.
+        var namesake = Signed(4, order =>
+        {
+            Cancel(1)(order);
+            order.IssuerDivision = "42";
+        });
+        namesake.Signature = Word(_network.Signer(_network.Hubei, "ministry", ["42"]), namesake.Order);
+        Assert.That(Receive(forged, namesake, Signed(5, Cancel(2))), Is.EqualTo(new[]
+        {
+            (3, OrderState.Rejected, IssuerWord.Outside), (4, OrderState.Rejected, OrderJudge.NothingToCancel), (2, OrderState.Cancelled, string.Empty), (5, OrderState.Answered, string.Empty),
+        }));
+    }
+
+    [Test]
+    public void Where_it_is_acted_on_first_its_signer_must_hold_now_and_elsewhere_when_it_signed()
+    {
+        var brief = _network.Signer(_network.Ministry, "ministry", ["CN"], TimeSpan.FromDays(10));
+        var envelopes = new[] { Envelope(1, brief), Envelope(2, brief) };
+        envelopes[1].Receipts.Add(OrderJudge.Of(Wuhan, OrderOf(2), 1, OrderState.Answered, Noon).ToByteString());
+        _time.Run(TimeSpan.FromDays(20));
+        Assert.That(ReceiveAt(Hubei, envelopes[0].Clone()), Is.Empty, "a relay passes it on");
+        Assert.That(_fold.Find(1)!.Order!.Signature, Is.Not.Null);
+        var (city, fold) = (NotaryAt(Wuhan), new OrderFold(Wuhan.Node));
+        var part = Part(envelopes);
+        var unbelieved = OrderJudge.Unbelieved(_policy, fold, part, city.Look(part));
+        Assert.That(unbelieved.Select(doubt => (doubt.Key, doubt.Value.Code)), Is.EqualTo(new[] { (0, IssuerWord.OutOfTime) }), "and one that was acted on by an earlier life is learned again");
+    }
+
+    [Test]
+    public void One_that_is_not_believed_and_told_to_be_decided_on_is_left_out_whole()
+    {
+        var forged = Signed(1);
+        forged.Order = OrderOf(1, order => order.Text = "something else").ToByteString();
+        forged.Receipts.Add(OrderJudge.Of(Wuhan, OrderOf(1), 1, OrderState.Delivered, Noon).ToByteString());
+        Assert.That(Receive(forged), Is.Empty);
+        Assert.That(_fold.Find(1), Is.Null, "neither an order that could be stepped nor what is told of it");
+        Assert.That(Receive(Signed(1)), Is.EqualTo(new[] { (1, OrderState.Delivered, string.Empty) }));
+    }
+
+    [Test]
+    public void What_was_believed_before_is_not_judged_again_when_the_policy_is_tightened()
+    {
+        Receive(Unsigned(1));
+        _policy = SignaturePolicy.Required;
+        var told = Unsigned(1);
+        told.Receipts.Add(OrderJudge.Of(Wuhan, OrderOf(1), 2, OrderState.Answered, Noon).ToByteString());
+        Receive(told);
+        Assert.That(_fold.Find(1)!.State, Is.EqualTo(OrderState.Answered), "what an earlier life decided is learned again, and no second end is made");
+    }
+
+    [Test]
+    public void The_issuer_signs_and_the_same_request_has_the_same_signature()
+    {
+        var fold = new OrderFold(NodeId.Parse("ministry"));
+        var desk = DeskOf(fold, _ministry);
+        var issued = Issue(desk, fold, "k-1");
+        Assert.That(issued.Refusal, Is.Null);
+        var order = fold.Orders.Single();
+        Assert.That(IssuerWord.Judge(_network.Judge, Registers.Tempting, new Issued(IssuerWord.Order, NodeId.Parse("ministry"), DivisionCode.Parse("CN"), ByteString.CopyFrom(order.Bytes.Span)), order.Signature, Noon, out _), Is.Not.Null);
+        _time.Run(TimeSpan.FromMinutes(1));
+        Assert.That(Issue(desk, fold, "k-1"), Is.EqualTo(issued with { Repeated = true }));
+        Assert.That(fold.Orders.Single(), Is.SameAs(order));
+        Assert.That(Reloaded(fold).Orders.Single().Signature, Is.EqualTo(order.Signature));
+        Assert.That(Reloaded(fold).HasSigned("ministry"), Is.True);
+    }
+
+    [Test]
+    public void A_node_without_a_key_issues_unsigned()
+    {
+        var fold = new OrderFold(NodeId.Parse("ministry"));
+        Assert.That(Issue(DeskOf(fold, _network.Judge), fold, "k-1").Refusal, Is.Null);
+        Assert.That(fold.Orders.Single().Signature, Is.Null);
+        Assert.That(fold.HasSigned("ministry"), Is.False);
+    }
+
+    [TestCase("43", 0, IssuerWord.Outside)]
+    [TestCase("CN", 100, IssuerWord.OutOfTime)]
+    public void What_nobody_would_believe_is_not_issued(string division, int days, string code)
+    {
+        var fold = new OrderFold(NodeId.Parse("ministry"));
+        var desk = DeskOf(fold, _network.Signer(_network.Ministry, "ministry", [division]));
+        _time.Run(TimeSpan.FromDays(days));
+        Assert.That(Issue(desk, fold, "k-1").Refusal?.Code, Is.EqualTo(code));
+        Assert.That(fold.Orders, Is.Empty);
+    }
+
+    private (int Id, OrderState State, string Code)[] Receive(params OrderEnvelope[] envelopes) => ReceiveAt(Wuhan, envelopes);
+
+    /// <summary>As the desk does: looked at, judged, and one record of it.</summary>
+    private (int Id, OrderState State, string Code)[] ReceiveAt(OrderPlace place, params OrderEnvelope[] envelopes)
+    {
+        var part = Part(envelopes);
+        var unbelieved = OrderJudge.Unbelieved(_policy, _fold, part, NotaryAt(place).Look(part));
+        var receipts = OrderJudge.Receipts(place, _fold, part, Noon, unbelieved);
+        Apply(_fold, OrderFold.ReceivedEvent(part, NodeId.Parse("hubei"), place.Node, new Incarnation(5), unbelieved.Keys));
+        foreach (var receipt in receipts)
+        {
+            Apply(_fold, OrderFold.ReceiptedEvent(receipt));
+        }
+
+        return [.. receipts.Select(r => ((int)OrderId.Of(r.Order), r.State, r.Code))];
+    }
+
+    private OrderNotary NotaryAt(OrderPlace place) => new(_network.Judge, place, _policy, new VirtualClock(_time));
+
+    private OrderDesk DeskOf(OrderFold fold, ISignatures signatures)
+    {
+        var place = new OrderPlace(NodeId.Parse("ministry"), DivisionCode.Parse("CN"), Registers.Tempting);
+        return new OrderDesk(place, fold, new MemoryJournal(new SeededEntropy(2)), new OrderNotary(signatures, place, SignaturePolicy.Accepted, new VirtualClock(_time)));
+    }
+
+    private OrderAnswer Issue(OrderDesk desk, OrderFold fold, string key)
+    {
+        var decision = desk.Issue(new OrderWish(key, DivisionCode.Parse("4201"), OrderKind.Assign, UInt128.Zero, "report", null, null), "head").Decide(Noon);
+        foreach (var draft in decision.Records.SelectMany(record => record.Events))
+        {
+            Apply(fold, draft);
+        }
+
+        return decision.Answer([.. decision.Records.Select(_ => new LsnRange(new Lsn(_lsn), new Lsn(_lsn), Noon))]);
+    }
+
+    private static OrderFold Reloaded(OrderFold fold)
+    {
+        var image = new MemoryStream();
+        fold.Save(image);
+        image.Position = 0;
+        var loaded = new OrderFold(NodeId.Parse("ministry"));
+        loaded.Load(image);
+        return loaded;
+    }
+
+    private Sequencer Sequencer() => new(new MemoryJournal(new SeededEntropy(3)), [], new VirtualClock(_time));
+
+    private void Apply(OrderFold fold, EventDraft draft) => fold.Apply(new JournalEvent(new Lsn(++_lsn), new Lsn(_lsn), new Lsn(_lsn), Noon, "desk", draft.Kind, draft.Schema, draft.Payload));
+
+    private readonly Dictionary<ByteString, IssuerSignature> _words = [];
+
+    /// <summary>An order of the ministry's as it leaves it; the same one has the same signature.</summary>
+    private OrderEnvelope Signed(int id, Action<Order>? twist = null)
+    {
+        var bytes = OrderOf(id, twist).ToByteString();
+        if (!_words.TryGetValue(bytes, out var word))
+        {
+            _words.Add(bytes, word = Word(_ministry, bytes));
+        }
+
+        return new OrderEnvelope { Lsn = 1, Order = bytes, Signature = word.Clone() };
+    }
+
+    private OrderEnvelope Envelope(int id, ISignatures signatures) => new() { Lsn = 1, Order = OrderOf(id).ToByteString(), Signature = Word(signatures, OrderOf(id).ToByteString()) };
+
+    private static OrderEnvelope Unsigned(int id, Action<Order>? twist = null) => new() { Lsn = 1, Order = OrderOf(id, twist).ToByteString() };
+
+    private static IssuerSignature Word(ISignatures signatures, ByteString bytes) =>
+        IssuerWord.Sign(signatures, new Issued(IssuerWord.Order, NodeId.Parse("ministry"), DivisionCode.Parse("CN"), bytes), Noon)!;
+
+    private static Action<Order> Cancel(int subject) => order => (order.Kind, order.Subject) = (OrderKind.Cancel, OrderId.ToBytes((UInt128)subject));
+
+    private static Order OrderOf(int id, Action<Order>? twist = null)
+    {
+        var order = new Order
+        {
+            Id = OrderId.ToBytes((UInt128)id),
+            Issuer = "ministry",
+            IssuerDivision = "CN",
+            TargetDivision = "4201",
+            Kind = OrderKind.Supervise,
+            Text = "report",
+            IssuedAt = Noon.ToUnixTimeSeconds(),
+        };
+        twist?.Invoke(order);
+        return order;
+    }
+
+    private static OrdersPart Part(params OrderEnvelope[] envelopes)
+    {
+        var part = new OrdersPart
+        {
+            From = StreamMark.Start.ToPosition(Lane.Orders, ParentsJournal, Epoch.NotGranted),
+            To = new StreamMark(new Lsn(10), new Hash256(1, 10)).ToPosition(Lane.Orders, ParentsJournal, Epoch.NotGranted),
+        };
+        part.Orders.AddRange(envelopes);
+        return part;
+    }
+}
