@@ -164,7 +164,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             else
             {
                 accepted++;
-                if (OrderRead.Order(part.Receipts[i].Order) is { } order && !MayTell(session, part.Receipts[i], receipt, order, OrderFaults.ElementAtOrDefault(i)))
+                if (!part.Receipts[i].Order.IsEmpty && OrderRead.Order(part.Receipts[i].Order) is { } order && !MayTell(session, part.Receipts[i], receipt, order, OrderFaults.ElementAtOrDefault(i)))
                 {
                     unbelieved.Add(i);
                 }

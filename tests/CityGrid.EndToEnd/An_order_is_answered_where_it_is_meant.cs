@@ -20,6 +20,7 @@ public sealed class An_order_is_answered_where_it_is_meant
 
         var order = await UntilAsync(city, o => o.State == OrderState.Delivered);
         Assert.That(order.Hops.Select(hop => hop.Node), Is.EqualTo(new[] { trees.Tree.Nodes[1].Node, city.Node }));
+        Assert.That((order.Signature?.Signer, order.Signature?.Fingerprint.Length), Is.EqualTo((ministry.Node, 64)), "the city has it on the ministry's own word");
         Assert.That((await OrderAsync(city, "sign", order.OrderId)).Code, Is.Zero);
         Assert.That((await OrderAsync(city, "answer", order.OrderId, "--text", "It is done.")).Code, Is.Zero);
         var answered = await UntilAsync(ministry, o => o.State == OrderState.Answered);
