@@ -108,7 +108,18 @@ internal static class RegisterCommand
         };
     }
 
-    private static string Kind(Division division) => Texts.Get($"DivisionKind{division.Kind}");
+    private static string Kind(Division division) => division.Kind switch
+    {
+        DivisionKind.Nation => Texts.Get("DivisionKindNation"),
+        DivisionKind.Province => Texts.Get("DivisionKindProvince"),
+        DivisionKind.Municipality => Texts.Get("DivisionKindMunicipality"),
+        DivisionKind.City => Texts.Get("DivisionKindCity"),
+        DivisionKind.DirectCounty => Texts.Get("DivisionKindDirectCounty"),
+        DivisionKind.County => Texts.Get("DivisionKindCounty"),
+        DivisionKind.Township => Texts.Get("DivisionKindTownship"),
+        DivisionKind.Placeholder => Texts.Get("DivisionKindPlaceholder"),
+        _ => Texts.Get("DivisionKindUnknown"),
+    };
 
     private static string Name(Division division) => Texts.IsChinese || division.NameEn.Length == 0 ? division.NameZh : division.NameEn;
 
