@@ -259,7 +259,7 @@ public sealed class A_child_is_taken_in_though_either_dies
             var tokens = new[] { "li", "wang" }.ToDictionary(person => person, person => $"{node}-{person}-0123456789abcdef0123456789");
             DevelopmentAuthority.WriteSecret(Path.Combine(home, "tokens"), string.Concat(tokens.Select(token => $"{token.Key} admin {token.Value}\n")));
             var ports = TreeWriter.FreePorts(3, new SystemEntropy());
-            var link = new JsonObject { ["certificate"] = "node.pem", ["key"] = "node.key", ["authority"] = "authority.pem" };
+            var link = new JsonObject { ["certificate"] = "node.pem", ["key"] = "node.key", ["authority"] = "authority.pem", ["port"] = ports[2] };
             var configuration = new JsonObject
             {
                 ["node"] = node,
@@ -272,7 +272,6 @@ public sealed class A_child_is_taken_in_though_either_dies
             };
             if (parent is null)
             {
-                link["port"] = ports[2];
                 configuration["children"] = new JsonObject { ["authority"] = "ca.pem", ["authorityKey"] = "ca.key", ["approval"] = "two", ["enrolmentPort"] = _enrolmentPort };
             }
             else
