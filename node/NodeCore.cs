@@ -1,4 +1,5 @@
 using CityGrid.Hub.Bundles;
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Divisions;
@@ -120,8 +121,9 @@ public sealed class NodeCore : IDisposable
         var finality = new FinalityFold(Reception);
         Escalations = new EscalationFold(settings.Node);
         Orders = new OrderFold(settings.Node);
+        Packages = new PackageFold();
         Book = new CaseBook(Cells, settings.Node, settings.Division, () => UplinkFold.RevisionEpoch, seams.Journal.ReadAt);
-        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, finality, Escalations, Orders, ChildrenFold, Book], seams.Clock);
+        Sequencer = new Sequencer(seams.Journal, [Cells, UplinkFold, Reception, finality, Escalations, Orders, Packages, ChildrenFold, Book], seams.Clock);
         Sequencer.FoldFailed = (fold, journalEvent, failure) =>
         {
             FoldFailures++;
@@ -138,7 +140,10 @@ public sealed class NodeCore : IDisposable
 
         _projector = new Projector(seams.Views, Remake, new ProjectorOptions { LagMax = settings.ViewLagRecords });
         Desk = new CaseDesk(Sequencer, Book, _projector, new CaseSeals(_keys, new Sealer(_keys, seams.Seal, seams.Entropy)), seams.Clock, seams.Entropy, settings.Rules,
-            new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween));
+            new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween))
+        {
+            Editions = Packages.Editions,
+        };
         Room = new DiskRoom(() => seams.Disk.FreeBytes, settings.DiskReserve, seams.Clock);
         Desk.Held = now => Room.Short ?? AnchorOverdue(now);
         Desk.EraseKeys();
@@ -154,9 +159,16 @@ public sealed class NodeCore : IDisposable
         var orderNotary = new OrderNotary(seams.Signatures, orderPlace, settings.Signatures, seams.Clock);
         OrderDesk = new OrderDesk(orderPlace, Orders, seams.Journal, orderNotary);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
+        PackageDesk = new PackageDesk(new CataloguePlace(settings.Node, settings.Division, settings.Register, settings.Zone, IsRoot: seams.Wire is null), Packages);
+        PackageList = new PackageList(PackageDesk.Place, Packages, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null);
         var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) { Orders = orderNotary } : null;
-        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary) { Pressure = Pressure, Room = Room };
+        Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary)
+        {
+            Pressure = Pressure,
+            Room = Room,
+            Packages = (new PackageReader(Packages), PackageDesk),
+        };
         BundleDoor = new BundleDoor(Door, outgoing, Sequencer);
         ReachDesk = new ReachDesk(
             new ReachPlace(settings.Node, settings.Division, ReachGroundNow, () => RegisterNow) { Stands = StandsOf, Held = HeldOf },
@@ -217,6 +229,12 @@ public sealed class NodeCore : IDisposable
     public OrderDesk OrderDesk { get; }
 
     public OrderList OrderList { get; }
+
+    public PackageFold Packages { get; }
+
+    public PackageDesk PackageDesk { get; }
+
+    public PackageList PackageList { get; }
 
     /// <summary>The register of children; empty where the node keeps none.</summary>
     public ChildrenFold ChildrenFold { get; } = new();
@@ -431,7 +449,12 @@ public sealed class NodeCore : IDisposable
         new(_settings.Node, Cells, Reception, Escalations, Reach, Orders, IsOurs, _settings.Cuts, _seams.Entropy.NextUInt64()) { TellsOfOrders = kind == ParentKind.Territorial };
 
     private UplinkGround GroundOf(ParentKind kind, CutReader cuts) =>
-        new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null) { Signatures = _seams.Signatures, Reach = kind == ParentKind.Territorial ? ReachDesk : null };
+        new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null)
+        {
+            Signatures = _seams.Signatures,
+            Reach = kind == ParentKind.Territorial ? ReachDesk : null,
+            Packages = kind == ParentKind.Territorial ? PackageDesk : null,
+        };
 
     private SenderSettings SendingTo(ParentKind kind, NodeId? parent)
     {
@@ -499,6 +522,11 @@ public sealed class NodeCore : IDisposable
         if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived))
         {
             Door.SendOrders();
+        }
+
+        if (events.Any(e => e.Kind is EventKinds.PackagePublished or EventKinds.PackageReceived))
+        {
+            Door.SendPackages();
         }
 
         var hasRecords = events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived or EventKinds.ParkedSettled or EventKinds.OrderReceipted);

@@ -159,7 +159,7 @@ public static class NodeServer
         {
             Place = configuration.Division,
             Divisions = register,
-            Catalogue = TypeCatalogue.BuiltIn,
+            Catalogue = CatalogueShelf.BuiltIn,
             Calendar = calendar,
             OverdueSteps = escalation.OverdueSteps,
         };
@@ -207,6 +207,7 @@ public static class NodeServer
         app.MapGrpcService<CasesGrpcService>();
         app.MapGrpcService<NodeViewsService>();
         app.MapGrpcService<NodeOrdersService>();
+        app.MapGrpcService<NodeCatalogueService>();
         app.MapGrpcService<NodeReachService>();
         app.MapGrpcService<NodeBundlesService>();
         app.MapGrpcService<NodeLinksService>();

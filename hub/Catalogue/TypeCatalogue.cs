@@ -74,10 +74,15 @@ public sealed class TypeCatalogue
     /// Reads a catalogue file: UTF-8, tab-separated, a header line, then code, Chinese name, English name and limits with spaces between them.
     /// Throws <see cref="FormatException"/> with every fault and its line.
     /// </summary>
-    public static TypeCatalogue Read(CatalogueVersion version, TextReader file)
+    public static TypeCatalogue Read(CatalogueVersion version, TextReader file) =>
+        TryRead(version, file, out var faults)
+            ?? throw new FormatException($"The catalogue {version} has {faults.Count} faults: {string.Join(' ', faults)}");
+
+    /// <summary>As <see cref="Read"/>; null with every fault and its line where there are any.</summary>
+    public static TypeCatalogue? TryRead(CatalogueVersion version, TextReader file, out IReadOnlyList<string> faults)
     {
         var types = new Dictionary<TypeKey, CatalogueType>();
-        var faults = new List<string>();
+        var found = new List<string>();
         var number = 0;
         while (file.ReadLine() is { } line)
         {
@@ -89,17 +94,29 @@ public sealed class TypeCatalogue
 
             if (TypeOf(version, line, out var fault) is not { } type)
             {
-                faults.Add($"line {number}: {fault}");
+                found.Add($"line {number}: {fault}");
             }
             else if (!types.TryAdd(type.Key, type))
             {
-                faults.Add($"line {number}: {type.Key.Code} stands here twice.");
+                found.Add($"line {number}: {type.Key.Code} stands here twice.");
             }
         }
 
-        return faults.Count == 0
-            ? new TypeCatalogue(version, types.ToFrozenDictionary(), ImmutableDictionary<TypeKey, CatalogueType>.Empty)
-            : throw new FormatException($"The catalogue {version} has {faults.Count} faults: {string.Join(' ', faults)}");
+        faults = found;
+        return found.Count == 0 ? new TypeCatalogue(version, types.ToFrozenDictionary(), ImmutableDictionary<TypeKey, CatalogueType>.Empty) : null;
+    }
+
+    /// <summary>The types without the local ones in the form that <see cref="Read"/> takes, in order of code: two catalogues with the same text have the same types.</summary>
+    public string ToText()
+    {
+        var text = new StringBuilder("code\tname_zh\tname_en\tlimits\n");
+        foreach (var type in _standard.Values.OrderBy(type => type.Key))
+        {
+            text.Append(type.Key.Code).Append('\t').Append(type.NameZh).Append('\t').Append(type.NameEn).Append('\t')
+                .AppendJoin(' ', type.Rows.Where(row => !row.IsDefault).Select(row => row.Limit.ToString())).Append('\n');
+        }
+
+        return text.ToString();
     }
 
     private static CatalogueType? TypeOf(CatalogueVersion version, string line, out string fault)

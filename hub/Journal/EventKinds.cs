@@ -85,6 +85,15 @@ public static class EventKinds
     /// <summary>The parent was heard in a later epoch of its own than before; a node that had an earlier one is not believed any more.</summary>
     public const ushort ParentEpochHeard = 71;
 
+    /// <summary>A catalogue package was published here: the protocol's CataloguePackage, made once and never changed, and the request that it answers.</summary>
+    public const ushort PackagePublished = 80;
+
+    /// <summary>A package came from the parent and was taken, or refused with a code.</summary>
+    public const ushort PackageReceived = 81;
+
+    /// <summary>What a child said of the packages that it has, and of one that it refused.</summary>
+    public const ushort PackagesTold = 82;
+
     /// <summary>The first kind of the node's own events.</summary>
     public const ushort NodeFirst = 1000;
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
@@ -17,9 +18,10 @@ namespace CityGrid.Hub.Reception;
 /// <param name="push">Sends a frame that answers none, after whatever was sent before.</param>
 public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> push)
 {
-    private readonly ConcurrentQueue<OrderFeedInput> _inputs = new();
+    private readonly InTurn<OrderFeedInput> _orderInputs = new();
+    private readonly InTurn<PackageFeedInput> _packageInputs = new();
     private OrderFeedState? _orders;
-    private int _taking;
+    private PackageFeedState? _packages;
 
     public IPeerIdentity Peer { get; } = peer;
 
@@ -32,6 +34,9 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
     /// <summary>What the child said that it has of the orders, until they begin.</summary>
     internal StreamMark? OrdersFrom { get; set; }
 
+    /// <summary>What the child said that it has of the packages, until they begin; null for one that takes none.</summary>
+    internal IReadOnlyList<PackageName>? PackagesFrom { get; set; }
+
     /// <summary>The child reports here beside its own tree: neither orders nor queries of this node go to it (L17).</summary>
     internal bool TakesNothingFromAbove { get; set; }
 
@@ -40,28 +45,24 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
 
     internal void BeginOrders(StreamMark cursor) => _orders = OrderFeed.Start(cursor);
 
-    /// <summary>Inputs are taken one at a time, in order, by whoever brought one while nobody else was at it.</summary>
+    /// <summary>The chunk that waits for its answer, and which package it is of; null for none.</summary>
+    internal (long Number, PackageName Name)? PackageUnderWay => _packages is { UnderWay: { } parcel } state ? (state.Number, parcel.Name) : null;
+
+    internal void BeginPackages(IReadOnlyList<PackageName> has) => _packages = PackageFeed.Start(has);
+
     internal void Feed(OrderFeedInput input, Func<LinkSession, OrderFeedState, OrdersPart?> read, Instant now)
     {
-        if (_orders is null)
+        if (_orders is not null)
         {
-            return;
+            _orderInputs.Bring(input, next => Take(next, read, now));
         }
+    }
 
-        _inputs.Enqueue(input);
-        while (!_inputs.IsEmpty && Interlocked.CompareExchange(ref _taking, 1, 0) == 0)
+    internal void Feed(PackageFeedInput input, Func<PackageFeedState, PackageParcel?> read, Instant now)
+    {
+        if (_packages is not null)
         {
-            try
-            {
-                while (_inputs.TryDequeue(out var next))
-                {
-                    Take(next, read, now);
-                }
-            }
-            finally
-            {
-                Volatile.Write(ref _taking, 0);
-            }
+            _packageInputs.Bring(input, next => Take(next, read, now));
         }
     }
 
@@ -77,14 +78,57 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
 
         if (wanted && Session is { } session)
         {
-            _inputs.Enqueue(new OrderFeedInput.PartReady(read(session, _orders)));
+            _orderInputs.Then(new OrderFeedInput.PartReady(read(session, _orders)));
+        }
+    }
+
+    private void Take(PackageFeedInput input, Func<PackageFeedState, PackageParcel?> read, Instant now)
+    {
+        (_packages, var send, var wanted) = PackageFeed.Step(_packages!, input, now);
+        if (send is not null)
+        {
+            push(new ConnectResponse { Package = send });
+        }
+
+        if (wanted)
+        {
+            _packageInputs.Then(new PackageFeedInput.ParcelReady(read(_packages)));
         }
     }
 }
 
+/// <summary>Inputs from any thread, taken one at a time, in order, by whoever brought one while nobody else was at it.</summary>
+internal sealed class InTurn<TInput>
+{
+    private readonly ConcurrentQueue<TInput> _inputs = new();
+    private int _taking;
+
+    public void Bring(TInput input, Action<TInput> take)
+    {
+        _inputs.Enqueue(input);
+        while (!_inputs.IsEmpty && Interlocked.CompareExchange(ref _taking, 1, 0) == 0)
+        {
+            try
+            {
+                while (_inputs.TryDequeue(out var next))
+                {
+                    take(next);
+                }
+            }
+            finally
+            {
+                Volatile.Write(ref _taking, 0);
+            }
+        }
+    }
+
+    /// <summary>From within a taking: what comes of it, behind what waits already.</summary>
+    public void Then(TInput input) => _inputs.Enqueue(input);
+}
+
 /// <summary>
 /// Where children's frames come in, one after the other on each connection: the effect and the new cursor are one record, and the answer leaves only
-/// when that is durable. Orders go out by it.
+/// when that is durable. Orders and packages go out by it.
 /// </summary>
 public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy entropy, LinkPresence presence, OrderReader orders, TimeProvider clock, ChildNotary? notary = null)
 {
@@ -112,6 +156,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
     /// <summary>Is told of a child whose connection has ended.</summary>
     public Action<NodeId>? ConnectionEnded { get; set; }
+
+    /// <summary>What goes down of catalogue packages, and where it is noted what children say of them; null where none go down.</summary>
+    public (PackageReader Reader, PackageDesk Desk)? Packages { get; init; }
 
     /// <summary>What this node is under, and lets go of.</summary>
     public PressureGauge Pressure { get; init; } = PressureGauge.Calm;
@@ -174,6 +221,15 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         }
     }
 
+    /// <summary>There are new packages: each connection sends what its child lacks. On any thread.</summary>
+    public void SendPackages()
+    {
+        foreach (var (connection, _) in _open.OrderBy(open => open.Value))
+        {
+            Feed(connection, new PackageFeedInput.Nudged());
+        }
+    }
+
     /// <summary>Whether a connection's stream is the one in office.</summary>
     public bool IsInOffice(LinkSession session) => sequencer.Read(() => desk.IsInOffice(session));
 
@@ -221,17 +277,47 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
     private bool TakeReceipt(LinkConnection connection, ConnectRequest request)
     {
-        if (request.FrameCase != ConnectRequest.FrameOneofCase.OrdersReceipt || connection.Session is null)
+        if (connection.Session is { } session && request.FrameCase == ConnectRequest.FrameOneofCase.OrdersReceipt)
         {
-            Feed(connection, new OrderFeedInput.Heard());
-            return false;
+            Failpoint.Hit("orders.receipt.heard");
+            Feed(connection, new OrderFeedInput.Answered(request.OrdersReceipt));
+            Failpoint.Hit("orders.cursor.trimmed");
+            return true;
         }
 
-        Failpoint.Hit("orders.receipt.heard");
-        Feed(connection, new OrderFeedInput.Answered(request.OrdersReceipt));
-        Failpoint.Hit("orders.cursor.trimmed");
-        return true;
+        if (connection.Session is { Protocol: >= ProtocolOfOrders } standing && request.FrameCase == ConnectRequest.FrameOneofCase.PackageReceipt)
+        {
+            Hear(standing.Child, request.PackageReceipt, connection);
+            return true;
+        }
+
+        Feed(connection, new OrderFeedInput.Heard());
+        Feed(connection, new PackageFeedInput.Heard());
+        return false;
     }
+
+    /// <summary>What the child says of a package goes on, and where it is its last word it is noted.</summary>
+    private void Hear(NodeId child, PackageChunkReceipt receipt, LinkConnection connection)
+    {
+        var asked = connection.PackageUnderWay;
+        Feed(connection, new PackageFeedInput.Answered(receipt));
+        if (receipt.Outcome > PackageOutcome.More && asked is { } answered && receipt.Number == answered.Number)
+        {
+            var refused = receipt.Outcome == PackageOutcome.Refused ? (answered.Name, new Refusal(Bounded(receipt.Code), Bounded(receipt.Message))) : ((PackageName, Refusal)?)null;
+            Note(child, receipt.Heads, refused);
+        }
+    }
+
+    private void Note(NodeId child, IEnumerable<PackageHead> heads, (PackageName Name, Refusal Refusal)? refused)
+    {
+        if (Packages is { } packages)
+        {
+            sequencer.Submit(packages.Desk.Hear(child, heads, refused), _ => { });
+        }
+    }
+
+    /// <summary>As much of a child's words as is kept.</summary>
+    private static string Bounded(string text) => text.Length <= 500 ? text : text[..500];
 
     private ConnectResponse Turn(LinkConnection connection, ConnectRequest request, LinkDecision decision, Attestation? found)
     {
@@ -261,6 +347,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         {
             connection.OrdersFrom = hello.TakesNoOrders ? null : orders.CursorOf(hello);
             connection.TakesNothingFromAbove = hello.TakesNoOrders;
+            connection.PackagesFrom = hello.TakesPackages && !hello.TakesNoOrders ? PackageDesk.HeadsOf(hello.Packages) : null;
         }
 
         return decision.Response;
@@ -277,12 +364,25 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             Stand(standing.Child, connection);
         }
 
-        if (connection is { OrdersFrom: { } from, Session: { Protocol: >= ProtocolOfOrders } session } && IsInOffice(session))
+        if (connection.Session is not { Protocol: >= ProtocolOfOrders } session || (connection.OrdersFrom is null && connection.PackagesFrom is null) || !IsInOffice(session))
+        {
+            return;
+        }
+
+        if (connection.OrdersFrom is { } from)
         {
             connection.OrdersFrom = null;
             connection.BeginOrders(from);
             _open[connection] = Interlocked.Increment(ref _opened);
             Feed(connection, new OrderFeedInput.Nudged());
+        }
+
+        if (connection.PackagesFrom is { } has)
+        {
+            connection.PackagesFrom = null;
+            Note(session.Child, has.Select(head => head.ToHead()), null);
+            connection.BeginPackages(has);
+            Feed(connection, new PackageFeedInput.Nudged());
         }
     }
 
@@ -299,6 +399,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
     private void Feed(LinkConnection connection, OrderFeedInput input) =>
         connection.Feed(input, (session, state) => sequencer.Read(() => orders.Read(session.Division, state.Cursor, sequencer.Applied, state.KnowsHead)), clock.Now());
+
+    private void Feed(LinkConnection connection, PackageFeedInput input) =>
+        connection.Feed(input, state => Packages is { } packages ? sequencer.Read(() => packages.Reader.Next(state.Has, state.Told)) : null, clock.Now());
 
     private Command<LinkDecision> CommandOf(LinkConnection connection, ConnectRequest request, Attestation? found) =>
         desk.Receive(connection.Peer, connection.Session, request, entropy.NextUInt64(), found);

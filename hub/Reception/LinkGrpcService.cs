@@ -46,7 +46,7 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
     /// <summary>A full queue is half a second of work; with the children's own jitter (L14) they come back over more than that.</summary>
     private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(5);
 
-    /// <summary>Frames that wait to be written: a child has at most eight parts under way, one part of orders, and each query once.</summary>
+    /// <summary>Frames that wait to be written: a child has at most eight parts under way, one part of orders, one chunk of a package, and each query once.</summary>
     private const int OutgoingMax = 16 + Reach.Gathering.UnderWayMax;
 
     public override async Task Connect(IAsyncStreamReader<ConnectRequest> requestStream, IServerStreamWriter<ConnectResponse> responseStream, ServerCallContext context)

@@ -8,7 +8,7 @@ internal static class CaseBeginning
         draft.OccurredAt = report.OccurredAt is { } told ? CaseDecisions.WholeMilliseconds(told) : draft.Now;
         if ((CaseDecisions.ReasonFault(draft)
             ?? CaseDecisions.TimeFault(draft, draft.OccurredAt)
-            ?? CaseDecisions.TypeFault(draft, report.Type)
+            ?? CaseDecisions.TypeFault(draft, report.Type, draft.OccurredAt)
             ?? CaseDecisions.DivisionFault(draft, report.Division)
             ?? CaseDecisions.SummaryFault(draft, report.Summary)
             ?? SourceFault(draft, report.Source)) is { } fault)
@@ -22,7 +22,7 @@ internal static class CaseBeginning
         }
 
         var division = report.Division ?? draft.Rules.Nowhere;
-        draft.Add(new Reported(draft.Rules.Catalogue.KeyOf(report.Type), division, report.Source, report.Grade, Blank(report.Summary)));
+        draft.Add(new Reported(draft.CatalogueOf(draft.OccurredAt).KeyOf(report.Type), division, report.Source, report.Grade, Blank(report.Summary)));
         return draft.Done();
     }
 

@@ -137,9 +137,9 @@ public static class CaseDecisions
             : null;
 
     /// <summary>The type, if a case may have it; or the refusal.</summary>
-    internal static CaseOutcome? TypeFault(Draft draft, Protocol.Names.TypeCode code) =>
-        !code.IsNone && draft.Rules.Find(code) is not null ? null
-            : draft.Refuse(CaseRefusals.TypeUnknown, $"'{(code.IsNone ? "" : code)}' is no type of the catalogue {draft.Rules.Catalogue.Version}.");
+    internal static CaseOutcome? TypeFault(Draft draft, Protocol.Names.TypeCode code, Instant reportedAt) =>
+        draft.CatalogueOf(reportedAt) is var catalogue && !code.IsNone && catalogue.Find(code) is not null ? null
+            : draft.Refuse(CaseRefusals.TypeUnknown, $"'{(code.IsNone ? "" : code)}' is no type of the catalogue {catalogue.Version}.");
 
     internal static CaseOutcome? DivisionFault(Draft draft, DivisionCode? division) =>
         division is not { } code || (!code.IsNone && (draft.Rules.Keeps(code, draft.Now) || draft.Rules.Keeps(code, draft.OccurredAt))) ? null

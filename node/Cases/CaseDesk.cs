@@ -1,3 +1,4 @@
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Sealing;
 using CityGrid.Hub.Seams;
@@ -52,13 +53,13 @@ public sealed class CaseDesk
     private readonly CaseRules _rules;
     private readonly EscalationGround _escalation;
     private readonly BeginningsUnderWay _beginnings = new();
-    private (int LocalTypes, CaseRules Rules) _current;
+    private (int LocalTypes, int Editions, CaseRules Rules) _current;
 
     public CaseDesk(Sequencer sequencer, CaseBook book, Projector projector, CaseSeals seals, TimeProvider clock, IEntropy entropy, CaseRules rules, EscalationGround escalation)
     {
         (_sequencer, Book, _projector, _clock, _entropy, _rules, _escalation) = (sequencer, book, projector, clock, entropy, rules, escalation);
         (_keys, _sealer) = (seals.Keys, seals.Sealer);
-        _current = (-1, rules);
+        _current = (-1, -1, rules);
         Span<byte> own = stackalloc byte[KeyPool.KeyBytes];
         if (_keys.Read(OwnSlot, own) != KeyState.Present)
         {
@@ -72,20 +73,23 @@ public sealed class CaseDesk
 
     public ContentDigest Digest { get; }
 
-    /// <summary>The rules with the types that imports brought. On the writer, or under the sequencer's lock.</summary>
+    /// <summary>The versions of the catalogue that packages put in force here, in the order in which they came.</summary>
+    public IReadOnlyList<CatalogueEdition> Editions { get; init; } = [];
+
+    /// <summary>The rules with the versions that packages brought and the types that imports brought. On the writer, or under the sequencer's lock.</summary>
     public CaseRules Rules
     {
         get
         {
-            if (_current.LocalTypes != Book.LocalTypes.Count)
+            if (_current.LocalTypes != Book.LocalTypes.Count || _current.Editions != Editions.Count)
             {
-                var catalogue = _rules.Catalogue;
+                var shelf = Editions.Aggregate(_rules.Catalogue, (shelf, edition) => shelf.With(edition));
                 foreach (var (code, name) in Book.LocalTypes)
                 {
-                    catalogue = catalogue.WithLocal(code, name);
+                    shelf = shelf.WithLocal(code, name);
                 }
 
-                _current = (Book.LocalTypes.Count, _rules with { Catalogue = catalogue });
+                _current = (Book.LocalTypes.Count, Editions.Count, _rules with { Catalogue = shelf });
             }
 
             return _current.Rules;

@@ -145,7 +145,7 @@ internal static class CaseImport
         var reportedAt = CaseDecisions.WholeMilliseconds(row.ReportedAt);
         return CaseDecisions.TimeFault(draft, reportedAt)
             ?? (EndOf(row) is { } end ? CaseDecisions.TimeFault(draft, end) : null)
-            ?? CaseDecisions.TypeFault(draft, row.Type)
+            ?? CaseDecisions.TypeFault(draft, row.Type, reportedAt)
             ?? CaseDecisions.DivisionFault(draft, row.Division)
             ?? CaseDecisions.SummaryFault(draft, row.Summary)
             ?? CaseBeginning.SourceFault(draft, row.Source)
@@ -158,7 +158,7 @@ internal static class CaseImport
 
     private static CaseOutcome Inconsistent(Draft draft, string what) => draft.Refuse(CaseRefusals.ImportInconsistent, $"The row {what}.");
 
-    private static TypeKey TypeOf(Draft draft, ImportCase row) => draft.Rules.Catalogue.KeyOf(row.Type);
+    private static TypeKey TypeOf(Draft draft, ImportCase row) => draft.CatalogueOf(CaseDecisions.WholeMilliseconds(row.ReportedAt)).KeyOf(row.Type);
 
     private static DivisionCode DivisionOf(Draft draft, ImportCase row) => row.Division ?? draft.Rules.Nowhere;
 

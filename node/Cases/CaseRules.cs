@@ -2,7 +2,6 @@ using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.Names;
 using NodaTime;
-using TypeCode = CityGrid.Protocol.Names.TypeCode;
 
 namespace CityGrid.Node.Cases;
 
@@ -14,7 +13,8 @@ public sealed record CaseRules
 
     public required DivisionRegister Divisions { get; init; }
 
-    public required TypeCatalogue Catalogue { get; init; }
+    /// <summary>Every version of the catalogue that is known here.</summary>
+    public required CatalogueShelf Catalogue { get; init; }
 
     public required WorkCalendar Calendar { get; init; }
 
@@ -48,5 +48,6 @@ public sealed record CaseRules
     public bool Keeps(DivisionCode division, Instant now) =>
         division == Place || division == Nowhere || (Divisions.At(DayOf(now)) is var register && register.Contains(division) && register.IsAtOrBelow(division, Place));
 
-    public CatalogueType? Find(TypeCode code) => Catalogue.Find(code);
+    /// <summary>The version under which what is reported on a day is filed.</summary>
+    public TypeCatalogue InForce(StatDay day) => Catalogue.At(day, Place, Divisions);
 }

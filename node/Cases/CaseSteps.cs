@@ -165,7 +165,7 @@ internal static class CaseSteps
 
     private static CaseOutcome? Correct(Draft draft, CorrectCase c)
     {
-        if (((c.Type is { } code ? CaseDecisions.TypeFault(draft, code) : null) ?? CaseDecisions.DivisionFault(draft, c.Division)) is { } fault)
+        if (((c.Type is { } code ? CaseDecisions.TypeFault(draft, code, draft.State.ReportedAt) : null) ?? CaseDecisions.DivisionFault(draft, c.Division)) is { } fault)
         {
             return fault;
         }
@@ -198,7 +198,7 @@ internal static class CaseSteps
     internal static Corrected? CorrectionOf(Draft draft, Protocol.Names.TypeCode? code, Protocol.Names.DivisionCode? division)
     {
         var state = draft.State;
-        var type = code is { } some ? draft.Rules.Catalogue.KeyOf(some) : state.Type;
+        var type = code is { } some ? draft.CatalogueOf(state.ReportedAt).KeyOf(some) : state.Type;
         var to = division ?? state.Division;
         return type == state.Type && to == state.Division
             ? null
@@ -207,7 +207,7 @@ internal static class CaseSteps
 
     private static CaseOutcome? Move(Draft draft, MoveCase c)
     {
-        if (((c.Type is { } code ? CaseDecisions.TypeFault(draft, code) : null) ?? CaseDecisions.DivisionFault(draft, c.Division)) is { } fault)
+        if (((c.Type is { } code ? CaseDecisions.TypeFault(draft, code, draft.State.ReportedAt) : null) ?? CaseDecisions.DivisionFault(draft, c.Division)) is { } fault)
         {
             return fault;
         }

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Catalogue;
 using CityGrid.Protocol.Names;
 using NodaTime;
 
@@ -23,6 +24,15 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
 
     /// <summary>When what the command says happened.</summary>
     public Instant OccurredAt { get; set; }
+
+    /// <summary>
+    /// Where a type is looked up: a case that runs keeps the version of its type (R4), a new one has the version in force on the day of its report. A version
+    /// that is not known here any more has a case looked up as a new one.
+    /// </summary>
+    public TypeCatalogue CatalogueOf(Instant reportedAt) =>
+        State is { } state
+            ? Rules.Catalogue.Find(state.Type.Version) ?? Rules.InForce(Rules.DayOf(state.ReportedAt))
+            : Rules.InForce(Rules.DayOf(reportedAt));
 
     public bool HasEvents => _events.Count > 0;
 

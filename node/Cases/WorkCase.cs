@@ -103,12 +103,12 @@ internal sealed class AddLocalType(CaseDesk desk, Protocol.Names.TypeCode code, 
 
     public override Decision<bool> Decide(Instant now)
     {
-        if (desk.Rules.Find(code) is not null)
+        if (desk.Rules.Catalogue.Knows(code))
         {
             return Decision<bool>.Nothing(false);
         }
 
-        var added = new StoredLocalTypeAdded { Catalogue = desk.Rules.Catalogue.Version.ToString(), Code = code.ToString(), Name = name };
+        var added = new StoredLocalTypeAdded { Catalogue = desk.Rules.InForce(desk.Rules.DayOf(now)).Version.ToString(), Code = code.ToString(), Name = name };
         return Decision<bool>.Of(new RecordDraft(Actor, [new EventDraft(CaseEventKinds.LocalTypeAdded, CaseEventKinds.Schema, added.ToByteArray())]), _ => true);
     }
 }

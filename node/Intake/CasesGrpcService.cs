@@ -150,6 +150,7 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
             Lsn = s.LastLsn.Value,
             Stage = s.Stage.Word(),
             Type = s.Type.Code.ToString(),
+            Catalogue = s.Type.Version.ToString(),
             TypeNameZh = type?.NameZh ?? string.Empty,
             TypeNameEn = type?.NameEn ?? string.Empty,
             Division = s.Division.ToString(),

@@ -108,7 +108,7 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
     private async Task AddLocalTypesAsync(ImportRowsRequest request, string actor)
     {
         var named = request.Rows.Where(r => r.LocalTypeName.Length is > 0 and <= 200).Select(r => (r.Type, Name: r.LocalTypeName)).Distinct().ToArray();
-        var unknown = sequencer.Read(() => named.Where(n => TypeCode.TryParse(n.Type, out var type) && desk.Rules.Find(type) is null).ToArray());
+        var unknown = sequencer.Read(() => named.Where(n => TypeCode.TryParse(n.Type, out var type) && !desk.Rules.Catalogue.Knows(type)).ToArray());
         foreach (var (code, name) in unknown)
         {
             await sequencer.SubmitAsync(new AddLocalType(desk, TypeCode.Parse(code), name) { Actor = actor });

@@ -18,8 +18,8 @@ public static partial class LinkSender
             ? $"{parent} speaks in its epoch {epoch}, and was heard in {heardIn} before: this is an old directory of it, or one that has no new epoch yet."
             : null;
 
-    /// <summary>The hello of a node that stands at <paramref name="head"/> and has applied <paramref name="orders"/> of its parent's orders.</summary>
-    public static Hello HelloOf(SenderState state, StreamMark head, StreamPosition? orders, Instant now)
+    /// <summary>The hello of a node that stands at <paramref name="head"/> and has applied <paramref name="orders"/> of its parent's orders; <paramref name="packages"/> are null where it takes none.</summary>
+    public static Hello HelloOf(SenderState state, StreamMark head, StreamPosition? orders, Instant now, IReadOnlyList<PackageHead>? packages = null)
     {
         var hello = new Hello
         {
@@ -42,6 +42,14 @@ public static partial class LinkSender
         {
             hello.Positions.Add(orders);
         }
+
+        // A program of protocol 1 does not know of packages, and a sector's network publishes nothing to this one (L17).
+        if (packages is not null && state.Settings is { ProtocolNewest: >= 2, Kind: ParentKind.Territorial })
+        {
+            hello.TakesPackages = true;
+            hello.Packages.AddRange(packages);
+        }
+
         return hello;
     }
 
@@ -59,7 +67,7 @@ public static partial class LinkSender
 
             var head = connected.Head;
             State = State with { Phase = SenderPhase.Greeting, Number = 0, Head = head.Lsn, HelloAt = now, AnswerBy = now + State.Settings.AnswerWait };
-            Effects.Add(new SenderEffect.Send(new ConnectRequest { Number = NextNumber(), Hello = HelloOf(State, head, connected.Orders, now) }));
+            Effects.Add(new SenderEffect.Send(new ConnectRequest { Number = NextNumber(), Hello = HelloOf(State, head, connected.Orders, now, connected.Packages) }));
         }
 
         private void HearWelcome(Welcome welcome)

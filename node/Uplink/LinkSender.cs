@@ -77,6 +77,9 @@ public static partial class LinkSender
                 case SenderInput.OrdersTaken taken:
                     TellOfOrders(taken);
                     break;
+                case SenderInput.PackageAnswered answered:
+                    TellOfPackage(answered.Receipt);
+                    break;
                 case SenderInput.ResultReady ready:
                     TakeResult(ready);
                     break;
@@ -185,6 +188,9 @@ public static partial class LinkSender
                     break;
                 case ConnectResponse.FrameOneofCase.Orders when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2, Settings.Kind: ParentKind.Territorial }:
                     Effects.Add(new SenderEffect.TakeOrders(response.Orders, State.Parent!.Value));
+                    break;
+                case ConnectResponse.FrameOneofCase.Package when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2, Settings.Kind: ParentKind.Territorial }:
+                    Effects.Add(new SenderEffect.TakePackage(response.Package, State.Parent!.Value));
                     break;
                 case ConnectResponse.FrameOneofCase.ReachQuery when State is { Phase: SenderPhase.Open or SenderPhase.TakingEpoch, Speaks: >= 2 }:
                     Effects.Add(new SenderEffect.TakeQuery(response.ReachQuery));
@@ -384,6 +390,20 @@ public static partial class LinkSender
                 {
                     OrdersReceipt = new OrdersReceipt { Number = taken.Number, Position = taken.Answer.Position, Refusal = taken.Answer.Refusal, Message = taken.Answer.Message },
                 }));
+            }
+        }
+
+        /// <summary>As with orders. One that is refused is the operator's to know of: a package of this tree was meant to be followed.</summary>
+        private void TellOfPackage(PackageChunkReceipt receipt)
+        {
+            if (receipt.Outcome == PackageOutcome.Refused)
+            {
+                Effects.Add(new SenderEffect.Report(receipt.Code, receipt.Message));
+            }
+
+            if (State.Phase is SenderPhase.Open or SenderPhase.TakingEpoch)
+            {
+                Effects.Add(new SenderEffect.Send(new ConnectRequest { PackageReceipt = receipt }));
             }
         }
 

@@ -40,6 +40,9 @@ public abstract record SenderEffect
     /// <summary>Journal what the parent orders; comes back as OrdersTaken.</summary>
     public sealed record TakeOrders(OrdersPart Part, NodeId Parent) : SenderEffect;
 
+    /// <summary>Keep a chunk of a package, and once it is whole journal what becomes of it; comes back as PackageAnswered.</summary>
+    public sealed record TakePackage(PackageChunk Chunk, NodeId Parent) : SenderEffect;
+
     /// <summary>Answer what the parent asks; comes back as ResultReady, once or more often.</summary>
     public sealed record TakeQuery(ReachQuery Query) : SenderEffect;
 

@@ -20,8 +20,8 @@ public abstract record SenderInput
     /// <summary>Somebody wants what the parent holds compared with what this node has (L16).</summary>
     public sealed record RangesDue : SenderInput;
 
-    /// <summary>The dialled connection stands; <paramref name="Head"/> is the end of this node's journal, <paramref name="Orders"/> what it has applied of the parent's orders.</summary>
-    public sealed record Connected(StreamMark Head, StreamPosition? Orders = null) : SenderInput;
+    /// <summary>The dialled connection stands; <paramref name="Head"/> is the end of this node's journal, <paramref name="Orders"/> what it has applied of the parent's orders, <paramref name="Packages"/> which packages it has; null for a node that takes none.</summary>
+    public sealed record Connected(StreamMark Head, StreamPosition? Orders = null, IReadOnlyList<PackageHead>? Packages = null) : SenderInput;
 
     /// <summary>The connection ended, or could not be made. <paramref name="Draw"/> is a random number for the pause.</summary>
     public sealed record Disconnected(string Reason, ulong Draw) : SenderInput;
@@ -36,6 +36,9 @@ public abstract record SenderInput
 
     /// <summary>The orders of part <paramref name="Number"/> are durable here, or were not taken; the parent is told so.</summary>
     public sealed record OrdersTaken(long Number, Hub.Orders.OrdersTaken Answer) : SenderInput;
+
+    /// <summary>What became of a chunk of a package; the parent is told so.</summary>
+    public sealed record PackageAnswered(PackageChunkReceipt Receipt) : SenderInput;
 
     /// <summary>A result of a query that the parent asked, of no use to it after <paramref name="Until"/>.</summary>
     public sealed record ResultReady(UInt128 Query, int Number, ReachResult Result, Instant Until) : SenderInput;

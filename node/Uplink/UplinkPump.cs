@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reach;
@@ -27,6 +28,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private readonly ConcurrentQueue<SenderInput> _inputs = new();
     private readonly ITimer _alarm;
     private readonly ParentNotary? _notary;
+    private readonly PackageAssembly _package = new();
     private SenderState _state;
     private IWireLine? _line;
     private bool _hangUpWhenConnected;
@@ -82,7 +84,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
             return;
         }
 
-        Feed(_ground.Sequencer.Read(() => new SenderInput.Connected(_ground.Head(), _ground.Orders.Stands())));
+        Feed(_ground.Sequencer.Read(() => new SenderInput.Connected(_ground.Head(), _ground.Orders.Stands(), _ground.Packages?.Heads)));
     }
 
     public void Received(ConnectResponse response) => Feed(new SenderInput.Responded(response));
@@ -91,6 +93,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     {
         _line = null;
         _hangUpWhenConnected = false;
+        _package.Clear();
 
         // Where this end hung up, what made it do so says more than the wire can.
         _standing = _standing with { LastError = _hungUpFor ?? reason };
@@ -244,6 +247,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                     Feed(new SenderInput.OrdersTaken(take.Part.Number, answer));
                 });
                 break;
+            case SenderEffect.TakePackage take:
+                Take(take.Chunk, take.Parent);
+                break;
             case SenderEffect.TakeQuery take:
                 _ground.Reach?.Hear(take.Query);
                 break;
@@ -261,6 +267,36 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 throw new ArgumentOutOfRangeException(nameof(effect), effect, "An unknown effect.");
         }
     }
+
+    /// <summary>A package that is known is answered at its first chunk; another is judged once it is whole.</summary>
+    private void Take(PackageChunk chunk, NodeId parent)
+    {
+        if (_ground.Packages is not { } packages || !PackageName.TryRead(chunk.Package, out var name))
+        {
+            Answer(chunk.Number, new PackageTaken(PackageOutcome.Gap, null, _ground.Sequencer.Read(() => _ground.Packages?.Heads ?? [])));
+        }
+        else if (_ground.Sequencer.Read(() => packages.Known(name)) is { } known)
+        {
+            Answer(chunk.Number, known);
+        }
+        else if (_package.Add(name, chunk) is { } envelope)
+        {
+            _ground.Sequencer.Submit(packages.Receive(name, envelope, parent), taken => Answer(chunk.Number, taken));
+        }
+        else
+        {
+            Feed(new SenderInput.PackageAnswered(new PackageChunkReceipt { Number = chunk.Number, Outcome = PackageOutcome.More, Have = _package.Have }));
+        }
+    }
+
+    private void Answer(long number, PackageTaken taken) => Feed(new SenderInput.PackageAnswered(new PackageChunkReceipt
+    {
+        Number = number,
+        Outcome = taken.Outcome,
+        Code = taken.Refusal?.Code ?? string.Empty,
+        Message = taken.Refusal?.Message ?? string.Empty,
+        Heads = { taken.Heads },
+    }));
 }
 
 /// <summary>What the uplink reads and writes of its node.</summary>
@@ -275,6 +311,9 @@ public sealed record UplinkGround(ParentKind Kind, Sequencer Sequencer, UplinkFo
 {
     /// <summary>What this node signs with, and by what it judges its parent's signer; null where nothing is signed.</summary>
     public ISignatures? Signatures { get; init; }
+
+    /// <summary>Takes the parent's catalogue packages; null where none are taken.</summary>
+    public PackageDesk? Packages { get; init; }
 
     /// <summary>Answers the parent's queries; null where a test has none.</summary>
     public ReachDesk? Reach { get; init; }

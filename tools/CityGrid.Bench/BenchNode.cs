@@ -43,7 +43,7 @@ internal sealed class BenchNode : IDisposable
         _journal = FileJournal.Open(disk, _entropy, node, null, spawner);
         _views = new LiteViewStore(disk, _journal.Incarnation);
         var zone = DateTimeZoneProviders.Tzdb["Asia/Shanghai"];
-        var rules = new CaseRules { Place = division, Divisions = DivisionRegister.BuiltIn, Catalogue = TypeCatalogue.BuiltIn, Calendar = new WorkCalendar(zone) };
+        var rules = new CaseRules { Place = division, Divisions = DivisionRegister.BuiltIn, Catalogue = CatalogueShelf.BuiltIn, Calendar = new WorkCalendar(zone) };
         Core = new NodeCore(new NodeSettings(node, division, zone, DivisionRegister.BuiltIn, rules), new NodeSeams(disk, _journal, _views, new AesGcmSeal(), null, TimeProvider.System, _entropy));
         Core.Sequencer.Start();
         _projecting = !keepsViews ? null : new ProjectorThread(Core.Projector, failure => throw new InvalidOperationException("The projector failed.", failure));

@@ -59,6 +59,7 @@ internal static class Commands
         root.Subcommands.Add(ViewCommand());
         root.Subcommands.Add(StatusCommand());
         root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
+        root.Subcommands.Add(CatalogueCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(LiveCommand.Pull(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(LinkCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
         root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));

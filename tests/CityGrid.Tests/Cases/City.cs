@@ -28,7 +28,7 @@ internal static class City
             Row("CN", null, DivisionKind.Nation), Row("140000", "CN", DivisionKind.Province), Row("140800", "140000", DivisionKind.City),
             Row("140802", "140800", DivisionKind.County), Row("140821", "140800", DivisionKind.County), Row("140900", "140000", DivisionKind.City),
         ]),
-        Catalogue = TypeCatalogue.BuiltIn,
+        Catalogue = CatalogueShelf.BuiltIn,
         Calendar = new WorkCalendar(Zone),
         OverdueSteps = [2, 5],
     };

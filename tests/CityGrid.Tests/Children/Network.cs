@@ -63,7 +63,7 @@ internal sealed class Network : IAsyncDisposable
         _journal = new MemoryJournal(Entropy);
         var (node, division) = (Hubei, DivisionCode.Parse("42"));
         var zone = DateTimeZoneProviders.Tzdb["Asia/Shanghai"];
-        var rules = new CaseRules { Place = division, Divisions = Registers.Tempting, Catalogue = TypeCatalogue.BuiltIn, Calendar = new WorkCalendar(zone), OverdueSteps = [] };
+        var rules = new CaseRules { Place = division, Divisions = Registers.Tempting, Catalogue = CatalogueShelf.BuiltIn, Calendar = new WorkCalendar(zone), OverdueSteps = [] };
         var children = new ChildrenSettings(node, division, Registers.Tempting) { Approval = approval, CertificateLife = NodaTime.Duration.FromTimeSpan(life) };
         Core = new NodeCore(
             new NodeSettings(node, division, zone, Registers.Tempting, rules) { Children = (children, Province) },

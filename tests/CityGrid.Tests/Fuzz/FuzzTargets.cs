@@ -41,7 +41,7 @@ internal static class FuzzTargets
 
     public static FuzzTarget Of(string name) => All.Single(target => target.Name == name);
 
-    private static IReadOnlyList<MessageDescriptor> Calls => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
+    private static IReadOnlyList<MessageDescriptor> Calls => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
 
     public static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
 

@@ -1,6 +1,7 @@
 using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Identity;
@@ -30,6 +31,8 @@ internal static class WireTargets
         new("link-sequence", Shape.Bytes, 120, () => [Enumerable.Range(0, 800).Select(i => (byte)(i * 7 % 256)).ToArray()], LinkSequence) { BytesPerByte = 2_000_000 },
         new("cell-value", Shape.Bytes, 20_000, () => [[0, 0], Child.Value(5), Wide()], CellValueBytes),
         new("cells-part", Shape.Protobuf, 3_000, () => [.. Frames().Where(f => f.Cells is not null).Select(f => f.Cells.ToByteArray())], CellsPartBytes) { Words = [Own, "wuhan", "Asia/Shanghai"], BytesPerByte = 20_000 },
+        new("package-chunk", Shape.Protobuf, 3_000, () => [.. Chunks().Select(chunk => chunk.ToByteArray())], PackageChunkBytes) { Words = ["ministry", "hubei"], BytesPerByte = 20_000 },
+        new("package-envelope", Shape.Protobuf, 3_000, () => [.. Catalogue.Packages.Chain(2).Select(package => Catalogue.Packages.Enveloped(package, begins: true).ToByteArray())], PackageEnvelopeBytes) { Words = ["ministry", "wuhan", "CN", "4201", "gb47678-2026"], BytesPerByte = 20_000 },
         new("request-messages", Shape.Protobuf, 4_000, Requests, RequestMessage) { BytesPerByte = 20_000 },
         new("certificate-names", Shape.Bytes, 150, () => [Names("citygrid://node/wuhan", "citygrid://division/4201"), Names()], CertificateNames) { Words = ["citygrid://node/", "citygrid://division/", "hubei"], BytesPerByte = 100_000 },
         new("grpc-timeout", Shape.Text, 5_000, () => ["5S"u8.ToArray(), "99999999n"u8.ToArray()], input => $"{Admission.TimeoutOf(System.Text.Encoding.UTF8.GetString(input)) is null}"),
@@ -210,6 +213,65 @@ internal static class WireTargets
         return $"{Math.Min(value.Counters.Count, 4)} {Math.Min(value.Histograms.Count, 4)}";
     }
 
+    private static List<PackageChunk> Chunks()
+    {
+        var package = Catalogue.Packages.Of(1, Hash256.Zero);
+        var parcel = new PackageParcel(Catalogue.Packages.NameOf(package), Catalogue.Packages.Enveloped(package).ToByteArray());
+        var whole = PackageFeed.Step(PackageFeed.Start([]), new PackageFeedInput.ParcelReady(parcel), Catalogue.Packages.Now).Send!;
+        var half = whole.Clone();
+        half.Content = ByteString.CopyFrom(whole.Content.Span[..(whole.Content.Length / 2)]);
+        return [whole, half];
+    }
+
+    /// <summary>A chunk on its own, and behind a good one: no more is kept than came, and what is whole can be judged.</summary>
+    private static string PackageChunkBytes(byte[] input)
+    {
+        if (Parsed(input, PackageChunk.Descriptor, out var fault) is not PackageChunk chunk || !PackageName.TryRead(chunk.Package, out var name))
+        {
+            return fault ?? "no name";
+        }
+
+        var assembly = new PackageAssembly();
+        var before = Chunks()[1];
+        var way = string.Empty;
+        foreach (var one in new[] { chunk, before, chunk, chunk })
+        {
+            var envelope = assembly.Add(name, one);
+            FuzzTargets.Sound(assembly.Have <= 4 * (chunk.Content.Length + before.Content.Length), "no more is kept than came");
+            way += envelope is null ? $"{Math.Min(assembly.Have, 1)}" : PackageJudge.Judge(Catalogue.Packages.Wuhan, new PackageFold(), name, envelope, Catalogue.Packages.Now).Outcome.ToString();
+        }
+
+        return way;
+    }
+
+    /// <summary>An envelope under its own hash: what is decided is one event, and what a snapshot keeps of it is the same.</summary>
+    private static string PackageEnvelopeBytes(byte[] input)
+    {
+        if (Parsed(input, PackageEnvelope.Descriptor, out var fault) is not PackageEnvelope envelope)
+        {
+            return fault;
+        }
+
+        var content = PackageFile.Parse(envelope.Package);
+        var issuer = content is not null && NodeId.TryParse(content.Issuer, out var stated) ? stated : NodeId.Parse("ministry");
+        var name = new PackageName(issuer, Math.Max(1, content?.Number ?? 1), Hash256.Of(envelope.Package.Span));
+        var fold = new PackageFold();
+        var verdict = PackageJudge.Judge(Catalogue.Packages.Wuhan, fold, name, envelope, Catalogue.Packages.Now);
+        if (verdict.Outcome is PackageOutcome.Taken or PackageOutcome.Refused)
+        {
+            fold.Apply(Catalogue.Packages.Event(1, PackageFold.ReceivedEvent(name, envelope, NodeId.Parse("hubei"), NodeId.Parse("wuhan"), verdict.Refusal)));
+            FuzzTargets.Sound(PackageJudge.Judge(Catalogue.Packages.Wuhan, fold, name, envelope, Catalogue.Packages.Now).Outcome == PackageOutcome.Known, "what was decided is known");
+            using var saved = new MemoryStream();
+            fold.Save(saved);
+            saved.Position = 0;
+            var loaded = new PackageFold();
+            loaded.Load(saved);
+            FuzzTargets.Sound(loaded.Packages.Select(p => p.Name).SequenceEqual(fold.Packages.Select(p => p.Name)) && loaded.Editions.Count == fold.Editions.Count, "a snapshot keeps what was decided");
+        }
+
+        return $"{verdict.Outcome} {verdict.Refusal?.Code} {fold.Editions.Count}";
+    }
+
     private static byte[] Wide()
     {
         var draft = new CellDraft();
@@ -243,7 +305,7 @@ internal static class WireTargets
         return $"{Math.Min(reading.Cells.Count, 3)} {Math.Min(reading.Refused.Count, 3)} {reading.Watermarks.Count > 0}";
     }
 
-    private static IReadOnlyList<MessageDescriptor> RequestTypes => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
+    private static IReadOnlyList<MessageDescriptor> RequestTypes => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
 
     public static IReadOnlyList<byte[]> Requests() =>
     [

@@ -48,7 +48,7 @@ public sealed class Generated_cases_are_plausible_and_repeatable
     public void Every_step_is_one_that_the_case_machine_allows(ulong seed)
     {
         var plan = Plan(seed);
-        var rules = new CaseRules { Place = plan.City, Divisions = Register, Catalogue = plan.Catalogue, Calendar = plan.Calendar };
+        var rules = new CaseRules { Place = plan.City, Divisions = Register, Catalogue = CatalogueShelf.Of(plan.Catalogue), Calendar = plan.Calendar };
         var happened = new HashSet<Type>();
         foreach (var scripted in new CaseGenerator(plan).Cases())
         {

@@ -23,6 +23,7 @@ public sealed class The_calls_are_described
         {
             app.MapGrpcService<NoViews>();
             app.MapGrpcService<NoOrders>();
+            app.MapGrpcService<NoCatalogue>();
             app.MapGrpcService<NoReach>();
             app.MapGrpcService<NoLinks>();
             app.MapGrpcService<NoChildren>();
@@ -44,7 +45,7 @@ public sealed class The_calls_are_described
     [Test]
     public void Every_route_of_the_contract_stands_in_it()
     {
-        var routes = new[] { Node.V1.CasesReflection.Descriptor, Node.V1.ChildrenReflection.Descriptor, Node.V1.ReconcileReflection.Descriptor, Node.V1.WhyReflection.Descriptor, ViewsReflection.Descriptor, OrdersReflection.Descriptor, ReachReflection.Descriptor, Node.V1.LinksReflection.Descriptor }
+        var routes = new[] { Node.V1.CasesReflection.Descriptor, Node.V1.ChildrenReflection.Descriptor, Node.V1.ReconcileReflection.Descriptor, Node.V1.WhyReflection.Descriptor, ViewsReflection.Descriptor, OrdersReflection.Descriptor, CatalogueReflection.Descriptor, ReachReflection.Descriptor, Node.V1.LinksReflection.Descriptor }
             .SelectMany(file => file.Services).SelectMany(service => service.Methods)
             .Select(method => method.GetOptions().GetExtension(Google.Api.AnnotationsExtensions.Http))
             .Select(rule => rule.PatternCase == Google.Api.HttpRule.PatternOneofCase.Get ? ("get", rule.Get) : ("post", rule.Post));
@@ -136,6 +137,8 @@ public sealed class The_calls_are_described
 
     [Authorize(Policy = Access.View)]
     private sealed class NoOrders : OrdersService.OrdersServiceBase;
+
+    private sealed class NoCatalogue : CatalogueService.CatalogueServiceBase;
 
     [Authorize(Policy = Access.View)]
     private sealed class NoReach : ReachService.ReachServiceBase;

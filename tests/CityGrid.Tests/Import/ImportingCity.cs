@@ -29,7 +29,7 @@ internal sealed class ImportingCity : IDisposable
         var clock = new VirtualClock(new VirtualTime(new DateTimeOffset(2026, 11, 24, 12, 0, 0, TimeSpan.Zero)));
         var register = DivisionFile.Read(new StringReader(ShippedMapping.RegisterCsv)).Register!;
         var (node, entropy, disk) = (NodeId.Parse("city"), new SeededEntropy(1), PosixDisk.At(_folder));
-        var rules = new CaseRules { Place = mapping.City, Divisions = register, Catalogue = TypeCatalogue.BuiltIn, Calendar = new WorkCalendar(mapping.Zone) };
+        var rules = new CaseRules { Place = mapping.City, Divisions = register, Catalogue = CatalogueShelf.BuiltIn, Calendar = new WorkCalendar(mapping.Zone) };
         _journal = FileJournal.Open(disk, entropy, node);
         Core = new NodeCore(
             new NodeSettings(node, mapping.City, mapping.Zone, register, rules), new NodeSeams(disk, _journal, new MemoryViewStore(), new AesGcmSeal(), null, clock, entropy))

@@ -19,6 +19,7 @@ public sealed class NodeClient : IDisposable
         Cases = new CasesService.CasesServiceClient(_channel);
         Views = new ViewsService.ViewsServiceClient(_channel);
         Orders = new OrdersService.OrdersServiceClient(_channel);
+        Catalogue = new CatalogueService.CatalogueServiceClient(_channel);
         Reach = new ReachService.ReachServiceClient(_channel);
         Bundles = new BundlesService.BundlesServiceClient(_channel);
         Links = new LinksService.LinksServiceClient(_channel);
@@ -34,6 +35,8 @@ public sealed class NodeClient : IDisposable
     public ViewsService.ViewsServiceClient Views { get; }
 
     public OrdersService.OrdersServiceClient Orders { get; }
+
+    public CatalogueService.CatalogueServiceClient Catalogue { get; }
 
     public ReachService.ReachServiceClient Reach { get; }
 

@@ -239,7 +239,7 @@ public sealed class SimulatedNode
         var journal = _tree.Twist.Journal(this, FileJournal.Open(disk, _entropy, Place.Node, options));
         var calendar = new WorkCalendar(Shanghai);
         var register = Register ?? _tree.Register;
-        var rules = new CaseRules { Place = Place.Division, Divisions = register, Catalogue = TypeCatalogue.BuiltIn, Calendar = calendar };
+        var rules = new CaseRules { Place = Place.Division, Divisions = register, Catalogue = CatalogueShelf.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is { } parent ? new SimulatedWire(_tree, this, parent.Node) : null;
         var sectorWire = Place.Sector is { } sector ? new SimulatedWire(_tree, this, sector.Node) : null;
         var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, DiskReserve = DiskReserve, Cuts = _tree.Cuts };

@@ -1,0 +1,203 @@
+using CityGrid.Hub.Journal;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
+using NodaTime;
+
+namespace CityGrid.Hub.Catalogue;
+
+/// <summary>What a person wants published.</summary>
+public sealed record PackageWish(string RequestKey, CatalogueVersion Version, StatDay EffectiveFrom, string Title, string Rows);
+
+/// <summary>A package as it stands after a command, or why there is none. <paramref name="Repeated"/>: it was so before.</summary>
+public sealed record PackageAnswer(PackageRecord? Package, bool Repeated, Refusal? Refusal);
+
+/// <summary>What the child answers once a package is whole.</summary>
+public sealed record PackageTaken(PackageOutcome Outcome, Refusal? Refusal, IReadOnlyList<PackageHead> Heads);
+
+/// <summary>The door of packages: publishing, taking and hearing of them as commands for the sequencer (clauses K1 to K6).</summary>
+public sealed class PackageDesk(CataloguePlace place, PackageFold packages)
+{
+    public const string FileBad = "CATALOGUE_FILE_BAD";
+    public const string DayPast = "CATALOGUE_DAY_PAST";
+    public const string CodeNotAbove = "CATALOGUE_CODE_NOT_ABOVE";
+    public const string TooLarge = "CATALOGUE_TOO_LARGE";
+
+    /// <summary>Faults, or codes, that one refusal names; how many more there are is said.</summary>
+    private const int NamedMax = 40;
+
+    /// <summary>Issuers that a child may say that it has packages of.</summary>
+    private const int HeadsMax = 64;
+
+    public CataloguePlace Place => place;
+
+    /// <summary>The versions known here. Under the sequencer's lock, or on the writer.</summary>
+    public CatalogueShelf Shelf => packages.Editions.Aggregate(CatalogueShelf.BuiltIn, (shelf, edition) => shelf.With(edition));
+
+    /// <summary>What this node has: what the hello says. Under the sequencer's lock.</summary>
+    public IReadOnlyList<PackageHead> Heads => packages.Heads;
+
+    public Command<PackageAnswer> Publish(PackageWish wish, string actor) => new PublishPackage(this, wish) { Actor = actor };
+
+    /// <summary>A whole envelope from the parent: taken or refused, the decision is one record.</summary>
+    public Command<PackageTaken> Receive(PackageName named, PackageEnvelope envelope, NodeId parent) => new ReceivePackage(this, named, envelope, parent) { Actor = $"node/{parent}" };
+
+    /// <summary>The answer to a package that is known here; null for one that is not, whose bytes are wanted. Under the sequencer's lock.</summary>
+    public PackageTaken? Known(PackageName named) =>
+        packages.Find(named) is { } known ? new PackageTaken(known.IsTaken ? PackageOutcome.Known : PackageOutcome.Refused, known.Refusal, packages.Heads) : null;
+
+    /// <summary>What a child says that it has, and of one what it refused: one record where it is news.</summary>
+    public Command<bool> Hear(NodeId child, IEnumerable<PackageHead> heads, (PackageName Name, Refusal Refusal)? refused) =>
+        new HearOfPackages(packages, child, HeadsOf(heads), refused) { Actor = $"node/{child}" };
+
+    /// <summary>What a child sent, without believing it: what names no package is left out, and of an issuer named twice the first stands.</summary>
+    public static IReadOnlyList<PackageName> HeadsOf(IEnumerable<PackageHead> heads)
+    {
+        var read = new SortedDictionary<NodeId, PackageName>();
+        foreach (var head in heads.Take(HeadsMax))
+        {
+            if (PackageName.TryRead(head, out var name))
+            {
+                read.TryAdd(name.Issuer, name);
+            }
+        }
+
+        return [.. read.Values];
+    }
+
+    /// <summary>
+    /// What this node's next package continues: the newest here, or a newer one that a child has of an earlier life of this directory. Where a child has another
+    /// one under a number of this chain, a number is left out: what stands behind a gap is taken whatever stood before it.
+    /// </summary>
+    private (long Number, Hash256 Hash) LastOwn()
+    {
+        var last = packages.Last(place.Node) is { } own ? own.Name : default;
+        var told = packages.Children.Select(child => child.Heads.GetValueOrDefault(place.Node)).Where(head => head.Number > 0).ToList();
+        if (told.Count > 0 && told.MaxBy(head => head.Number) is var newest && newest.Number > last.Number)
+        {
+            last = newest;
+        }
+
+        var isForked = told.Any(head => packages.At(place.Node, head.Number) is { } here && here.Name.Hash != head.Hash);
+        return (last.Number + (isForked ? 1 : 0), last.Hash);
+    }
+
+    private static string Named(IReadOnlyList<string> all) =>
+        string.Join(' ', all.Take(NamedMax)) + (all.Count > NamedMax ? $" … and {all.Count - NamedMax} more." : string.Empty);
+
+    private sealed class PublishPackage : Command<PackageAnswer>
+    {
+        private readonly PackageDesk _desk;
+        private readonly PackageWish _wish;
+        private readonly Hash256 _request;
+        private readonly TypeCatalogue? _catalogue;
+        private readonly IReadOnlyList<string> _faults;
+
+        public PublishPackage(PackageDesk desk, PackageWish wish)
+        {
+            (_desk, _wish) = (desk, wish);
+            _request = Hash256.Of(System.Text.Encoding.UTF8.GetBytes($"citygrid/package-request/1\n{wish.RequestKey}"));
+            _catalogue = PackageFile.Read(wish.Version, wish.Rows, out _faults);
+        }
+
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("packages", string.Empty)];
+
+        public override Decision<PackageAnswer> Decide(Instant now)
+        {
+            var (place, packages) = (_desk.Place, _desk.Packages);
+            if (packages.ByRequest(_request) is { } known)
+            {
+                return IsSame(known.Content!)
+                    ? Decision<PackageAnswer>.Nothing(new PackageAnswer(known, true, null))
+                    : No("REQUEST_KEY_REUSED", "Another package was published with this request key. Use a fresh key for each package.", "request_key");
+            }
+
+            if (_catalogue is not { } catalogue)
+            {
+                return No(FileBad, $"The rows have {_faults.Count} faults, and nothing was published: {Named(_faults)}", "rows");
+            }
+
+            if (_wish.EffectiveFrom < place.DayOf(now))
+            {
+                return No(DayPast, $"{_wish.EffectiveFrom} is past: what was filed then was filed under the version in force then. The first day that is possible is {place.DayOf(now)}.", "effective_from");
+            }
+
+            if (PackageJudge.Reused(packages, catalogue) is { } reused)
+            {
+                return Decision<PackageAnswer>.Nothing(new PackageAnswer(null, false, reused));
+            }
+
+            if (!place.IsRoot && _desk.Shelf.Above(_wish.EffectiveFrom, place.Division, place.Register) is var above
+                && catalogue.All.Where(type => above.Find(type.Key.Code) is null).Select(type => type.Key.Code.ToString()).ToList() is { Count: > 0 } foreign)
+            {
+                return No(CodeNotAbove, $"{foreign.Count} codes do not stand in {above.Version}, which is in force above {place.Division} on {_wish.EffectiveFrom}: {Named(foreign)} Limits and names are this place's own affair, codes are not: figures are added up by them.", "rows");
+            }
+
+            var package = PackageOf(now);
+            if (package.CalculateSize() > PackageFile.BytesMax)
+            {
+                return No(TooLarge, $"The package has {package.CalculateSize()} bytes; at most {PackageFile.BytesMax} are allowed.", "rows");
+            }
+
+            return Decision<PackageAnswer>.Of(
+                new RecordDraft(Actor, [PackageFold.PublishedEvent(package, _request)]), _ => new PackageAnswer(packages.ByRequest(_request), false, null));
+        }
+
+        private CataloguePackage PackageOf(Instant now)
+        {
+            var (number, hash) = _desk.LastOwn();
+            return new CataloguePackage
+            {
+                Issuer = _desk.Place.Node.ToString(),
+                IssuerDivision = _desk.Place.Division.ToString(),
+                Number = number + 1,
+                Previous = number == 0 ? ByteString.Empty : ByteString.CopyFrom(hash.ToBytes()),
+                Kind = PackageKind.Catalogue,
+                Version = _wish.Version.ToString(),
+                EffectiveFrom = _wish.EffectiveFrom.Number,
+                Title = _wish.Title,
+                IssuedAt = now.ToUnixTimeSeconds(),
+                Rows = _wish.Rows,
+            };
+        }
+
+        private bool IsSame(CataloguePackage known) =>
+            known.Version == _wish.Version.ToString() && known.EffectiveFrom == _wish.EffectiveFrom.Number && known.Title == _wish.Title && known.Rows == _wish.Rows;
+
+        private static Decision<PackageAnswer> No(string code, string message, string where) =>
+            Decision<PackageAnswer>.Nothing(new PackageAnswer(null, false, new Refusal(code, message, where)));
+    }
+
+    private sealed class ReceivePackage(PackageDesk desk, PackageName named, PackageEnvelope envelope, NodeId parent) : Command<PackageTaken>
+    {
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("packages", string.Empty)];
+
+        public override Decision<PackageTaken> Decide(Instant now)
+        {
+            var verdict = PackageJudge.Judge(desk.Place, desk.Packages, named, envelope, now);
+            var isDecided = verdict.Outcome == PackageOutcome.Taken
+                || (verdict.Outcome == PackageOutcome.Refused && (verdict.Refusal!.Code != PackageJudge.Fork || desk.Packages.AsideOf(named.Issuer) < PackageFold.AsideMax));
+            return isDecided
+                ? Decision<PackageTaken>.Of(
+                    new RecordDraft(Actor, [PackageFold.ReceivedEvent(named, envelope, parent, desk.Place.Node, verdict.Refusal)]),
+                    _ => new PackageTaken(verdict.Outcome, verdict.Refusal, desk.Packages.Heads))
+                : Decision<PackageTaken>.Nothing(new PackageTaken(verdict.Outcome, verdict.Refusal, desk.Packages.Heads));
+        }
+    }
+
+    private sealed class HearOfPackages(PackageFold packages, NodeId child, IReadOnlyList<PackageName> heads, (PackageName Name, Refusal Refusal)? refused) : Command<bool>
+    {
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("packages of", child.ToString())];
+
+        public override Decision<bool> Decide(Instant now)
+        {
+            var known = packages.Child(child);
+            var isNews = !heads.SequenceEqual(known.Heads.Values) || (known.ToldAt == Instant.MinValue && heads.Count == 0) || (refused is { } one && !known.Refused.Contains(one));
+            return isNews
+                ? Decision<bool>.Of(new RecordDraft(Actor, [PackageFold.ToldEvent(child, heads, refused)]), _ => true)
+                : Decision<bool>.Nothing(false);
+        }
+    }
+
+    private PackageFold Packages => packages;
+}

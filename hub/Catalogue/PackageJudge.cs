@@ -1,0 +1,115 @@
+using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using NodaTime;
+
+namespace CityGrid.Hub.Catalogue;
+
+/// <summary>What becomes of a package that has come: its outcome, and for one that is refused the reason.</summary>
+public sealed record PackageVerdict(PackageOutcome Outcome, Refusal? Refusal)
+{
+    public static PackageVerdict Taken { get; } = new(PackageOutcome.Taken, null);
+
+    public static PackageVerdict Known { get; } = new(PackageOutcome.Known, null);
+
+    public static PackageVerdict Gap { get; } = new(PackageOutcome.Gap, null);
+
+    public static PackageVerdict No(string code, string message) => new(PackageOutcome.Refused, new Refusal(code, message));
+}
+
+/// <summary>What becomes of packages as they come in (clause K4): pure. One that is refused holds up no other.</summary>
+public static class PackageJudge
+{
+    /// <summary>The bytes are no package, or not the one that they were named.</summary>
+    public const string Malformed = "PACKAGE_MALFORMED";
+
+    /// <summary>Its issuer does not stand above this place.</summary>
+    public const string NotAbove = "PACKAGE_NOT_FROM_ABOVE";
+
+    /// <summary>Its issuer has two packages with this number, or with another one before it.</summary>
+    public const string Fork = "PACKAGE_FORK";
+
+    /// <summary>Its version's name stands here with other types.</summary>
+    public const string VersionReused = "CATALOGUE_VERSION_REUSED";
+
+    private static readonly StatDay Earliest = StatDay.Of(new LocalDate(1900, 1, 1));
+    private static readonly StatDay Latest = StatDay.Of(new LocalDate(9999, 12, 31));
+
+    public static PackageVerdict Judge(CataloguePlace place, PackageFold packages, PackageName named, PackageEnvelope envelope, Instant now)
+    {
+        if (packages.Find(named) is not null)
+        {
+            return PackageVerdict.Known;
+        }
+
+        if (Hash256.Of(envelope.Package.Span) != named.Hash)
+        {
+            return PackageVerdict.Gap;
+        }
+
+        // A refused one holds its number only until another comes under it.
+        var last = packages.Last(named.Issuer);
+        var replaces = last is { IsTaken: false } && last.Name.Number == named.Number;
+        var before = replaces ? packages.At(named.Issuer, named.Number - 1) : last;
+        var numberBefore = before?.Name.Number ?? 0;
+        if (named.Number <= numberBefore)
+        {
+            return packages.At(named.Issuer, named.Number) is null
+                ? PackageVerdict.Known
+                : PackageVerdict.No(Fork, $"{named} stands here with other bytes. {named.Issuer} was restored, or somebody speaks in its name: have it publish anew.");
+        }
+
+        var follows = named.Number == numberBefore + 1;
+        if (!follows && !replaces && !envelope.Begins)
+        {
+            return PackageVerdict.Gap;
+        }
+
+        var content = PackageFile.Parse(envelope.Package);
+        if (Fault(named, envelope, content) is { } fault)
+        {
+            return PackageVerdict.No(Malformed, $"{named} is no package: {fault}");
+        }
+
+        if (follows && !Continues(before, content!))
+        {
+            return PackageVerdict.No(Fork, $"{named} names another package before it than the one that stands here. {named.Issuer} was restored, or somebody speaks in its name: have it publish anew.");
+        }
+
+        return ForeignFault(place, content!, now) ?? VersionFault(packages, content!) ?? PackageVerdict.Taken;
+    }
+
+    /// <summary>Why a version of this name may not have these types; null where it may.</summary>
+    public static Refusal? Reused(PackageFold packages, TypeCatalogue catalogue) =>
+        packages.TypesOf(catalogue.Version) is { } known && known.ToText() != catalogue.ToText()
+            ? new Refusal(VersionReused, $"The version {catalogue.Version} stands here with other types. What was filed under a version is looked up in it for ever: choose another name.", "version")
+            : null;
+
+    private static bool Continues(PackageRecord? before, CataloguePackage content) =>
+        before is null ? content.Previous.IsEmpty : content.Previous.Span.SequenceEqual(before.Name.Hash.ToBytes());
+
+    private static PackageVerdict? ForeignFault(CataloguePlace place, CataloguePackage content, Instant now) =>
+        content.Issuer == place.Node.ToString() || !place.IsBelow(DivisionCode.Parse(content.IssuerDivision), place.DayOf(now))
+            ? PackageVerdict.No(NotAbove, $"{content.Issuer} ({content.IssuerDivision}) does not stand above {place.Division} by the register of today.")
+            : null;
+
+    private static PackageVerdict? VersionFault(PackageFold packages, CataloguePackage content) =>
+        content.Kind == PackageKind.Catalogue && PackageFile.EditionOf(content) is { } edition && Reused(packages, edition.Catalogue) is { } reused
+            ? new PackageVerdict(PackageOutcome.Refused, reused)
+            : null;
+
+    private static string? Fault(PackageName named, PackageEnvelope envelope, CataloguePackage? content) =>
+        envelope.Package.Length > PackageFile.BytesMax ? $"it has more than {PackageFile.BytesMax} bytes."
+        : content is null ? "its bytes cannot be read."
+        : content.Issuer != named.Issuer.ToString() || content.Number != named.Number ? $"it says that it is {content.Issuer}/{content.Number}."
+        : envelope.Hops.Count > RecordJudge.HopsMax || envelope.Hops.Any(hop => !NodeId.TryParse(hop.Node, out _) || !RecordJudge.IsTime(hop.ReceivedAt)) ? "its list of hops is none."
+        : !DivisionCode.TryParse(content.IssuerDivision, out _) ? "its issuer has no division."
+        : content.Previous.Length is not (0 or Hash256.Size) ? "what comes before it is no hash."
+        : content.Title.Length > PackageFile.TextMax ? $"its title has more than {PackageFile.TextMax} characters."
+        : content.EffectiveFrom < Earliest.Number || content.EffectiveFrom > Latest.Number ? "its first day is none."
+        : content.IssuedAt < Instant.MinValue.ToUnixTimeSeconds() || content.IssuedAt > Instant.MaxValue.ToUnixTimeSeconds() ? "its time is none."
+        : content.Kind != PackageKind.Catalogue ? null
+        : !CatalogueVersion.TryParse(content.Version, out var version) ? "its version has no name."
+        : PackageFile.Read(version, content.Rows, out var faults) is null ? $"{faults.Count} faults; the first: {faults[0]}"
+        : null;
+}
