@@ -16,7 +16,7 @@ public sealed record PackageAnswer(PackageRecord? Package, bool Repeated, Refusa
 public sealed record PackageTaken(PackageOutcome Outcome, Refusal? Refusal, IReadOnlyList<PackageHead> Heads);
 
 /// <summary>The door of packages: publishing, taking and hearing of them as commands for the sequencer (clauses K1 to K6).</summary>
-public sealed class PackageDesk(CataloguePlace place, PackageFold packages)
+public sealed class PackageDesk(CataloguePlace place, PackageFold packages, PackageNotary notary)
 {
     public const string FileBad = "CATALOGUE_FILE_BAD";
     public const string DayPast = "CATALOGUE_DAY_PAST";
@@ -40,7 +40,7 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages)
     public Command<PackageAnswer> Publish(PackageWish wish, string actor) => new PublishPackage(this, wish) { Actor = actor };
 
     /// <summary>A whole envelope from the parent: taken or refused, the decision is one record.</summary>
-    public Command<PackageTaken> Receive(PackageName named, PackageEnvelope envelope, NodeId parent) => new ReceivePackage(this, named, envelope, parent) { Actor = $"node/{parent}" };
+    public Command<PackageTaken> Receive(PackageName named, PackageEnvelope envelope, NodeId parent) => new ReceivePackage(this, named, envelope, parent, new PackageSignature(notary.Look(envelope), notary.Policy)) { Actor = $"node/{parent}" };
 
     /// <summary>The answer to a package that is known here; null for one that is not, whose bytes are wanted. Under the sequencer's lock.</summary>
     public PackageTaken? Known(PackageName named) =>
@@ -134,13 +134,21 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages)
             }
 
             var package = PackageOf(now);
-            if (package.CalculateSize() > PackageFile.BytesMax)
+            var bytes = package.ToByteString();
+            if (bytes.Length > PackageFile.BytesMax)
             {
-                return No(TooLarge, $"The package has {package.CalculateSize()} bytes; at most {PackageFile.BytesMax} are allowed.", "rows");
+                return No(TooLarge, $"The package has {bytes.Length} bytes; at most {PackageFile.BytesMax} are allowed.", "rows");
             }
 
-            return Decision<PackageAnswer>.Of(
-                new RecordDraft(Actor, [PackageFold.PublishedEvent(package, _request)]), _ => new PackageAnswer(packages.ByRequest(_request), false, null));
+            // Its number and what it follows are known on the writer alone; packages are so few that one signature there holds nobody up.
+            var signature = _desk.Notary.Sign(package, bytes, out var unbelievable);
+            if (unbelievable is not null)
+            {
+                return Decision<PackageAnswer>.Nothing(new PackageAnswer(null, false, unbelievable));
+            }
+
+            var published = PackageFold.PublishedEvent(new PackageEnvelope { Package = bytes, Signature = signature }, _request);
+            return Decision<PackageAnswer>.Of(new RecordDraft(Actor, [published]), _ => new PackageAnswer(packages.ByRequest(_request), false, null));
         }
 
         private CataloguePackage PackageOf(Instant now)
@@ -168,15 +176,17 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages)
             Decision<PackageAnswer>.Nothing(new PackageAnswer(null, false, new Refusal(code, message, where)));
     }
 
-    private sealed class ReceivePackage(PackageDesk desk, PackageName named, PackageEnvelope envelope, NodeId parent) : Command<PackageTaken>
+    private sealed class ReceivePackage(PackageDesk desk, PackageName named, PackageEnvelope envelope, NodeId parent, PackageSignature signature) : Command<PackageTaken>
     {
         public override IReadOnlyCollection<Touched> Touches => [Touched.By("packages", string.Empty)];
 
         public override Decision<PackageTaken> Decide(Instant now)
         {
-            var verdict = PackageJudge.Judge(desk.Place, desk.Packages, named, envelope, now);
+            var verdict = PackageJudge.Judge(desk.Place, desk.Packages, named, envelope, now, signature);
+
+            // Whoever sends ever other bytes under one number fills no disk with them.
             var isDecided = verdict.Outcome == PackageOutcome.Taken
-                || (verdict.Outcome == PackageOutcome.Refused && (verdict.Refusal!.Code != PackageJudge.Fork || desk.Packages.AsideOf(named.Issuer) < PackageFold.AsideMax));
+                || (verdict.Outcome == PackageOutcome.Refused && (desk.Packages.AsideOf(named.Issuer) < PackageFold.AsideMax || desk.Packages.At(named.Issuer, named.Number) is null));
             return isDecided
                 ? Decision<PackageTaken>.Of(
                     new RecordDraft(Actor, [PackageFold.ReceivedEvent(named, envelope, parent, desk.Place.Node, verdict.Refusal)]),
@@ -200,4 +210,6 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages)
     }
 
     private PackageFold Packages => packages;
+
+    private PackageNotary Notary => notary;
 }

@@ -63,9 +63,12 @@ public sealed class PackageFold : IFold
 
     public ChildPackages Child(NodeId child) => _children.GetValueOrDefault(child) ?? ChildPackages.None(child);
 
-    public static EventDraft PublishedEvent(CataloguePackage package, Hash256 request) => Draft(EventKinds.PackagePublished, new PackagePublished
+    /// <summary>A package of this issuer was taken that it had signed.</summary>
+    public bool HasSigned(NodeId issuer) => Of(issuer).Any(record => record is { IsTaken: true, Envelope.Signature: not null });
+
+    public static EventDraft PublishedEvent(PackageEnvelope envelope, Hash256 request) => Draft(EventKinds.PackagePublished, new PackagePublished
     {
-        Envelope = new PackageEnvelope { Package = package.ToByteString() }.ToByteString(),
+        Envelope = envelope.ToByteString(),
         Request = ByteString.CopyFrom(request.ToBytes()),
     });
 
@@ -158,7 +161,7 @@ public sealed class PackageFold : IFold
         var envelope = PackageEnvelope.Parser.ParseFrom(received.Envelope);
         envelope.Hops.Add(new Hop { Node = received.Node, ReceivedAt = at.ToUnixTimeMilliseconds() });
         var record = RecordOf(envelope, NameOf(received.Package), at, isOwn: false, received.Code, received.Message);
-        if (received.Code == PackageJudge.Fork)
+        if (received.Code == PackageJudge.Fork || (!record.IsTaken && At(record.Name.Issuer, record.Name.Number) is { } standing && (standing.IsTaken || standing != Last(record.Name.Issuer))))
         {
             SetAside(record);
         }

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Identity;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -17,6 +18,9 @@ public sealed record PackageVerdict(PackageOutcome Outcome, Refusal? Refusal)
     public static PackageVerdict No(string code, string message) => new(PackageOutcome.Refused, new Refusal(code, message));
 }
 
+/// <summary>What was found of a package's signature (null: it is good), and whether packages must be signed.</summary>
+public sealed record PackageSignature(Refusal? Found, SignaturePolicy Policy);
+
 /// <summary>What becomes of packages as they come in (clause K4): pure. One that is refused holds up no other.</summary>
 public static class PackageJudge
 {
@@ -35,7 +39,13 @@ public static class PackageJudge
     private static readonly StatDay Earliest = StatDay.Of(new LocalDate(1900, 1, 1));
     private static readonly StatDay Latest = StatDay.Of(new LocalDate(9999, 12, 31));
 
-    public static PackageVerdict Judge(CataloguePlace place, PackageFold packages, PackageName named, PackageEnvelope envelope, Instant now)
+    /// <param name="place">Where it came.</param>
+    /// <param name="packages">What is known here.</param>
+    /// <param name="named">Which package it is said to be.</param>
+    /// <param name="envelope">What came.</param>
+    /// <param name="now">The node's clock.</param>
+    /// <param name="signature">What was found of its signature, and the policy; null where nothing is signed.</param>
+    public static PackageVerdict Judge(CataloguePlace place, PackageFold packages, PackageName named, PackageEnvelope envelope, Instant now, PackageSignature? signature = null)
     {
         if (packages.Find(named) is not null)
         {
@@ -52,15 +62,14 @@ public static class PackageJudge
         var replaces = last is { IsTaken: false } && last.Name.Number == named.Number;
         var before = replaces ? packages.At(named.Issuer, named.Number - 1) : last;
         var numberBefore = before?.Name.Number ?? 0;
-        if (named.Number <= numberBefore)
+        var isOlder = named.Number <= numberBefore;
+        if (isOlder && packages.At(named.Issuer, named.Number) is null)
         {
-            return packages.At(named.Issuer, named.Number) is null
-                ? PackageVerdict.Known
-                : PackageVerdict.No(Fork, $"{named} stands here with other bytes. {named.Issuer} was restored, or somebody speaks in its name: have it publish anew.");
+            return PackageVerdict.Known;
         }
 
         var follows = named.Number == numberBefore + 1;
-        if (!follows && !replaces && !envelope.Begins)
+        if (!isOlder && !follows && !replaces && !envelope.Begins)
         {
             return PackageVerdict.Gap;
         }
@@ -71,9 +80,20 @@ public static class PackageJudge
             return PackageVerdict.No(Malformed, $"{named} is no package: {fault}");
         }
 
+        // Who speaks in the issuer's name makes no fork of its history.
+        if (signature is not null && Disbelieved(packages, named.Issuer, signature) is { } doubt)
+        {
+            return new PackageVerdict(PackageOutcome.Refused, doubt);
+        }
+
+        if (isOlder)
+        {
+            return PackageVerdict.No(Fork, $"{named} stands here with other bytes. {named.Issuer} was restored: have it publish anew.");
+        }
+
         if (follows && !Continues(before, content!))
         {
-            return PackageVerdict.No(Fork, $"{named} names another package before it than the one that stands here. {named.Issuer} was restored, or somebody speaks in its name: have it publish anew.");
+            return PackageVerdict.No(Fork, $"{named} names another package before it than the one that stands here. {named.Issuer} was restored: have it publish anew.");
         }
 
         return ForeignFault(place, content!, now) ?? VersionFault(packages, content!) ?? PackageVerdict.Taken;
@@ -84,6 +104,10 @@ public static class PackageJudge
         packages.TypesOf(catalogue.Version) is { } known && known.ToText() != catalogue.ToText()
             ? new Refusal(VersionReused, $"The version {catalogue.Version} stands here with other types. What was filed under a version is looked up in it for ever: choose another name.", "version")
             : null;
+
+    /// <summary>An unsigned one is taken, where policy allows that, from an issuer that has never signed.</summary>
+    private static Refusal? Disbelieved(PackageFold packages, NodeId issuer, PackageSignature signature) =>
+        signature.Found is not { Code: IssuerWord.Unsigned } || signature.Policy == SignaturePolicy.Required || packages.HasSigned(issuer) ? signature.Found : null;
 
     private static bool Continues(PackageRecord? before, CataloguePackage content) =>
         before is null ? content.Previous.IsEmpty : content.Previous.Span.SequenceEqual(before.Name.Hash.ToBytes());

@@ -52,6 +52,7 @@ public sealed class PackageList(CataloguePlace place, PackageFold packages, Sequ
             Issuer = record.Name.Issuer.ToString(),
             Number = record.Name.Number,
             Hash = record.Name.Hash.ToString(),
+            Signer = record is { IsTaken: true, Envelope.Signature: { } said } ? Convert.ToHexStringLower(said.Signer.Span) : string.Empty,
             Code = record.Refusal?.Code ?? string.Empty,
             Message = record.Refusal?.Message ?? string.Empty,
             ReceivedAt = record.IsOwn ? string.Empty : InstantPattern.General.Format(record.ReceivedAt),

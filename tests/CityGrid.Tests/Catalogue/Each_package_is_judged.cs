@@ -1,4 +1,6 @@
 using CityGrid.Hub.Catalogue;
+using CityGrid.Hub.Identity;
+using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -100,6 +102,37 @@ public sealed class Each_package_is_judged
         Assert.That(Bring(name, envelope).Outcome, Is.EqualTo(PackageOutcome.Known));
     }
 
+    private static readonly Refusal Wrong = new(IssuerWord.Wrong, "words");
+
+    private static readonly Refusal Unsigned = new(IssuerWord.Unsigned, "words");
+
+    [TestCase(SignaturePolicy.Accepted, "")]
+    [TestCase(SignaturePolicy.Required, IssuerWord.Unsigned)]
+    public void An_unsigned_one_is_taken_where_policy_allows_it(SignaturePolicy policy, string code) =>
+        Assert.That(CodeOf(Bring(Packages.Of(1, Hash256.Zero), new PackageSignature(Unsigned, policy))), Is.EqualTo(code));
+
+    [Test]
+    public void An_unsigned_one_of_an_issuer_that_has_signed_is_refused_and_so_is_one_with_a_wrong_signature()
+    {
+        var chain = Packages.Chain(3);
+        Bring(Packages.NameOf(chain[0]), new PackageEnvelope { Package = chain[0].ToByteString(), Signature = new IssuerSignature { SignedAt = 1 } }, new PackageSignature(null, SignaturePolicy.Accepted));
+        Assert.That(CodeOf(Bring(chain[1], new PackageSignature(Unsigned, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Unsigned));
+        Assert.That(CodeOf(Bring(Packages.Of(2, Packages.NameOf(chain[0]).Hash, p => p.Title = "forged"), new PackageSignature(Wrong, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Wrong));
+        Assert.That(_fold.Editions, Has.Count.EqualTo(1));
+        var good = Packages.Of(2, Packages.NameOf(chain[0]).Hash, p => p.Title = "the issuer's own");
+        Assert.That(CodeOf(Bring(good, new PackageSignature(null, SignaturePolicy.Accepted))), Is.EqualTo(string.Empty), "What was forged keeps no number from its issuer.");
+    }
+
+    [Test]
+    public void What_is_forged_under_a_number_that_is_taken_is_no_fork_and_takes_nothing_away()
+    {
+        var first = Packages.Of(1, Hash256.Zero);
+        Bring(first);
+        Assert.That(CodeOf(Bring(Packages.Of(1, Hash256.Zero, p => p.Title = "forged"), new PackageSignature(Wrong, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Wrong));
+        Assert.That(_fold.At(NodeId.Parse("ministry"), 1)!.Name, Is.EqualTo(Packages.NameOf(first)));
+        Assert.That(_fold.AsideOf(NodeId.Parse("ministry")), Is.EqualTo(1));
+    }
+
     [Test]
     public void A_version_has_one_content_for_ever()
     {
@@ -152,10 +185,12 @@ public sealed class Each_package_is_judged
 
     private PackageVerdict Bring(CataloguePackage package, bool begins = false) => Bring(Packages.NameOf(package), Packages.Enveloped(package, begins));
 
+    private PackageVerdict Bring(CataloguePackage package, PackageSignature signature) => Bring(Packages.NameOf(package), Packages.Enveloped(package), signature);
+
     /// <summary>As the desk does: what is decided is applied.</summary>
-    private PackageVerdict Bring(PackageName name, PackageEnvelope envelope)
+    private PackageVerdict Bring(PackageName name, PackageEnvelope envelope, PackageSignature? signature = null)
     {
-        var verdict = PackageJudge.Judge(Packages.Wuhan, _fold, name, envelope, Packages.Now);
+        var verdict = PackageJudge.Judge(Packages.Wuhan, _fold, name, envelope, Packages.Now, signature);
         if (verdict.Outcome is PackageOutcome.Taken or PackageOutcome.Refused)
         {
             _fold.Apply(Packages.Event(++_lsn, PackageFold.ReceivedEvent(name, envelope, NodeId.Parse("hubei"), NodeId.Parse("wuhan"), verdict.Refusal)));

@@ -14,7 +14,7 @@ public sealed class Events_of_packages_keep_their_bytes
 
     private static readonly EventDraft[] Samples =
     [
-        PackageFold.PublishedEvent(Packages.Of(1, Hash256.Zero, null, "wuhan", "4201"), new Hash256(5, 5)),
+        PackageFold.PublishedEvent(Packages.Enveloped(Packages.Of(1, Hash256.Zero, null, "wuhan", "4201")), new Hash256(5, 5)),
         PackageFold.ReceivedEvent(Packages.NameOf(Chain[0]), Packages.Enveloped(Chain[0], begins: true), NodeId.Parse("hubei"), Wuhan, null),
         PackageFold.ReceivedEvent(Packages.NameOf(Chain[1]), Packages.Enveloped(Chain[1]), NodeId.Parse("hubei"), Wuhan, new Refusal(PackageJudge.NotAbove, "words")),
         PackageFold.ToldEvent(NodeId.Parse("jiangxia"), [Packages.NameOf(Chain[0])], (Packages.NameOf(Chain[1]), new Refusal(PackageJudge.Malformed, "words"))),

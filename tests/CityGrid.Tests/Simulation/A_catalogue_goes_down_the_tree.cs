@@ -82,6 +82,18 @@ public sealed class A_catalogue_goes_down_the_tree
     }
 
     [Test]
+    public void A_relay_that_changes_what_it_passes_on_is_not_believed()
+    {
+        var story = new CatalogueStory(7, new Forger());
+        story.Run(TimeSpan.FromMinutes(2));
+        story.Publish(story.Ministry, "one", 0);
+        story.Run(TimeSpan.FromMinutes(1));
+        Assert.That(story.Province.Core!.Packages.Packages.Select(p => (p.IsTaken, p.Envelope.Signature is not null)), Is.EqualTo(new[] { (true, true) }));
+        Assert.That(story.Cities.SelectMany(city => city.Core!.Packages.Packages.Select(p => p.Refusal?.Code)), Is.EqualTo(new[] { Hub.Identity.IssuerWord.Wrong, Hub.Identity.IssuerWord.Wrong }));
+        Assert.That(story.Report(story.Cities[0]).Type.Version.ToString(), Is.EqualTo("gb47678-2026"));
+    }
+
+    [Test]
     public void A_city_of_an_older_protocol_is_left_alone_and_its_figures_go_up()
     {
         var seen = new PackageWatch();
@@ -162,6 +174,27 @@ public sealed class A_catalogue_goes_down_the_tree
         Assert.That(longest, Is.LessThanOrEqualTo(TimeSpan.FromSeconds(2)));
         story.Run(TimeSpan.FromMinutes(5));
         Assert.That(city.Core!.Packages.Editions, Has.Count.EqualTo(1));
+    }
+
+    /// <summary>Between the province and its cities somebody changes the limits of a package, and its hash with them.</summary>
+    private sealed class Forger : StoryTwist
+    {
+        public override ConnectResponse? Down(SimulatedNode child, SimulatedNode parent, ConnectResponse response)
+        {
+            if (response.Package is { Offset: 0 } chunk && chunk.Content.Length == chunk.Total && child.Place.TakesCases)
+            {
+                var envelope = PackageEnvelope.Parser.ParseFrom(chunk.Content);
+                var content = CataloguePackage.Parser.ParseFrom(envelope.Package);
+                content.Rows = CatalogueStory.Rows("99h");
+                envelope.Package = Google.Protobuf.MessageExtensions.ToByteString(content);
+                chunk.Content = Google.Protobuf.MessageExtensions.ToByteString(envelope);
+                chunk.Total = chunk.Content.Length;
+                chunk.Package.Hash = Google.Protobuf.ByteString.CopyFrom(Hash256.Of(envelope.Package.Span).ToBytes());
+            }
+
+            return response;
+        }
+
     }
 
     /// <summary>Which children were sent a piece of a package.</summary>
