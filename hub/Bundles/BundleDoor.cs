@@ -62,6 +62,11 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
             answer.Responses.Add(new ConnectResponse { Orders = part });
         }
 
+        if (connection.Session is { } standing && door.IsInOffice(standing))
+        {
+            answer.Responses.AddRange(door.PackagesInWhole(connection).Select(chunk => new ConnectResponse { Package = chunk }));
+        }
+
         return new BundleAnswer(answer, [.. answers.Select(response => response.Receipt).OfType<Receipt>()]);
     }
 

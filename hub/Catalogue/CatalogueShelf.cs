@@ -47,8 +47,9 @@ public sealed class CatalogueShelf
         _first, _versions.ContainsKey(edition.Catalogue.Version) ? _versions : _versions.Add(edition.Catalogue.Version, edition.Catalogue), _editions.Add(edition));
 
     /// <summary>This shelf with a local type below <c>other</c> of every version: its code is made of its name alone, and means the same in all.</summary>
-    public CatalogueShelf WithLocal(TypeCode code, string name) =>
-        new(_first.WithLocal(code, name), _versions.ToImmutableSortedDictionary(v => v.Key, v => v.Value.WithLocal(code, name)), _editions);
+    public CatalogueShelf WithLocal(TypeCode code, string name) => _versions.Values.All(version => version.Find(code) is not null)
+        ? this
+        : new(_first.WithLocal(code, name), _versions.ToImmutableSortedDictionary(v => v.Key, v => v.Value.WithLocal(code, name)), _editions);
 
     /// <summary>
     /// The version in force at <paramref name="place"/> on a day: of those that it and the places above it by the register of the day have put in force, the

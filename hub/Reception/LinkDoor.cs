@@ -138,6 +138,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>What a child may always have under way, and all that it may while this node is busy: a few small parts, so that what cannot wait still comes.</summary>
     public const long CreditLeast = 16 << 10;
 
+    /// <summary>Of more packages than this the rest goes with the next answer by file.</summary>
+    private const int PackagesByFileBytes = 8 << 20;
+
     /// <summary>The first protocol that has orders, and queries.</summary>
     private const int ProtocolOfOrders = 2;
 
@@ -312,8 +315,37 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     {
         if (Packages is { } packages)
         {
-            sequencer.Submit(packages.Desk.Hear(child, heads, refused), _ => { });
+            try
+            {
+                sequencer.Submit(packages.Desk.Hear(child, heads, refused), _ => { });
+            }
+            catch (NodeBusyException)
+            {
+                // It is a note for people, and the next hello says it again.
+            }
         }
+    }
+
+    /// <summary>For an answer by file: every package that the child lacks, each as one chunk, in the order in which they are to be taken; as many as there is room for.</summary>
+    internal IReadOnlyList<PackageChunk> PackagesInWhole(LinkConnection connection)
+    {
+        var chunks = new List<PackageChunk>();
+        if (Packages is not { } packages || connection is not { PackagesFrom: { } from, Session: { Protocol: >= ProtocolOfOrders } session })
+        {
+            return chunks;
+        }
+
+        Note(session.Child, from.Select(head => head.ToHead()), null);
+        var has = from.ToDictionary(head => head.Issuer);
+        var told = System.Collections.Immutable.ImmutableHashSet<Hash256>.Empty;
+        for (var bytes = 0; bytes < PackagesByFileBytes && sequencer.Read(() => packages.Reader.Next(has, told)) is { } parcel; bytes += parcel.Bytes.Length)
+        {
+            chunks.Add(new PackageChunk { Number = chunks.Count + 1, Package = parcel.Name.ToHead(), Total = parcel.Bytes.Length, Content = Google.Protobuf.ByteString.CopyFrom(parcel.Bytes.Span) });
+            told = told.Add(parcel.Name.Hash);
+            has[parcel.Name.Issuer] = parcel.Name;
+        }
+
+        return chunks;
     }
 
     /// <summary>As much of a child's words as is kept.</summary>

@@ -83,7 +83,8 @@ public sealed class CaseDesk
         {
             if (_current.LocalTypes != Book.LocalTypes.Count || _current.Editions != Editions.Count)
             {
-                var shelf = Editions.Aggregate(_rules.Catalogue, (shelf, edition) => shelf.With(edition));
+                // A type that stands there already changes nothing, so an import that brings many adds each once.
+                var shelf = _current.Editions == Editions.Count ? _current.Rules.Catalogue : Editions.Aggregate(_rules.Catalogue, (shelf, edition) => shelf.With(edition));
                 foreach (var (code, name) in Book.LocalTypes)
                 {
                     shelf = shelf.WithLocal(code, name);

@@ -115,6 +115,11 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
         }
 
         core.Uplink?.EpochMayHaveChanged();
+        foreach (var package in bundles.PackagesOf(opened.Maker.Node, opened.Content))
+        {
+            await core.Sequencer.SubmitAsync(package);
+        }
+
         await responses.WriteAsync(new TakeBundleResponse
         {
             Taken = new BundleTaken

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Bundles;
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
@@ -53,7 +54,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
         var epoch = ground.Uplink.EpochOf(incarnation);
         var acked = LinkWords.Lanes.ToDictionary(lane => lane, lane => ground.Parent.ReceiptOf(lane, incarnation).Mark);
         var state = SenderState.Start(settings, incarnation, ground.Uplink);
-        var hello = LinkSender.HelloOf(state, ground.Head(), ground.Orders.Stands(), clock.Now());
+        var hello = LinkSender.HelloOf(state, ground.Head(), ground.Orders.Stands(), clock.Now(), ground.Packages?.Heads);
         var content = new BundleContent { ReachesHead = epoch.IsGranted };
         content.Requests.Add(new ConnectRequest { Number = 1, Hello = hello });
         if (!epoch.IsGranted)
@@ -100,6 +101,21 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     /// <param name="actor">Who brought it.</param>
     public Command<BundleOutcome> Take(NodeId parent, BundleContent content, string actor) =>
         new TakeAnswer(ground, Stream, ground.Signatures is { } signatures ? new ParentNotary(signatures, clock) : null, parent, content) { Actor = actor };
+
+    /// <summary>The packages that an answer brings, each a command of its own, for an answer that is believed: one after the other, as on the line (K3).</summary>
+    public IReadOnlyList<Command<PackageTaken>> PackagesOf(NodeId parent, BundleContent content)
+    {
+        var commands = new List<Command<PackageTaken>>();
+        foreach (var chunk in content.Responses.Select(response => response.Package).OfType<PackageChunk>())
+        {
+            if (ground.Packages is { } packages && PackageName.TryRead(chunk.Package, out var name) && new PackageAssembly().Add(name, chunk) is { } envelope)
+            {
+                commands.Add(packages.Receive(name, envelope, parent));
+            }
+        }
+
+        return commands;
+    }
 
     /// <summary>The stream that this node speaks for.</summary>
     private SenderState Stream() => SenderState.Start(settings, ground.Journal.Incarnation, ground.Uplink) with { Speaks = settings.ProtocolNewest };

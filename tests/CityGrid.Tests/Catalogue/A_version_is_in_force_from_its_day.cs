@@ -82,6 +82,14 @@ public sealed class A_version_is_in_force_from_its_day
     }
 
     [Test]
+    public void A_package_that_comes_late_changes_nothing_of_what_was_filed_without_it()
+    {
+        var late = City.Rules with { Catalogue = CatalogueShelf.BuiltIn.With(Edition("a", StatDay.Of(new LocalDate(2026, 11, 3)), "140000")) };
+        var reported = Reported(City.Rules, City.At(2026, 11, 5));
+        Assert.That(Decide(late, reported, Correction(reported), City.At(2026, 11, 6)).Type.ToString(), Does.Contain("gb47678-2026"));
+    }
+
+    [Test]
     public void An_imported_row_has_the_version_of_the_day_on_which_it_was_reported_there()
     {
         var rules = City.Rules with { Catalogue = CatalogueShelf.BuiltIn.With(Edition("a", StatDay.Of(new LocalDate(2026, 11, 3)), "140000")) };

@@ -35,6 +35,25 @@ public sealed class Files_and_the_line_end_in_the_same_state
     }
 
     [Test]
+    public void Catalogue_packages_come_with_the_answer_and_are_not_carried_again()
+    {
+        var story = new FileStory(9) { Line = false };
+        story.Exchange();
+        story.Report(1);
+        story.Exchange();
+        story.Publish("first");
+        story.Publish("second");
+        var answer = story.TakeAtProvince(story.Make())!;
+        Assert.That(BundleContent.Parser.ParseFrom(answer).Responses.Count(r => r.Package is not null), Is.EqualTo(2));
+        story.TakeAtCity(answer);
+        story.TakeAtCity(answer);
+        Assert.That(story.City.Core!.Packages.Packages.Select(p => (p.Name.ToString(), p.IsTaken)), Is.EqualTo(new[] { ("province-1/1", true), ("province-1/2", true) }));
+        var next = story.TakeAtProvince(story.Make())!;
+        Assert.That(BundleContent.Parser.ParseFrom(next).Responses.Count(r => r.Package is not null), Is.Zero);
+        Assert.That(story.Province.Core!.Packages.Child(story.City.Place.Node).Heads.Values.Single().Number, Is.EqualTo(2));
+    }
+
+    [Test]
     public void Bundles_that_are_not_answered_yet_may_follow_one_another()
     {
         var story = new FileStory(2) { Line = false };
@@ -194,6 +213,19 @@ public sealed class Files_and_the_line_end_in_the_same_state
             // What the province answered before it had its epoch is believed until it was heard in that.
             Assert.That(HeardAtCity(answer).Disbelieved?.Code, Is.Null.Or.EqualTo("PARENT_FENCED"));
             City.Core!.Uplink!.EpochMayHaveChanged();
+            foreach (var package in City.Core.Bundles!.PackagesOf(Province.Place.Node, BundleContent.Parser.ParseFrom(answer)))
+            {
+                City.Core.Sequencer.Submit(package, _ => { });
+                City.Pump();
+            }
+        }
+
+        public void Publish(string version)
+        {
+            var rows = Hub.Catalogue.TypeCatalogue.BuiltIn.ToText();
+            Province.Core!.Sequencer.Submit(
+                Province.Core.PackageDesk.Publish(new Hub.Catalogue.PackageWish($"p-{++_requests}", CatalogueVersion.Parse(version), Province.Core.Today, "title", rows), "head"), _ => { });
+            Province.Pump();
         }
 
         public BundleOutcome HeardAtCity(byte[] answer)
