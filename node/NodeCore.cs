@@ -160,7 +160,10 @@ public sealed class NodeCore : IDisposable
         OrderDesk = new OrderDesk(orderPlace, Orders, seams.Journal, orderNotary);
         OrderList = new OrderList(Orders, Sequencer, seams.Clock);
         PackageDesk = new PackageDesk(new CataloguePlace(settings.Node, settings.Division, settings.Register, settings.Zone, IsRoot: seams.Wire is null), Packages,
-            new PackageNotary(seams.Signatures, settings.Register, settings.Signatures, seams.Clock));
+            new PackageNotary(seams.Signatures, settings.Register, settings.Signatures, seams.Clock))
+        {
+            Held = now => Desk.Held?.Invoke(now),
+        };
         PackageList = new PackageList(PackageDesk.Place, Packages, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null);
         var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) { Orders = orderNotary } : null;

@@ -31,6 +31,9 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
 
     public CataloguePlace Place => place;
 
+    /// <summary>Why nothing new is published for now; null where it is. Asked on the writer.</summary>
+    public Func<Instant, Refusal?>? Held { get; init; }
+
     /// <summary>The versions known here. Under the sequencer's lock, or on the writer.</summary>
     public CatalogueShelf Shelf => packages.Editions.Aggregate(CatalogueShelf.BuiltIn, (shelf, edition) => shelf.With(edition));
 
@@ -110,6 +113,11 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
                 return IsSame(known.Content!)
                     ? Decision<PackageAnswer>.Nothing(new PackageAnswer(known, true, null))
                     : No("REQUEST_KEY_REUSED", "Another package was published with this request key. Use a fresh key for each package.", "request_key");
+            }
+
+            if (_desk.Held?.Invoke(now) is { } held)
+            {
+                return Decision<PackageAnswer>.Nothing(new PackageAnswer(null, false, held));
             }
 
             if (_catalogue is not { } catalogue)

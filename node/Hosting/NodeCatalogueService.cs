@@ -1,4 +1,5 @@
 using CityGrid.Hub.Catalogue;
+using CityGrid.Node.Intake;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
@@ -47,7 +48,7 @@ public sealed class NodeCatalogueService(NodeCore core) : CatalogueService.Catal
         var answer = await core.Sequencer.SubmitAsync(core.PackageDesk.Publish(wish, Caller.ActorOf(context.GetHttpContext())));
         return answer is { Package: { } package, Refusal: null }
             ? new PublishPackageResponse { Package = core.PackageList.Show(package.Name, Shelf), Repeated = answer.Repeated }
-            : throw new RefusedException(StatusCode.InvalidArgument, answer.Refusal!);
+            : throw new RefusedException(RequestReads.StatusOf(answer.Refusal!.Code) is var status and (StatusCode.AlreadyExists or StatusCode.Unavailable) ? status : StatusCode.InvalidArgument, answer.Refusal);
     }
 
     public override Task<ListPackagesResponse> ListPackages(ListPackagesRequest request, ServerCallContext context) =>
