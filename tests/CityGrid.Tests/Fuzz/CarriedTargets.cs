@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using CityGrid.Hub.Backup;
 using CityGrid.Hub.Bundles;
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Escalations;
@@ -74,7 +75,7 @@ internal static class CarriedTargets
         var reception = new ReceptionFold(cells);
         IFold[] folds =
         [
-            cells, reception, new FinalityFold(reception), new UplinkFold((_, _) => { }), new EscalationFold(City), new OrderFold(City), new ChildrenFold(),
+            cells, reception, new FinalityFold(reception), new UplinkFold((_, _) => { }), new EscalationFold(City), new OrderFold(City), new PackageFold(), new ChildrenFold(),
             new CaseBook(cells, City, Cases.City.Place, () => 1, _ => null),
         ];
         var fold = folds.SingleOrDefault(known => known.Name == name);
