@@ -1,4 +1,5 @@
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
@@ -19,6 +20,12 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
         var answers = new List<ConnectResponse>();
         foreach (var request in content.Requests.TakeWhile(_ => !connection.IsOver))
         {
+            if (BusyFor(request) is { } busy)
+            {
+                answers.Add(busy);
+                break;
+            }
+
             if (await door.TakeAsync(connection, request) is { } response)
             {
                 answers.Add(response);
@@ -43,6 +50,13 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
                 return;
             }
 
+            if (BusyFor(content.Requests[at]) is { } busy)
+            {
+                answers.Add(busy);
+                answered(AnswerOf(connection, content, answers));
+                return;
+            }
+
             door.Take(connection, content.Requests[at], response =>
             {
                 answers.Add(response);
@@ -50,6 +64,10 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
             });
         }
     }
+
+    /// <summary>What can wait is not taken from a file either while the node lets go of it; the same bundle again brings the rest.</summary>
+    private ConnectResponse? BusyFor(ConnectRequest request) =>
+        door.Shed(request) is { } shed ? Answers.Busy(request.Number, shed.Message, Shedding.PauseOf(CallKind.IndicatorPush)) : null;
 
     private BundleAnswer AnswerOf(LinkConnection connection, BundleContent content, List<ConnectResponse> answers)
     {

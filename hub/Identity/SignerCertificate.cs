@@ -20,6 +20,9 @@ public static class SignerCertificate
     /// <summary>Its own certificate and those between it and the root: ministry, province, city, and one to spare.</summary>
     public const int CertificatesMax = 5;
 
+    /// <summary>Of all of them: five of this network have some 4,000, and what was taken is kept.</summary>
+    public const int BytesMax = 16 * 1024;
+
     private const string P256 = "1.2.840.10045.3.1.7";
     private const string ExtendedKeyUsage = "2.5.29.37";
 
@@ -37,6 +40,12 @@ public static class SignerCertificate
     internal static Signer? Read(IReadOnlyList<ByteString> certificates, X509Certificate2Collection? authorities, Instant at, out Refusal? refusal, out ChainTimes times)
     {
         times = default;
+        if (certificates.Sum(certificate => (long)certificate.Length) > BytesMax)
+        {
+            refusal = new Refusal("SIGNER_MALFORMED", $"A signer's certificates have at most {BytesMax} bytes together.");
+            return null;
+        }
+
         if (certificates.Count is 0 or > CertificatesMax)
         {
             refusal = new Refusal("SIGNER_MISSING", $"A signer has 1 to {CertificatesMax} certificates, {certificates.Count} were shown. Configure link.signingCertificate and link.signingKey.");

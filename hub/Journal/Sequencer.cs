@@ -471,7 +471,7 @@ public sealed class Sequencer : IDisposable
                 fold.Load(bytes);
             }
 #pragma warning disable CA1031 // Whatever a fold makes of bytes that are not its own: the journal is the truth, and is there.
-            catch (Exception failure)
+            catch (Exception failure) when (failure is not OutOfMemoryException)
 #pragma warning restore CA1031
             {
                 throw new FoldImageException(fold.Name, snapshot.Lsn, failure);

@@ -27,6 +27,9 @@ public interface IAnswerer
 /// <summary>A view of this node's own figures.</summary>
 public sealed class ViewAnswerer(ViewDesk views, DivisionCode own, Func<Divisions.DivisionRegister> register) : IAnswerer
 {
+    /// <summary>Nothing of what is asked lies in the place that may be spoken of.</summary>
+    private static ReachReply Nothing => ReachReply.Of(new QueryResponse { Coverage = new Coverage(), State = ViewState.Provisional }, Lsn.Zero);
+
     public ReachReply Answer(ByteString request, DivisionCode target)
     {
         QueryRequest query;
@@ -46,12 +49,17 @@ public sealed class ViewAnswerer(ViewDesk views, DivisionCode own, Func<Division
         var within = named.Where(division => today.HasBeenAtOrBelow(division, target)).Except(above).ToArray();
         if (query.Divisions.Count > 0 && above.Length + within.Length == 0)
         {
-            return ReachReply.Of(new QueryResponse { Coverage = new Coverage(), State = ViewState.Provisional }, Lsn.Zero);
+            return Nothing;
         }
 
         // On which days this place was below a division that is named, the view's trees know; of a place below this one it is that of today.
         var isWhole = query.Divisions.Count == 0 || above.Any(division => today.IsAtOrBelow(target, division));
         DivisionCode[] asked = target == own ? [.. above, .. within] : isWhole ? [target] : within;
+        if (asked.Length == 0 && target != own)
+        {
+            return Nothing;
+        }
+
         query.Divisions.Clear();
         query.Divisions.AddRange(asked.Select(division => division.ToString()));
 

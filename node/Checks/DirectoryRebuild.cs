@@ -68,7 +68,7 @@ public static class DirectoryRebuild
         Failpoint.Hit("rebuild.after");
         return before == after.ToString()
             ? CheckVerdict.Sound(after.ToString())
-            : CheckVerdict.Damaged("snapshots", $"the node would have started with {before}; its journal says {after}. Snapshot and views were made anew from the journal.");
+            : CheckVerdict.Damaged("snapshots", $"the node would have started from {before}; its journal says {after}. Snapshot and views were made anew from the journal.");
     }
 
     /// <summary>What the node would have started with: its figures, or why its snapshot cannot be read.</summary>
@@ -80,7 +80,7 @@ public static class DirectoryRebuild
         }
         catch (FoldImageException unreadable)
         {
-            return $"nothing of its snapshot ({unreadable.Message})";
+            return $"its journal alone ({unreadable.Message})";
         }
     }
 

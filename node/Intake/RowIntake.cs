@@ -15,7 +15,7 @@ namespace CityGrid.Node.Intake;
 /// Rows of another system: each is a command of its own, so one bad row keeps no other back, and all of a request share the journal's batches. A
 /// row is named by its system and its id there; the same row again changes nothing.
 /// </summary>
-public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider clock, PressureGauge? pressure = null) : IDisposable
+public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider clock, PressureGauge? pressure = null, DiskRoom? room = null) : IDisposable
 {
     /// <summary>1,000 rows of about 500 B are half a megabyte a request.</summary>
     public const int RowsMax = 5_000;
@@ -49,6 +49,11 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
         if (request.Rows.Count >= RowsOfBulk && pressure?.Shed(CallKind.BulkImport) is { } busy)
         {
             throw new RefusedException(Grpc.Core.StatusCode.ResourceExhausted, busy) { Wait = Shedding.PauseOf(CallKind.BulkImport) };
+        }
+
+        if (room?.Short is { } full)
+        {
+            throw new RefusedException(Grpc.Core.StatusCode.Unavailable, full) { Wait = Shedding.PauseOf(CallKind.BulkImport) };
         }
 
         using var bulk = request.Rows.Count >= RowsOfBulk ? _bulk.Enter() : null;

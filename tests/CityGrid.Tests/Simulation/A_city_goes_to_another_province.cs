@@ -67,6 +67,12 @@ public sealed class A_city_goes_to_another_province
             }
         }
 
+        // A place below the one that answers is not all of it, where it was below what is named at another time.
+        var district = DivisionCode.Parse(Story.Ask(other, "district", "reported", "as-is")[0].Split(' ')[0]);
+        var answerer = new ViewAnswerer(other.Core!.Views, other.Place.Division, () => other.Core.RegisterNow);
+        var reply = answerer.Answer(new QueryRequest { Divisions = { Code(one) }, Measures = { "reported" } }.ToByteString(), district);
+        Assert.That(QueryResponse.Parser.ParseFrom(reply.Answer).Rows, Is.Empty);
+
         Assert.That(one.Core!.UplinkFold.Territorial.ReceiptOf(Lane.Cells, one.Core.Journal.Incarnation).Problems, Is.Empty, "the old province speaks of it no more");
         story.Check();
     }

@@ -1,9 +1,14 @@
 using CityGrid.Cli.Simulation;
+using CityGrid.Hub.Bundles;
 using CityGrid.Hub.Load;
 using CityGrid.Node.Cases;
+using CityGrid.Node.Hosting;
+using CityGrid.Node.Intake;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using NUnit.Framework;
+using ImportRow = CityGrid.Node.V1.ImportRow;
+using ImportRowsRequest = CityGrid.Node.V1.ImportRowsRequest;
 using TypeCode = CityGrid.Protocol.Names.TypeCode;
 
 namespace CityGrid.Tests.Simulation;
@@ -47,6 +52,39 @@ public sealed class A_full_disk_takes_nothing_new
         Assert.That(Report(_tree.City), Is.Null);
         _tree.Run(TimeSpan.FromHours(1));
         _tree.Check();
+    }
+
+    [Test]
+    public void A_parent_takes_no_cells_and_every_alarm_by_the_line_and_by_files([Values] bool isShort)
+    {
+        Restart(_tree.Province);
+        _tree.Run(TimeSpan.FromMinutes(2));
+        _tree.Report(_tree.City, 1, SmallTree.Cover, 1, EmergencyGrade.Serious);
+        _tree.Report(_tree.City, 3, SmallTree.Refuse, 1);
+        var (content, _) = _tree.City.Core!.Bundles!.Make();
+        Leave(_tree.Province, isShort ? Reserve / 2 : 2 * Reserve);
+        var core = _tree.Province.Core!;
+        var cells = content.Requests.First(request => request.Cells is not null);
+        var alarms = content.Requests.First(request => request.Escalations is not null);
+        Assert.That((core.Door.Shed(cells)?.Code, core.Door.Shed(alarms)), Is.EqualTo((isShort ? DiskRoom.Full : null, (Refusal?)null)));
+
+        BundleAnswer? answer = null;
+        core.BundleDoor.Take(_tree.City.Identity, content, told => answer = told);
+        _tree.Run(TimeSpan.FromSeconds(1));
+        Assert.That(answer!.Content.Responses.Any(response => response.Refusal?.Code == LinkRefusalCode.Busy), Is.EqualTo(isShort));
+    }
+
+    [Test]
+    public async Task An_import_is_not_taken_at_all_and_no_row_is_blamed()
+    {
+        Restart(_tree.City);
+        Leave(_tree.City, Reserve / 2);
+        var core = _tree.City.Core!;
+        using var intake = new RowIntake(core.Desk, core.Sequencer, TimeProvider.System, core.Pressure, core.Room);
+        var rows = new ImportRowsRequest { System = "old" };
+        rows.Rows.Add(new ImportRow { ExternalId = "1", Type = SmallTree.Refuse });
+        var refused = await Assert.ThrowsAsync<RefusedException>(() => intake.TakeAsync(rows, "desk", CancellationToken.None));
+        Assert.That(refused!.Refusal.Code, Is.EqualTo(DiskRoom.Full));
     }
 
     [Test]
