@@ -215,8 +215,18 @@ public sealed class CaseDesk
 
     private sealed record MonthShelf(string Name, Instant From, Instant To);
 
-    private long Reported(TypeKey type, DivisionCode division, StatDay from, StatDay to) =>
-        _escalation.Reported(type, division, from, to) + _beginnings.Count(_sequencer.Applied, type, division, from, to);
+    /// <summary>In all versions together: a place that is reported again and again is the same place the day after a version came into force.</summary>
+    private long Reported(TypeKey type, DivisionCode division, StatDay from, StatDay to)
+    {
+        long sum = 0;
+        foreach (var version in Rules.Catalogue.Versions)
+        {
+            var key = type with { Version = version.Version };
+            sum += _escalation.Reported(key, division, from, to) + _beginnings.Count(_sequencer.Applied, key, division, from, to);
+        }
+
+        return sum;
+    }
 }
 
 /// <summary>That somebody read what is personal of a case.</summary>

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Cases;
@@ -18,6 +19,7 @@ namespace CityGrid.Tests.Escalations;
 /// </summary>
 public sealed class Repeats_within_one_batch_are_counted
 {
+    private VirtualTime _time = null!;
     private CityOnADisk _city = null!;
 
     /// <summary>For each report, in the order in which it was decided, whether it raised an escalation.</summary>
@@ -26,7 +28,8 @@ public sealed class Repeats_within_one_batch_are_counted
     [SetUp]
     public void Begin()
     {
-        _city = new CityOnADisk(new ModelDisk(), new SeededEntropy(5), new VirtualTime(new DateTimeOffset(2026, 11, 2, 1, 0, 0, TimeSpan.Zero)), JournalFaults.None);
+        _time = new VirtualTime(new DateTimeOffset(2026, 11, 2, 1, 0, 0, TimeSpan.Zero));
+        _city = new CityOnADisk(new ModelDisk(), new SeededEntropy(5), _time, JournalFaults.None);
         _raised = [];
     }
 
@@ -119,6 +122,24 @@ public sealed class Repeats_within_one_batch_are_counted
         Report(1);
         Assert.That(Batches(), Is.EqualTo(1));
         Assert.That(Which(), Is.EqualTo(new[] { 19 }));
+    }
+
+    /// <summary>A place that is reported again and again is the same place under another version of the catalogue.</summary>
+    [Test]
+    public void From_the_first_day_of_a_version_on_the_reports_before_it_count_too()
+    {
+        var tomorrow = StatDay.Of(new LocalDate(2026, 11, 3));
+        PackageAnswer? published = null;
+        _city.Core.Sequencer.Submit(_city.Core.PackageDesk.Publish(new PackageWish("k", CatalogueVersion.Parse("next"), tomorrow, "", TypeCatalogue.BuiltIn.ToText()), "admin"), told => published = told);
+        Batches();
+        Assert.That(published!.Refusal, Is.Null);
+        Report(12);
+        Batches();
+        _time.Run(TimeSpan.FromDays(1));
+        Report(9);
+        Batches();
+        Assert.That(Which(), Is.EqualTo(new[] { 19 }));
+        Assert.That(_city.Core.Book.Open.Values.Select(state => state.Type.Version.ToString()).Distinct(), Has.Exactly(2).Items, "both versions are in play");
     }
 
     private void Report(int times, TypeCode? type = null, DivisionCode? division = null)
