@@ -78,6 +78,25 @@ public static class SignerCertificate
         }
     }
 
+    /// <summary>The divisions that a signer's certificate (the first) names; none where there is no certificate. Nobody is asked whether it is of this network.</summary>
+    public static IReadOnlyList<DivisionCode> DivisionsOf(IReadOnlyList<ByteString> certificates)
+    {
+        if (certificates.Count == 0)
+        {
+            return [];
+        }
+
+        try
+        {
+            using var certificate = X509CertificateLoader.LoadCertificate(certificates[0].Span);
+            return PeerCertificate.DivisionsOf(certificate);
+        }
+        catch (CryptographicException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>True where the certificate's key made the signature over exactly this statement.</summary>
     public static bool Verify(Signer signer, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature)
     {

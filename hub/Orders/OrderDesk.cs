@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
+using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -41,8 +43,8 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
     /// <summary>A part of orders from the parent: the effect, the receipts that this node owes, and the new cursor are one record.</summary>
     public Command<OrdersTaken> Receive(OrdersPart part, NodeId parent) => new ReceiveOrders(this, part, parent, notary.Look(part)) { Actor = $"node/{parent}" };
 
-    /// <summary>What is found of the signatures of a part, for <see cref="EventsOf"/>: on the caller's thread.</summary>
-    public IReadOnlyList<Refusal?> Look(OrdersPart part) => notary.Look(part);
+    /// <summary>What is found of the signatures of a part, for <see cref="EventsOf"/>: on the caller's thread. Empty where nobody judges.</summary>
+    public IReadOnlyList<OrderFinding> Look(OrdersPart part) => notary.Look(part);
 
     /// <summary>The position up to which this data directory has applied its parent's orders: what the hello says.</summary>
     public StreamPosition Stands()
@@ -98,6 +100,11 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
                     : OrderAnswer.No("REQUEST_KEY_REUSED", "Another order was issued with this request key. Use a fresh key for each order.", "request_key"));
             }
 
+            if (orders.Find(_id) is { Receipts.Count: > 0 })
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(Uncertain, "An earlier life of this node issued an order with this request key, and all that is known of it is what became of it. Use a fresh key for another order.", "request_key"));
+            }
+
             if (wish.Kind == OrderKind.Cancel && (orders.Find(wish.Subject)?.Order is not { IsIssuedHere: true } subject || subject.Target != wish.Target))
             {
                 return Decision<OrderAnswer>.Nothing(OrderAnswer.No(OrderUnknown, "A cancellation names in subject an order that was issued here, and its target.", "subject"));
@@ -106,6 +113,12 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
             if (_unbelievable is { } unbelievable)
             {
                 return Decision<OrderAnswer>.Nothing(new OrderAnswer(UInt128.Zero, false, unbelievable));
+            }
+
+            if (_signature is null && (desk.Notary.Policy == SignaturePolicy.Required || orders.HasSigned(_order.Issuer, _order.IssuerDivision)))
+            {
+                return Decision<OrderAnswer>.Nothing(OrderAnswer.No(
+                    IssuerWord.Unsigned, "This node has no signing key, and its orders must be signed: by its policy, or because it has signed before. Configure link.signingCertificate and link.signingKey.", "signature"));
             }
 
             Failpoint.Hit("order.issue.before");
@@ -189,7 +202,7 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
     /// What a part of orders changes here: the effect, the receipts that this node owes, and the new cursor; nothing where it is known or does not fit. <paramref name="found"/> is what
     /// <see cref="Look"/> found of its signatures.
     /// </summary>
-    public IReadOnlyList<EventDraft> EventsOf(OrdersPart part, IReadOnlyList<Refusal?> found, NodeId parent, Instant now, out OrdersTaken taken)
+    public IReadOnlyList<EventDraft> EventsOf(OrdersPart part, IReadOnlyList<OrderFinding> found, NodeId parent, Instant now, out OrdersTaken taken)
     {
         var refusal = OrderJudge.Placed(orders, journal.Incarnation, part, out var held);
         if (refusal is not null || (OrderJudge.Mark(part.From) is { } from && from.Lsn < held.Lsn))
@@ -206,15 +219,15 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
         }
 
         taken = new OrdersTaken(part.To, LinkRefusalCode.Unspecified, string.Empty);
-        var unbelieved = OrderJudge.Unbelieved(notary.Policy, orders, part, found);
+        var unbelieved = OrderJudge.Unbelieved(notary.Policy, orders, journal.Incarnation, part, found);
         return
         [
-            OrderFold.ReceivedEvent(part, parent, place.Node, journal.Incarnation, unbelieved.Keys),
+            OrderFold.ReceivedEvent(part, parent, place.Node, journal.Incarnation, found.Count > 0 ? unbelieved.Keys : null),
             .. OrderJudge.Receipts(place.At(now), orders, part, now, unbelieved).Select(OrderFold.ReceiptedEvent),
         ];
     }
 
-    private sealed class ReceiveOrders(OrderDesk desk, OrdersPart part, NodeId parent, IReadOnlyList<Refusal?> found) : Command<OrdersTaken>
+    private sealed class ReceiveOrders(OrderDesk desk, OrdersPart part, NodeId parent, IReadOnlyList<OrderFinding> found) : Command<OrdersTaken>
     {
         public override IReadOnlyCollection<Touched> Touches => TouchedBy(part);
 

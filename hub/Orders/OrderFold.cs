@@ -18,12 +18,12 @@ public sealed class OrderFold(NodeId node) : IFold
     private readonly Dictionary<UInt128, OrderStanding> _standings = [];
     private readonly List<OrderRecord> _orders = [];
     private readonly List<OrderReceiptRecord> _receipts = [];
-    private readonly HashSet<string> _signing = new(StringComparer.Ordinal);
+    private readonly HashSet<(string Issuer, string Division)> _signing = [];
 
     public string Name => "orders";
 
-    /// <summary>2: with signatures. An image that an older program made has lost those that stand in the journal.</summary>
-    public int Version => 2;
+    /// <summary>3: with whether an order was believed. An image that an older program made has lost what stands of it in the journal.</summary>
+    public int Version => 3;
 
     /// <summary>Orders known, in the order in which they came.</summary>
     public IReadOnlyList<OrderRecord> Orders => _orders;
@@ -41,8 +41,8 @@ public sealed class OrderFold(NodeId node) : IFold
 
     public OrderStanding? Find(UInt128 id) => _standings.GetValueOrDefault(id);
 
-    /// <summary>An order is known here that this issuer signed.</summary>
-    public bool HasSigned(string issuer) => _signing.Contains(issuer);
+    /// <summary>An order is known here that this issuer signed for this division. A node's name alone says not who it is: an authority may make a signer of the same name for a place of its own.</summary>
+    public bool HasSigned(string issuer, string division) => _signing.Contains((issuer, division));
 
     /// <summary>The orders that came at positions in (<paramref name="from"/>, <paramref name="to"/>], in order.</summary>
     public IEnumerable<OrderRecord> OrdersSince(Lsn from, Lsn to) => Since(_orders, from, to, order => order.Local);
@@ -63,6 +63,11 @@ public sealed class OrderFold(NodeId node) : IFold
 
     public static EventDraft ReceiptedEvent(OrderReceipt receipt) => new(EventKinds.OrderReceipted, ReceptionEvents.Schema, receipt.ToByteArray());
 
+    /// <param name="part">As it came.</param>
+    /// <param name="parent">Whom it came from.</param>
+    /// <param name="node">This node.</param>
+    /// <param name="own">Its data directory.</param>
+    /// <param name="unbelieved">The orders that are not believed, by index; null where no signature was looked at.</param>
     public static EventDraft ReceivedEvent(OrdersPart part, NodeId parent, NodeId node, Incarnation own, IEnumerable<int>? unbelieved = null) => ReceptionEvents.Draft(EventKinds.OrdersReceived, new OrdersReceived
     {
         Part = part.ToByteString(),
@@ -70,6 +75,7 @@ public sealed class OrderFold(NodeId node) : IFold
         Node = node.ToString(),
         Incarnation = ByteString.CopyFrom(own.ToBytes()),
         Unbelieved = { unbelieved ?? [] },
+        Judged = unbelieved is not null,
     });
 
     public void Apply(in JournalEvent journalEvent)
@@ -106,6 +112,7 @@ public sealed class OrderFold(NodeId node) : IFold
             Order = UnsafeByteOperations.UnsafeWrap(o.Bytes),
             Hops = { o.Hops.Select(ImageOf) },
             Signature = o.Signature?.ToByteString() ?? ByteString.Empty,
+            Believed = o.IsBelieved,
         }));
         image.Receipts.AddRange(_receipts.Select(r => new OrderReceiptImage
         {
@@ -130,7 +137,7 @@ public sealed class OrderFold(NodeId node) : IFold
         _applied = Images.MarkOf(image.Mark);
         foreach (var order in image.Orders)
         {
-            Put(new Lsn(order.Lsn), order.IssuedHere, order.Order.Memory, order.Signature.IsEmpty ? null : IssuerSignature.Parser.ParseFrom(order.Signature), [.. order.Hops.Select(HopOf)]);
+            Put(new Lsn(order.Lsn), order.IssuedHere, order.Order.Memory, order.Signature.IsEmpty ? null : IssuerSignature.Parser.ParseFrom(order.Signature), [.. order.Hops.Select(HopOf)], order.Believed);
         }
 
         foreach (var receipt in image.Receipts)
@@ -143,6 +150,9 @@ public sealed class OrderFold(NodeId node) : IFold
     {
         var part = OrdersPart.Parser.ParseFrom(received.Part);
         var here = new OrderHop(NodeId.Parse(received.Node), journalEvent.RecordedAt);
+
+        // The first program that judged did not say so; where it left an order out, it had.
+        var judged = received.Judged || received.Unbelieved.Count > 0;
         for (var i = 0; i < part.Orders.Count; i++)
         {
             var envelope = part.Orders[i];
@@ -153,7 +163,7 @@ public sealed class OrderFold(NodeId node) : IFold
 
             if (!received.Unbelieved.Contains(i))
             {
-                Put(journalEvent.Lsn, false, envelope.Order.Memory, envelope.Signature, [.. envelope.Hops.Select(OrderHop.Of), here]);
+                Put(journalEvent.Lsn, false, envelope.Order.Memory, judged ? envelope.Signature : null, [.. envelope.Hops.Select(OrderHop.Of), here]);
                 foreach (var receipt in envelope.Receipts)
                 {
                     Note(journalEvent.Lsn, NodeId.Parse(received.Parent), receipt.Memory, []);
@@ -161,7 +171,7 @@ public sealed class OrderFold(NodeId node) : IFold
             }
             else if (envelope.Receipts.Count == 0)
             {
-                Put(journalEvent.Lsn, false, envelope.Order.Memory, null, [.. envelope.Hops.Select(OrderHop.Of), here]);
+                Put(journalEvent.Lsn, false, envelope.Order.Memory, null, [.. envelope.Hops.Select(OrderHop.Of), here], believed: false);
             }
         }
 
@@ -183,7 +193,7 @@ public sealed class OrderFold(NodeId node) : IFold
                 var envelope = taken.Part.Receipts[i];
                 if (!envelope.Order.IsEmpty && !taken.OrdersUnbelieved.Contains(i))
                 {
-                    Put(journalEvent.Lsn, OrderRead.Order(envelope.Order)!.Issuer == node.ToString(), envelope.Order.Memory, envelope.Signature, []);
+                    Put(journalEvent.Lsn, OrderRead.Order(envelope.Order)!.Issuer == node.ToString(), envelope.Order.Memory, taken.OrdersJudged ? envelope.Signature : null, []);
                 }
 
                 Note(journalEvent.Lsn, taken.Child, envelope.Receipt.Memory, [.. envelope.Hops.Select(OrderHop.Of), here]);
@@ -191,9 +201,9 @@ public sealed class OrderFold(NodeId node) : IFold
         }
     }
 
-    private void Put(Lsn local, bool issuedHere, ReadOnlyMemory<byte> bytes, IssuerSignature? signature, ImmutableArray<OrderHop> hops)
+    private void Put(Lsn local, bool issuedHere, ReadOnlyMemory<byte> bytes, IssuerSignature? signature, ImmutableArray<OrderHop> hops, bool believed = true)
     {
-        var record = new OrderRecord(local, issuedHere, Order.Parser.ParseFrom(bytes.Span), bytes, hops) { Signature = signature };
+        var record = new OrderRecord(local, issuedHere, Order.Parser.ParseFrom(bytes.Span), bytes, hops) { Signature = signature, IsBelieved = believed };
         var standing = Standing(record.Id);
         if (standing.Order is null)
         {
@@ -201,7 +211,7 @@ public sealed class OrderFold(NodeId node) : IFold
             _orders.Add(record);
             if (signature is not null)
             {
-                _signing.Add(record.Content.Issuer);
+                _signing.Add((record.Content.Issuer, record.Content.IssuerDivision));
             }
         }
     }
@@ -213,7 +223,7 @@ public sealed class OrderFold(NodeId node) : IFold
         if (standing.Order is { } order && _orders[^1].Id == order.Id)
         {
             standing.Order = _orders[^1] = order with { Signature = IssuerSignature.Parser.ParseFrom(signed.Signature) };
-            _signing.Add(order.Content.Issuer);
+            _signing.Add((order.Content.Issuer, order.Content.IssuerDivision));
         }
     }
 

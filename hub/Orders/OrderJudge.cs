@@ -18,6 +18,11 @@ public sealed record OrderPlace(NodeId Node, DivisionCode Division, DivisionRegi
     public OrderPlace At(Instant now) => this with { Register = Register.At(StatDay.Of(now, Zone)) };
 }
 
+/// <summary>What was found of an order's signature by both times of clause A7; null for a good one.</summary>
+/// <param name="First">Where it is acted on first: at its place by the time there, elsewhere by the time of signing.</param>
+/// <param name="Again">Where it is told again: by the time of signing.</param>
+public readonly record struct OrderFinding(Refusal? First, Refusal? Again);
+
 /// <summary>
 /// What becomes of orders as they come in (clauses O1 to O6): pure. An order that cannot be followed ends here with a reason that goes back to its
 /// issuer; it holds up no other.
@@ -44,6 +49,9 @@ public static class OrderJudge
 
     /// <summary>Orders of one part.</summary>
     public const int OrdersMax = 256;
+
+    /// <summary>Bytes at which a part that goes down ends: some ten signed orders, which a line of 64 kbit/s carries in four seconds.</summary>
+    public const int PartBytes = 32 * 1024;
 
     /// <summary>Why the part does not fit what is applied: null where it does, and a GAP, a FORK or MALFORMED otherwise. <paramref name="held"/> is what is applied of its journal.</summary>
     public static (LinkRefusalCode Code, string Message)? Placed(OrderFold fold, Incarnation own, OrdersPart part, out StreamMark held)
@@ -76,29 +84,34 @@ public static class OrderJudge
     /// <param name="found">What was found: null for a good signature.</param>
     /// <param name="hasSigned">Its issuer has signed another in the same part.</param>
     public static Refusal? Disbelieved(SignaturePolicy policy, OrderFold fold, Order order, ByteString bytes, Refusal? found, bool hasSigned = false) =>
-        fold.Find(OrderId.Of(order.Id))?.Order is { } known && known.Bytes.Span.SequenceEqual(bytes.Span) ? null
-        : found is not { Code: IssuerWord.Unsigned } || policy == SignaturePolicy.Required || hasSigned || fold.HasSigned(order.Issuer) ? found
+        fold.Find(OrderId.Of(order.Id))?.Order is { IsBelieved: true } known && known.Bytes.Span.SequenceEqual(bytes.Span) ? null
+        : found is not { Code: IssuerWord.Unsigned } || policy == SignaturePolicy.Required || hasSigned || fold.HasSigned(order.Issuer, order.IssuerDivision) ? found
         : null;
 
-    /// <summary>The orders of a part that are not believed, by index, each with its reason.</summary>
-    public static IReadOnlyDictionary<int, Refusal> Unbelieved(SignaturePolicy policy, OrderFold fold, OrdersPart part, IReadOnlyList<Refusal?> found)
+    /// <summary>
+    /// The orders of a part that are not believed, by index, each with its reason. Receipts tell again what an earlier life of the data directory <paramref name="own"/> acted on only until
+    /// it has heard all; from then on they are its sender's word, by which no key holds longer.
+    /// </summary>
+    public static IReadOnlyDictionary<int, Refusal> Unbelieved(SignaturePolicy policy, OrderFold fold, Incarnation own, OrdersPart part, IReadOnlyList<OrderFinding> found)
     {
         var unbelieved = new Dictionary<int, Refusal>();
-        var signing = new HashSet<string>(StringComparer.Ordinal);
+        var signing = new HashSet<(string, string)>();
+        var hearsAgain = !fold.IsCaughtUp(own);
         for (var i = 0; i < found.Count; i++)
         {
-            if (OrderRead.Order(part.Orders[i].Order) is not { } order)
+            if (Fault(part.Orders[i]) is not null || OrderRead.Order(part.Orders[i].Order) is not { } order)
             {
                 continue;
             }
 
-            if (Disbelieved(policy, fold, order, part.Orders[i].Order, found[i], signing.Contains(order.Issuer)) is { } refusal)
+            var fault = hearsAgain && part.Orders[i].Receipts.Count > 0 ? found[i].Again : found[i].First;
+            if (Disbelieved(policy, fold, order, part.Orders[i].Order, fault, signing.Contains((order.Issuer, order.IssuerDivision))) is { } refusal)
             {
                 unbelieved.Add(i, refusal);
             }
             else if (part.Orders[i].Signature is not null)
             {
-                signing.Add(order.Issuer);
+                signing.Add((order.Issuer, order.IssuerDivision));
             }
         }
 

@@ -1,8 +1,11 @@
 using System.Globalization;
+using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using Google.Protobuf;
 using NodaTime;
 using NodaTime.Text;
 
@@ -14,6 +17,10 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
     public const int PageSize = 50;
 
     public const int PageSizeMax = 500;
+
+    private static readonly long EarliestSecond = Instant.MinValue.ToUnixTimeSeconds();
+
+    private static readonly long LatestSecond = Instant.MaxValue.ToUnixTimeSeconds();
 
     /// <summary>The page, or why there is none.</summary>
     public ListOrdersResponse? List(ListOrdersRequest request, out Refusal? refusal)
@@ -30,13 +37,14 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
         return sequencer.Read(() =>
         {
             var response = new ListOrdersResponse { Revision = sequencer.Applied.Value };
+            var named = new Dictionary<ByteString, IReadOnlyList<DivisionCode>>();
             var at = Math.Min(before, orders.Orders.Count);
             for (; at > 0 && response.Orders.Count < size; at--)
             {
                 var standing = orders.Find(orders.Orders[at - 1].Id)!;
                 if (!request.OpenOnly || !standing.HasEnded)
                 {
-                    response.Orders.Add(ViewOf(standing));
+                    response.Orders.Add(ViewOf(standing, named));
                 }
             }
 
@@ -46,9 +54,11 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
     }
 
     /// <summary>One order as it stands now.</summary>
-    public OrderView Show(UInt128 id) => sequencer.Read(() => ViewOf(orders.Find(id)!));
+    public OrderView Show(UInt128 id) => sequencer.Read(() => ViewOf(orders.Find(id)!, []));
 
-    private OrderView ViewOf(OrderStanding standing)
+    /// <param name="standing">The order.</param>
+    /// <param name="named">The divisions that certificates name which were read before, by fingerprint: a page has few signers.</param>
+    private OrderView ViewOf(OrderStanding standing, Dictionary<ByteString, IReadOnlyList<DivisionCode>> named)
     {
         var order = standing.Order!;
         var content = order.Content;
@@ -56,6 +66,7 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
         {
             OrderId = OrderId.Shown(order.Id),
             Issuer = content.Issuer,
+            IssuerDivision = content.IssuerDivision,
             TargetDivision = content.TargetDivision,
             Kind = content.Kind,
             Subject = content.Subject.IsEmpty ? string.Empty : OrderId.Shown(OrderId.Of(content.Subject)),
@@ -68,11 +79,17 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
         };
         if (order.Signature is { } said)
         {
+            if (!named.TryGetValue(said.Signer, out var divisions))
+            {
+                named.Add(said.Signer, divisions = SignerCertificate.DivisionsOf(said.Certificates));
+            }
+
             view.Signature = new OrderSignatureView
             {
                 Signer = content.Issuer,
                 Fingerprint = Convert.ToHexStringLower(said.Signer.Span),
-                SignedAt = InstantPattern.General.Format(Instant.FromUnixTimeMilliseconds(said.SignedAt)),
+                SignedAt = RecordJudge.IsTime(said.SignedAt) ? InstantPattern.General.Format(Instant.FromUnixTimeMilliseconds(said.SignedAt)) : string.Empty,
+                Divisions = { divisions.Select(division => division.ToString()) },
             };
         }
 
@@ -89,5 +106,6 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
         return view;
     }
 
-    private static string Iso(long unixSeconds) => unixSeconds == 0 ? string.Empty : InstantPattern.General.Format(Instant.FromUnixTimeSeconds(unixSeconds));
+    /// <summary>Whoever wrote a time may have written none: that is shown as nothing, and the list stands.</summary>
+    private static string Iso(long unixSeconds) => unixSeconds == 0 || unixSeconds < EarliestSecond || unixSeconds > LatestSecond ? string.Empty : InstantPattern.General.Format(Instant.FromUnixTimeSeconds(unixSeconds));
 }

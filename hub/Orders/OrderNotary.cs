@@ -35,24 +35,42 @@ public sealed class OrderNotary(ISignatures? signatures, OrderPlace place, Signa
         return said;
     }
 
-    /// <summary>
-    /// What was found of each order of a part: null where its signature is good, else why not. Where it is for this place and nobody has decided on it, the signer must hold now.
-    /// </summary>
-    public IReadOnlyList<Refusal?> Look(OrdersPart part) =>
-        [.. part.Orders.Select(envelope => Found(envelope.Order, envelope.Signature, order => envelope.Receipts.Count == 0 && order.TargetDivision == place.Division.ToString() ? Now : null))];
+    /// <summary>What was found of each order of a part. Empty where nobody judges, and for more orders than a part may have, which is refused whole.</summary>
+    public IReadOnlyList<OrderFinding> Look(OrdersPart part) =>
+        signatures is null || part.Orders.Count > OrderJudge.OrdersMax ? [] : [.. part.Orders.Select(envelope => FoundOf(signatures, envelope))];
 
-    /// <summary>The same for the orders that come up with receipts.</summary>
-    public IReadOnlyList<Refusal?> Look(EscalationsPart part) => [.. part.Receipts.Select(envelope => Found(envelope.Order, envelope.Signature, _ => null))];
-
-    private Refusal? Found(ByteString bytes, IssuerSignature? said, Func<Order, Instant?> at)
+    /// <summary>The same for the orders that come up with receipts: told again by those who acted on them. A part has several receipts of one order, which is looked at once.</summary>
+    public IReadOnlyList<Refusal?> Look(EscalationsPart part)
     {
-        // What is no order is told so elsewhere.
-        if (signatures is null || OrderRead.Order(bytes) is not { } order || OrderJudge.Fault(new OrderEnvelope { Order = bytes }) is not null)
+        if (signatures is null)
         {
-            return null;
+            return [];
         }
 
-        IssuerWord.Judge(signatures, place.Register, IssuedAs(order, bytes), said, at(order), out var refusal);
+        var found = new Dictionary<(ByteString, IssuerSignature?), Refusal?>();
+        return [.. part.Receipts.Select(envelope => found.TryGetValue((envelope.Order, envelope.Signature), out var known)
+            ? known
+            : found[(envelope.Order, envelope.Signature)] = Readable(new OrderEnvelope { Order = envelope.Order }) is { } order ? FaultOf(signatures, order, envelope.Order, envelope.Signature, null) : null)];
+    }
+
+    private OrderFinding FoundOf(ISignatures judge, OrderEnvelope envelope)
+    {
+        if (Readable(envelope) is not { } order)
+        {
+            return default;
+        }
+
+        var isForHere = order.TargetDivision == place.Division.ToString();
+        var first = FaultOf(judge, order, envelope.Order, envelope.Signature, isForHere ? Now : null);
+        return new OrderFinding(first, isForHere && envelope.Receipts.Count > 0 ? FaultOf(judge, order, envelope.Order, envelope.Signature, null) : first);
+    }
+
+    /// <summary>What is no order is told so elsewhere.</summary>
+    private static Order? Readable(OrderEnvelope envelope) => OrderJudge.Fault(envelope) is null ? OrderRead.Order(envelope.Order) : null;
+
+    private Refusal? FaultOf(ISignatures judge, Order order, ByteString bytes, IssuerSignature? said, Instant? now)
+    {
+        IssuerWord.Judge(judge, place.Register, IssuedAs(order, bytes), said, now, out var refusal);
         return refusal;
     }
 

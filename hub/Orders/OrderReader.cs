@@ -29,11 +29,11 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
         }
 
         var part = new OrdersPart { ReachesHead = true };
-        var end = from.Lsn;
+        var (end, bytes) = (from.Lsn, 0);
         foreach (var order in orders.OrdersSince(from.Lsn, head).Where(order => IsFor(order, division)))
         {
             // What came in one event goes in one part, so that the part's end is a whole position.
-            if (part.Orders.Count >= OrderJudge.OrdersMax / 2 && order.Local != end)
+            if ((part.Orders.Count >= OrderJudge.OrdersMax / 2 || bytes >= OrderJudge.PartBytes) && order.Local != end)
             {
                 part.ReachesHead = false;
                 break;
@@ -41,6 +41,7 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
 
             end = order.Local;
             part.Orders.Add(EnvelopeOf(order));
+            bytes += part.Orders[^1].CalculateSize();
         }
 
         if (part.Orders.Count == 0 && knowsHead)

@@ -23,6 +23,9 @@ public sealed record OrderRecord(Lsn Local, bool IsIssuedHere, Order Content, Re
 
     /// <summary>The issuer's signature (A7); null for an order that its issuer did not sign, or whose signature was not believed here.</summary>
     public IssuerSignature? Signature { get; init; }
+
+    /// <summary>It was not left to end here for its signature: its issuer's word was good, or none was wanted.</summary>
+    public bool IsBelieved { get; init; } = true;
 }
 
 /// <summary>What became of an order, as known here: decided here (<paramref name="Via"/> is null) or told by a child.</summary>
@@ -90,12 +93,15 @@ public sealed class OrderStanding
     public OrderState State => _receipts.Count == 0 ? OrderState.Unspecified : _receipts[^1].Content.State;
 
     /// <summary>It has one of its four ends, and there is no other after it.</summary>
-    public bool HasEnded => State >= OrderState.Answered;
+    public bool HasEnded => IsEnd(State);
 
+    private static bool IsEnd(OrderState state) => state >= OrderState.Answered;
+
+    /// <summary>False for a step that is known, and for one that would stand after an end: whoever tells it, an order has one end and nothing after it.</summary>
     internal bool Add(OrderReceiptRecord receipt)
     {
         var at = _receipts.FindIndex(known => known.Content.Step >= receipt.Content.Step);
-        if (at >= 0 && _receipts[at].Content.Step == receipt.Content.Step)
+        if (at < 0 ? HasEnded : _receipts[at].Content.Step == receipt.Content.Step || IsEnd(receipt.Content.State))
         {
             return false;
         }

@@ -19,6 +19,9 @@ public sealed record Attestation
     /// <summary>What was found of each order that came up with a receipt, by index: null where its issuer's signature is good (A7).</summary>
     public IReadOnlyList<Refusal?> Orders { get; init; } = [];
 
+    /// <summary>This node signs the orders that it issues.</summary>
+    public bool SignsOrders { get; init; }
+
     /// <summary>Why the signer or the signature is not taken; null where it is, or where none was shown.</summary>
     public Refusal? Fault { get; init; }
 }
@@ -117,7 +120,11 @@ public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation
     public Attestation Look(LinkSession? session, ConnectRequest request)
     {
         var found = LookAtSender(session, request);
-        return request.Escalations is { Receipts.Count: > 0 } part && Orders is { } orders ? found with { Orders = orders.Look(part) } : found;
+
+        // A part that is refused for its form is not worth a signature looked at: there may be thousands in one frame.
+        return request.Escalations is { Receipts.Count: > 0 } part && Orders is { } orders && PartShape.Fault(part) is null
+            ? found with { Orders = orders.Look(part), SignsOrders = signatures.Own is not null }
+            : found;
     }
 
     private Attestation LookAtSender(LinkSession? session, ConnectRequest request)

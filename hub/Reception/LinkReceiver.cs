@@ -128,7 +128,7 @@ public static class LinkReceiver
 
         var judgement = judge.Judge(session, row, peer, part);
         return new LinkDecision(
-            new EscalationsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named) { Head = SignedBy(session, request), OrdersUnbelieved = judgement.OrdersUnbelieved },
+            new EscalationsTaken(session.Child, session.Incarnation, session.Epoch, part, judgement.Named) { Head = SignedBy(session, request), OrdersUnbelieved = judgement.OrdersUnbelieved, OrdersJudged = judgement.OrdersJudged },
             Answers.Receipt(request.Number, to.ToPosition(lane, session.Incarnation, session.Epoch), judgement),
             session);
     }

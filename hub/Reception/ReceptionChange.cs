@@ -34,6 +34,9 @@ public sealed record EscalationsTaken(NodeId Child, Incarnation Incarnation, Epo
 
     /// <summary>The receipts, by index, whose order is not learned from them: it was not believed.</summary>
     public IReadOnlyList<int> OrdersUnbelieved { get; init; } = [];
+
+    /// <summary>The orders' signatures were looked at; where they were not, none is taken.</summary>
+    public bool OrdersJudged { get; init; }
 }
 
 /// <summary>A peer signs with this from here on; its certificates make the journal enough to check what it said (A3).</summary>
@@ -62,6 +65,9 @@ public sealed record Judgement(int Accepted, int Unchanged, IReadOnlyList<Record
 
     /// <summary>The receipts of orders, by index, whose order is not believed.</summary>
     public IReadOnlyList<int> OrdersUnbelieved { get; init; } = [];
+
+    /// <summary>The orders' signatures were looked at.</summary>
+    public bool OrdersJudged { get; init; }
 
     /// <summary>What the part's repair will do; null for a part that is none, or whose range was not found differing.</summary>
     public RepairCounts? Repair { get; init; }

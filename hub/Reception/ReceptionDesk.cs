@@ -93,7 +93,7 @@ public sealed class ReceptionDesk(
             }
 
             var settings = desk.Settings.At(now);
-            var judge = new RecordJudge(settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now) { Orders = desk.Orders, OrderFaults = found?.Orders ?? [] };
+            var judge = new RecordJudge(settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now) { Orders = desk.Orders, OrderFaults = found?.Orders ?? [], SignsOrders = found?.SignsOrders ?? false };
             var decision = LinkReceiver.Decide(settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
             if (decision.Response.Welcome is { } welcome)
             {

@@ -43,6 +43,7 @@ public static class ReceptionEvents
             Node = node.ToString(),
             SignedHead = taken.Head?.ToByteString() ?? ByteString.Empty,
             OrdersUnbelieved = { taken.OrdersUnbelieved },
+            OrdersJudged = taken.OrdersJudged,
         }),
         SignerChange shown => SignerShownEvent(shown.Child, shown.Algorithm, shown.Certificates),
         QuarantineChange set => Draft(EventKinds.ChildQuarantined, new ChildQuarantined
@@ -80,6 +81,7 @@ public static class ReceptionEvents
                 {
                     Head = HeadOf(escalations.SignedHead),
                     OrdersUnbelieved = [.. escalations.OrdersUnbelieved],
+                    OrdersJudged = escalations.OrdersJudged,
                 };
             case EventKinds.ChildQuarantined:
                 var set = ChildQuarantined.Parser.ParseFrom(payload);

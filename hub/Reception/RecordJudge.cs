@@ -1,5 +1,6 @@
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Escalations;
+using CityGrid.Hub.Identity;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -19,8 +20,11 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     /// <summary>The orders known here; null where none are kept.</summary>
     public OrderFold? Orders { get; init; }
 
-    /// <summary>What was found of each order that came with a receipt, by index: null where its signature is good.</summary>
+    /// <summary>What was found of each order that came with a receipt, by index: null where its signature is good. Empty where nobody looked.</summary>
     public IReadOnlyList<Refusal?> OrderFaults { get; init; } = [];
+
+    /// <summary>This node signs the orders that it issues.</summary>
+    public bool SignsOrders { get; init; }
 
     public const string PermissionDenied = "PERMISSION_DENIED";
 
@@ -171,15 +175,16 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             }
         }
 
-        return new Judgement(accepted, unchanged, named) { OrdersUnbelieved = unbelieved };
+        return new Judgement(accepted, unchanged, named) { OrdersUnbelieved = unbelieved, OrdersJudged = OrderFaults.Count > 0 };
     }
 
     /// <summary>
     /// Whether an order is learned from below: the one that the receipt speaks of, for a place below the child, with a signature that is believed. Else a child could have this node
-    /// send down what nobody ordered.
+    /// send down what nobody ordered. One that says it was issued here is of this node's own division, and signed where this node signs: others may bear its name for a place of theirs.
     /// </summary>
     private bool MayTell(LinkSession session, OrderReceiptEnvelope envelope, OrderReceipt receipt, Order order, Refusal? found) =>
         order.Id == receipt.Order && order.Issuer == receipt.Issuer && settings.Register.IsAtOrBelow(DivisionCode.Parse(order.TargetDivision), session.Division)
+        && (order.Issuer != settings.Node.ToString() || (order.IssuerDivision == settings.Division.ToString() && !(SignsOrders && found is { Code: IssuerWord.Unsigned })))
         && (Orders is null || OrderJudge.Disbelieved(settings.Signatures, Orders, order, envelope.Order, found) is null);
 
     /// <summary>A child's own cell cannot be newer than its stream: neither of an epoch not granted nor past the end of the cut.</summary>

@@ -86,6 +86,7 @@ public sealed class NodeOrdersService(NodeCore core) : OrdersService.OrdersServi
         {
             OrderDesk.OrderUnknown => StatusCode.NotFound,
             OrderDesk.NotForHere or OrderDesk.Ended or OrderDesk.Uncertain => StatusCode.FailedPrecondition,
+            _ when refusal.Code.StartsWith("ISSUER_", StringComparison.Ordinal) => StatusCode.FailedPrecondition,
             _ => StatusCode.InvalidArgument,
         },
         refusal);

@@ -151,7 +151,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     private sealed class TakeAnswer(UplinkGround ground, Func<SenderState> stream, ParentNotary? notary, NodeId parent, BundleContent content) : Command<BundleOutcome>
     {
         private readonly Incarnation _incarnation = ground.Journal.Incarnation;
-        private readonly Dictionary<ConnectResponse, IReadOnlyList<Refusal?>> _found =
+        private readonly Dictionary<ConnectResponse, IReadOnlyList<OrderFinding>> _found =
             content.Responses.Where(response => response.Orders is not null).Distinct().ToDictionary(response => response, response => ground.Orders.Look(response.Orders));
 
         /// <summary>The parent is heard for the first time in this epoch of its own.</summary>

@@ -115,11 +115,12 @@ public sealed class CutReader(
     {
         var most = Math.Clamp(partBytes / BytesAnEscalation, 1, _sizes.EscalationsAPart);
         var parts = new List<CutPart>();
-        var open = new List<Waiting>();
+        var (open, bytes) = (new List<Carried>(), 0);
         var at = from;
-        foreach (var record in WaitingOn(lane, alarmsApart, from.Lsn, head.Lsn))
+        foreach (var record in WaitingOn(lane, alarmsApart, from.Lsn, head.Lsn).Select(CarriedOf))
         {
-            if (open.Count >= most && open[^1].Local != record.Local)
+            // What came in one event goes in one part, so that the part's end is a whole position.
+            if (open.Count > 0 && (open.Count >= most || bytes + record.Bytes > partBytes) && open[^1].Local != record.Local)
             {
                 if (parts.Count == _sizes.PartsACut - 1)
                 {
@@ -131,9 +132,11 @@ public sealed class CutReader(
                 parts.Add(PartOf(lane, at, markAt(open[^1].Local), open));
                 at = parts[^1].After;
                 open.Clear();
+                bytes = 0;
             }
 
             open.Add(record);
+            bytes += record.Bytes;
         }
 
         if (open.Count > 0 || evenIfEmpty)
@@ -156,6 +159,12 @@ public sealed class CutReader(
     }
 
     private readonly record struct Waiting(Lsn Local, EscalationRecord? Escalation, OrderReceiptRecord? Receipt);
+
+    /// <summary>One of the two as the part carries it, with its bytes: an order's signature has thousands beside those of a receipt.</summary>
+    private readonly record struct Carried(Lsn Local, EscalationEnvelope? Escalation, OrderReceiptEnvelope? Receipt)
+    {
+        public int Bytes { get; } = (Escalation?.CalculateSize() ?? 0) + (Receipt?.CalculateSize() ?? 0);
+    }
 
     private bool IsRelayed(NodeId origin) => (reception.Origin(origin)?.Watermark.Division ?? cells.PlaceOf(origin)) is not { } division || isOurs(division);
 
@@ -218,7 +227,7 @@ public sealed class CutReader(
         }
     }
 
-    private CutPart PartOf(Lane lane, StreamMark from, StreamMark to, List<Waiting> records)
+    private CutPart PartOf(Lane lane, StreamMark from, StreamMark to, List<Carried> records)
     {
         var part = new EscalationsPart { From = from.Lsn.Value, FromChainHash = from.HashBytes(), To = to.Lsn.Value, ChainHash = to.HashBytes() };
         if (lane == Lane.Alarms)
@@ -226,31 +235,32 @@ public sealed class CutReader(
             part.Lane = lane;
         }
 
-        foreach (var record in records)
+        part.Escalations.AddRange(records.Select(record => record.Escalation).OfType<EscalationEnvelope>());
+        part.Receipts.AddRange(records.Select(record => record.Receipt).OfType<OrderReceiptEnvelope>());
+        return new CutPart(to, null, part);
+    }
+
+    private Carried CarriedOf(Waiting waiting)
+    {
+        if (waiting.Escalation is { } escalation)
         {
-            if (record.Escalation is { } escalation)
+            return new Carried(waiting.Local, new EscalationEnvelope
             {
-                part.Escalations.Add(new EscalationEnvelope
-                {
-                    Lsn = record.Local.Value,
-                    Escalation = UnsafeByteOperations.UnsafeWrap(escalation.Bytes),
-                    Hops = { escalation.Hops.Select(h => new Hop { Node = h.Node.ToString(), ReceivedAt = h.ReceivedAt.ToUnixTimeMilliseconds() }) },
-                });
-            }
-            else if (record.Receipt is { } receipt)
-            {
-                var order = orders.Find(receipt.Order)?.Order;
-                part.Receipts.Add(new OrderReceiptEnvelope
-                {
-                    Lsn = record.Local.Value,
-                    Receipt = UnsafeByteOperations.UnsafeWrap(receipt.Bytes),
-                    Hops = { receipt.Hops.Select(h => h.ToHop()) },
-                    Order = order is null ? ByteString.Empty : UnsafeByteOperations.UnsafeWrap(order.Bytes),
-                    Signature = order?.Signature,
-                });
-            }
+                Lsn = waiting.Local.Value,
+                Escalation = UnsafeByteOperations.UnsafeWrap(escalation.Bytes),
+                Hops = { escalation.Hops.Select(h => new Hop { Node = h.Node.ToString(), ReceivedAt = h.ReceivedAt.ToUnixTimeMilliseconds() }) },
+            }, null);
         }
 
-        return new CutPart(to, null, part);
+        var receipt = waiting.Receipt!;
+        var order = orders.Find(receipt.Order)?.Order;
+        return new Carried(waiting.Local, null, new OrderReceiptEnvelope
+        {
+            Lsn = waiting.Local.Value,
+            Receipt = UnsafeByteOperations.UnsafeWrap(receipt.Bytes),
+            Hops = { receipt.Hops.Select(h => h.ToHop()) },
+            Order = order is null ? ByteString.Empty : UnsafeByteOperations.UnsafeWrap(order.Bytes),
+            Signature = order?.Signature,
+        });
     }
 }

@@ -124,6 +124,9 @@ internal static class OrderCommand
         _ => "OrderCancel",
     };
 
+    /// <summary>A node with what it speaks for: another authority may have made one of the same name.</summary>
+    internal static string Named(string node, IReadOnlyCollection<string> divisions) => divisions.Count == 0 ? node : Texts.Get("OrderNamed", node, string.Join(' ', divisions));
+
     private static void Show(IReadOnlyCollection<OrderView> orders)
     {
         if (orders.Count == 0)
@@ -143,7 +146,7 @@ internal static class OrderCommand
             var last = order.Receipts.LastOrDefault();
             var state = Texts.Get(WordOf(order.State)) + (order.IsOverdue ? Texts.Get("OrderOverdue") : string.Empty) + (last is { Code.Length: > 0 } ? $" ({last.Code})" : string.Empty);
             table.AddRow(
-                order.OrderId, Texts.Get(WordOf(order.Kind)), order.Issuer, order.TargetDivision, order.IssuedAt, order.Signature?.Signer ?? Texts.Get("OrderUnsigned"), Markup.Escape(state),
+                order.OrderId, Texts.Get(WordOf(order.Kind)), Named(order.Issuer, [order.IssuerDivision]), order.TargetDivision, order.IssuedAt, order.Signature is { } said ? Named(said.Signer, said.Divisions) : Texts.Get("OrderUnsigned"), Markup.Escape(state),
                 Markup.Escape(last is { Text.Length: > 0 } ? $"{order.Text} → {last.Text}" : order.Text));
         }
 

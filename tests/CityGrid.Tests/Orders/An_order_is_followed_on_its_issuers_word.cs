@@ -24,7 +24,9 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
 
     private readonly Issuers _network = new(Noon);
     private readonly VirtualTime _time = new(Noon.ToDateTimeOffset());
-    private readonly OrderFold _fold = new(NodeId.Parse("wuhan"));
+    private static readonly Incarnation Own = new(5);
+
+    private OrderFold _fold = new(NodeId.Parse("wuhan"));
     private readonly ISignatures _ministry;
     private SignaturePolicy _policy = SignaturePolicy.Accepted;
     private long _lsn;
@@ -77,7 +79,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
             (1, OrderState.Rejected, IssuerWord.Wrong), (2, OrderState.Rejected, IssuerWord.OfAnother), (3, OrderState.Rejected, IssuerWord.Outside), (5, OrderState.Rejected, IssuerWord.Wrong),
         }));
         Assert.That(_fold.Orders.Select(order => order.Signature), Is.All.Null);
-        Assert.That(_fold.HasSigned("ministry"), Is.False, "a signature that is not its own says nothing of the ministry");
+        Assert.That(_fold.HasSigned("ministry", "CN"), Is.False, "a signature that is not its own says nothing of the ministry");
     }
 
     [Test]
@@ -126,8 +128,121 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
         Assert.That(_fold.Find(1)!.Order!.Signature, Is.Not.Null);
         var (city, fold) = (NotaryAt(Wuhan), new OrderFold(Wuhan.Node));
         var part = Part(envelopes);
-        var unbelieved = OrderJudge.Unbelieved(_policy, fold, part, city.Look(part));
-        Assert.That(unbelieved.Select(doubt => (doubt.Key, doubt.Value.Code)), Is.EqualTo(new[] { (0, IssuerWord.OutOfTime) }), "and one that was acted on by an earlier life is learned again");
+        Assert.That(Doubts(), Is.EqualTo(new[] { (0, IssuerWord.OutOfTime) }), "and one that was acted on by an earlier life is learned again");
+        var last = Part();
+        last.ReachesHead = true;
+        Apply(fold, OrderFold.ReceivedEvent(last, NodeId.Parse("hubei"), Wuhan.Node, Own, []));
+        Assert.That(Doubts(), Is.EqualTo(new[] { (0, IssuerWord.OutOfTime), (1, IssuerWord.OutOfTime) }), "but who has heard all is told nothing again, whatever receipts its parent puts to it");
+
+        (int, string)[] Doubts() => [.. OrderJudge.Unbelieved(_policy, fold, Own, part, city.Look(part)).Select(doubt => (doubt.Key, doubt.Value.Code))];
+    }
+
+    [Test]
+    public void One_that_ended_for_its_signature_stays_ended_whatever_is_told_of_it([Values] SignaturePolicy policy, [Values] bool afterALoad)
+    {
+        _policy = policy;
+        var forged = Signed(1);
+        forged.Order = OrderOf(1, order => order.Text = "something else").ToByteString();
+        Assert.That(Receive(forged), Is.EqualTo(new[] { (1, OrderState.Rejected, IssuerWord.Wrong) }));
+        _fold = afterALoad ? Reloaded(_fold) : _fold;
+        foreach (var state in new[] { OrderState.Delivered, OrderState.Answered })
+        {
+            var again = forged.Clone();
+            again.Receipts.Add(OrderJudge.Of(Wuhan, OrderOf(1), 2, state, Noon).ToByteString());
+            var part = Part(again);
+            Assert.That(OrderJudge.Unbelieved(_policy, _fold, Own, part, NotaryAt(Wuhan).Look(part)).Keys, Is.EqualTo(new[] { 0 }), "what is known was not believed");
+            Assert.That(Receive(again), Is.Empty);
+            Assert.That((_fold.Find(1)!.State, _fold.Find(1)!.Receipts.Count), Is.EqualTo((OrderState.Rejected, 1)));
+        }
+    }
+
+    [Test]
+    public void Nothing_stands_after_an_end_and_there_is_no_second_one()
+    {
+        Receive(Signed(1), Signed(2));
+        Tell(1, 3, OrderState.Answered);
+        Tell(1, 4, OrderState.Delivered);
+        Tell(1, 5, OrderState.Rejected);
+        Tell(1, 2, OrderState.Cancelled);
+        Tell(1, 2, OrderState.Signed);
+        Tell(2, 3, OrderState.Signed);
+        Tell(2, 2, OrderState.Rejected);
+        Assert.That(_fold.Find(1)!.Receipts.Select(r => (r.Content.Step, r.Content.State)), Is.EqualTo(new[] { (1, OrderState.Delivered), (2, OrderState.Signed), (3, OrderState.Answered) }));
+        Assert.That(_fold.Find(2)!.Receipts.Select(r => r.Content.State), Is.EqualTo(new[] { OrderState.Delivered, OrderState.Signed }));
+        Assert.That(_fold.ReceiptsSince(Lsn.Zero, new Lsn(_lsn)).Count(), Is.EqualTo(5), "and what does not count goes no further up");
+
+        void Tell(int id, int step, OrderState state) => Apply(_fold, OrderFold.ReceiptedEvent(OrderJudge.Of(Wuhan, OrderOf(id), step, state, Noon)));
+    }
+
+    [Test]
+    public void A_namesake_is_shown_as_what_it_speaks_for_and_says_nothing_of_who_bears_its_name()
+    {
+        Assert.That(Receive(Namesake(1)), Is.EqualTo(new[] { (1, OrderState.Delivered, string.Empty) }), "its authority may let it");
+        var view = new OrderList(_fold, Sequencer(), new VirtualClock(_time)).Show(1);
+        Assert.That((view.Issuer, view.IssuerDivision, view.Signature.Signer, string.Join(' ', view.Signature.Divisions)), Is.EqualTo(("ministry", "42", "ministry", "42")));
+        Assert.That(Receive(Unsigned(2)), Is.EqualTo(new[] { (2, OrderState.Delivered, string.Empty) }), "the ministry has never signed");
+        Assert.That(Receive(Namesake(3), Unsigned(4)).Select(r => r.State), Is.All.EqualTo(OrderState.Delivered), "nor in the same part");
+        Assert.That(Receive(Unsigned(5, order => order.IssuerDivision = "42")), Is.EqualTo(new[] { (5, OrderState.Rejected, IssuerWord.Unsigned) }));
+
+        OrderEnvelope Namesake(int id)
+        {
+            var envelope = Unsigned(id, order => order.IssuerDivision = "42");
+            envelope.Signature = Word(_network.Signer(_network.Hubei, "ministry", ["42"]), envelope.Order);
+            return envelope;
+        }
+    }
+
+    [Test]
+    public void A_signature_that_nobody_looked_at_is_none()
+    {
+        var (late, empty) = (Signed(1), Unsigned(2));
+        late.Signature.SignedAt = long.MaxValue;
+        empty.Signature = new IssuerSignature();
+        Apply(_fold, OrderFold.ReceivedEvent(Part(late, empty), NodeId.Parse("hubei"), Wuhan.Node, Own));
+        Assert.That(_fold.Orders.Select(order => order.Signature), Is.EqualTo(new IssuerSignature?[] { null, null }));
+        Assert.That(_fold.HasSigned("ministry", "CN"), Is.False);
+        Assert.That(Reloaded(_fold).Orders.Select(order => order.Signature), Is.EqualTo(_fold.Orders.Select(order => order.Signature)));
+    }
+
+    [Test]
+    public void A_time_that_is_none_is_shown_as_nothing_and_the_list_stands()
+    {
+        var odd = Signed(1, order => (order.IssuedAt, order.AnswerBy, order.ExpiresAt) = (long.MaxValue, long.MinValue, long.MaxValue));
+        odd.Signature.SignedAt = long.MaxValue;
+        Apply(_fold, OrderFold.ReceivedEvent(Part(odd, Signed(2)), NodeId.Parse("hubei"), Wuhan.Node, Own, []));
+        var receipt = OrderJudge.Of(Wuhan, OrderOf(1), 1, OrderState.Delivered, Noon);
+        receipt.At = long.MaxValue;
+        Apply(_fold, OrderFold.ReceiptedEvent(receipt));
+        var list = new OrderList(_fold, Sequencer(), new VirtualClock(_time)).List(new ListOrdersRequest(), out _)!;
+        Assert.That(list.Orders.Select(view => (view.OrderId[^1], view.Signature.SignedAt)), Is.EqualTo(new[] { ('2', "2026-11-24T04:00:00Z"), ('1', string.Empty) }));
+        Assert.That(new[] { list.Orders[1].IssuedAt, list.Orders[1].AnswerBy, list.Orders[1].ExpiresAt, list.Orders[1].Receipts.Single().At }, Is.All.Empty);
+    }
+
+    [Test]
+    public void What_is_refused_for_its_form_is_not_looked_at_and_what_comes_twice_once()
+    {
+        var counted = new CountedSignatures(_network.Judge);
+        var notary = new OrderNotary(counted, Wuhan, SignaturePolicy.Accepted, new VirtualClock(_time));
+        Assert.That(notary.Look(Part([.. Enumerable.Repeat(Signed(1), OrderJudge.OrdersMax + 1)])), Is.Empty);
+        var misshapen = Signed(1);
+        misshapen.Receipts.Add(Enumerable.Repeat(OrderJudge.Of(Wuhan, OrderOf(1), 1, OrderState.Delivered, Noon).ToByteString(), OrderJudge.ReceiptsMax + 1));
+        notary.Look(Part(misshapen));
+        var above = new ChildNotary(counted, Hubei.Node, Own, new VirtualClock(_time)) { Orders = notary };
+        above.Look(null, Told(ReceiverSettings.EscalationsMax + 1));
+        Assert.That(counted.Judged, Is.Zero);
+        Assert.That(above.Look(null, Told(3)).Orders, Is.EqualTo(new Refusal?[] { null, null, null }));
+        Assert.That(counted.Judged, Is.EqualTo(1));
+
+        ConnectRequest Told(int count)
+        {
+            var (hash, part) = (new Hash256(1, 9).ToBytes(), new EscalationsPart { From = 0, To = 9, Lane = Lane.Alarms });
+            (part.FromChainHash, part.ChainHash) = (StreamMark.Start.HashBytes(), ByteString.CopyFrom(hash));
+            part.Receipts.AddRange(Enumerable.Range(0, count).Select(_ => new OrderReceiptEnvelope
+            {
+                Lsn = 3, Receipt = OrderJudge.Of(Wuhan, OrderOf(1), 1, OrderState.Delivered, Noon).ToByteString(), Order = Signed(1).Order, Signature = Signed(1).Signature,
+            }));
+            return new ConnectRequest { Escalations = part };
+        }
     }
 
     [Test]
@@ -165,7 +280,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
         Assert.That(Issue(desk, fold, "k-1"), Is.EqualTo(issued with { Repeated = true }));
         Assert.That(fold.Orders.Single(), Is.SameAs(order));
         Assert.That(Reloaded(fold).Orders.Single().Signature, Is.EqualTo(order.Signature));
-        Assert.That(Reloaded(fold).HasSigned("ministry"), Is.True);
+        Assert.That(Reloaded(fold).HasSigned("ministry", "CN"), Is.True);
     }
 
     [Test]
@@ -174,7 +289,33 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
         var fold = new OrderFold(NodeId.Parse("ministry"));
         Assert.That(Issue(DeskOf(fold, _network.Judge), fold, "k-1").Refusal, Is.Null);
         Assert.That(fold.Orders.Single().Signature, Is.Null);
-        Assert.That(fold.HasSigned("ministry"), Is.False);
+        Assert.That(fold.HasSigned("ministry", "CN"), Is.False);
+    }
+
+    [Test]
+    public void A_node_that_must_sign_and_cannot_issues_nothing()
+    {
+        var fold = new OrderFold(NodeId.Parse("ministry"));
+        Assert.That(Issue(DeskOf(fold, _network.Judge, SignaturePolicy.Required), fold, "k-1").Refusal?.Code, Is.EqualTo(IssuerWord.Unsigned), "required, and it has no key");
+        Assert.That(fold.Orders, Is.Empty);
+        var issued = Issue(DeskOf(fold, _ministry), fold, "k-1");
+        Assert.That(issued.Refusal, Is.Null);
+        var without = DeskOf(fold, _network.Judge);
+        Assert.That(Issue(without, fold, "k-2").Refusal?.Code, Is.EqualTo(IssuerWord.Unsigned), "it has signed, and its key was taken out");
+        Assert.That(Issue(without, fold, "k-1"), Is.EqualTo(issued with { Repeated = true }));
+        Assert.That(fold.Orders, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public void One_of_which_only_receipts_are_left_is_not_issued_as_another()
+    {
+        var earlier = new OrderFold(NodeId.Parse("ministry"));
+        Issue(DeskOf(earlier, _network.Judge), earlier, "k-1");
+        var later = new OrderFold(NodeId.Parse("ministry"));
+        Apply(later, OrderFold.ReceiptedEvent(OrderJudge.Of(Wuhan, earlier.Orders.Single().Content, 1, OrderState.Delivered, Noon)));
+        Assert.That(Issue(DeskOf(later, _network.Judge), later, "k-1").Refusal?.Code, Is.EqualTo(OrderDesk.Uncertain));
+        Assert.That(later.Orders, Is.Empty);
+        Assert.That(Issue(DeskOf(later, _network.Judge), later, "k-2").Refusal, Is.Null);
     }
 
     [TestCase("43", 0, IssuerWord.Outside)]
@@ -194,9 +335,9 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
     private (int Id, OrderState State, string Code)[] ReceiveAt(OrderPlace place, params OrderEnvelope[] envelopes)
     {
         var part = Part(envelopes);
-        var unbelieved = OrderJudge.Unbelieved(_policy, _fold, part, NotaryAt(place).Look(part));
+        var unbelieved = OrderJudge.Unbelieved(_policy, _fold, Own, part, NotaryAt(place).Look(part));
         var receipts = OrderJudge.Receipts(place, _fold, part, Noon, unbelieved);
-        Apply(_fold, OrderFold.ReceivedEvent(part, NodeId.Parse("hubei"), place.Node, new Incarnation(5), unbelieved.Keys));
+        Apply(_fold, OrderFold.ReceivedEvent(part, NodeId.Parse("hubei"), place.Node, Own, unbelieved.Keys));
         foreach (var receipt in receipts)
         {
             Apply(_fold, OrderFold.ReceiptedEvent(receipt));
@@ -207,10 +348,10 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
 
     private OrderNotary NotaryAt(OrderPlace place) => new(_network.Judge, place, _policy, new VirtualClock(_time));
 
-    private OrderDesk DeskOf(OrderFold fold, ISignatures signatures)
+    private OrderDesk DeskOf(OrderFold fold, ISignatures signatures, SignaturePolicy policy = SignaturePolicy.Accepted)
     {
         var place = new OrderPlace(NodeId.Parse("ministry"), DivisionCode.Parse("CN"), Registers.Tempting);
-        return new OrderDesk(place, fold, new MemoryJournal(new SeededEntropy(2)), new OrderNotary(signatures, place, SignaturePolicy.Accepted, new VirtualClock(_time)));
+        return new OrderDesk(place, fold, new MemoryJournal(new SeededEntropy(2)), new OrderNotary(signatures, place, policy, new VirtualClock(_time)));
     }
 
     private OrderAnswer Issue(OrderDesk desk, OrderFold fold, string key)
@@ -286,5 +427,22 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
         };
         part.Orders.AddRange(envelopes);
         return part;
+    }
+
+    private sealed class CountedSignatures(ISignatures judge) : ISignatures
+    {
+        public int Judged { get; private set; }
+
+        public Signer? Own => judge.Own;
+
+        public byte[] Sign(ReadOnlySpan<byte> statement) => judge.Sign(statement);
+
+        public Signer? Judge(IReadOnlyList<ByteString> certificates, Instant now, out Refusal? refusal)
+        {
+            Judged++;
+            return judge.Judge(certificates, now, out refusal);
+        }
+
+        public bool Verify(Signer signer, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature) => judge.Verify(signer, statement, signature);
     }
 }

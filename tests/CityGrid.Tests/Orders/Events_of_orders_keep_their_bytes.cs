@@ -2,6 +2,7 @@ using System.Globalization;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
+using CityGrid.Hub.Reception.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Tests.Reception;
@@ -24,10 +25,15 @@ public sealed class Events_of_orders_keep_their_bytes
         ("order receipted", OrderFold.ReceiptedEvent(OrderJudge.Of(Wuhan, OrderOf(2), 1, OrderState.Delivered, Parent.Noon))),
         ("order issued, to be signed", OrderFold.IssuedEvent(OrderOf(3).ToByteString())),
         ("order signed", OrderFold.SignedEvent(OrderOf(3).Id, Signature)),
-        ("orders received, one of them not believed", OrderFold.ReceivedEvent(
-            Part(new OrderEnvelope { Lsn = 4, Order = OrderOf(4).ToByteString(), Signature = Signature }, new OrderEnvelope { Lsn = 5, Order = OrderOf(5).ToByteString(), Signature = Signature }), Ministry, Wuhan.Node, new Incarnation(5), [1])),
+        ("orders received, one of them not believed", Unsaid(OrderFold.ReceivedEvent(Part(Signed(4), Signed(5)), Ministry, Wuhan.Node, new Incarnation(5), [1]))),
         ("a receipt whose order is not believed", ReceptionEvents.ToEvent(
             new EscalationsTaken(NodeId.Parse("jiangxia"), new Incarnation(7), new Epoch(3, 1), new EscalationsPart { To = 9, Receipts = { Told(6), Told(7) } }, []) { OrdersUnbelieved = [1] }, Wuhan.Node)),
+        ("orders received and judged", OrderFold.ReceivedEvent(Part(Signed(8), Signed(9)), Ministry, Wuhan.Node, new Incarnation(5), [1])),
+        ("orders received that nobody judged", OrderFold.ReceivedEvent(Part(Signed(10)), Ministry, Wuhan.Node, new Incarnation(5))),
+        ("a receipt whose order is judged", ReceptionEvents.ToEvent(
+            new EscalationsTaken(NodeId.Parse("jiangxia"), new Incarnation(7), new Epoch(3, 1), new EscalationsPart { To = 9, Receipts = { Told(11, Signature) } }, []) { OrdersJudged = true }, Wuhan.Node)),
+        ("a receipt whose order nobody judged", ReceptionEvents.ToEvent(
+            new EscalationsTaken(NodeId.Parse("jiangxia"), new Incarnation(7), new Epoch(3, 1), new EscalationsPart { To = 9, Receipts = { Told(12, Signature) } }, []), Wuhan.Node)),
     ];
 
     private static string Page => Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Orders", "orders.golden.txt");
@@ -56,11 +62,13 @@ public sealed class Events_of_orders_keep_their_bytes
             Assert.That(fold.Orders.Select(order => ((int)order.Id, order.IsIssuedHere, order.Signature is not null)), Is.EqualTo(new[]
             {
                 (1, true, false), (2, false, false), (3, true, true), (4, false, true), (5, false, false), (6, false, false),
+                (8, false, true), (9, false, false), (10, false, false), (11, false, true), (12, false, false),
             }));
+            Assert.That(fold.Orders.Where(order => !order.IsBelieved).Select(order => (int)order.Id), Is.EqualTo(new[] { 5, 9 }));
             Assert.That(fold.Find(2)!.State, Is.EqualTo(OrderState.Delivered));
             Assert.That(fold.Find(4)!.Order!.Signature, Is.EqualTo(Signature));
             Assert.That((fold.Find(7)!.Order, fold.Find(7)!.State), Is.EqualTo(((OrderRecord?)null, OrderState.Delivered)), "what is told of it counts, and the order is not learned");
-            Assert.That(fold.HasSigned("ministry"), Is.True);
+            Assert.That(fold.HasSigned("ministry", "CN"), Is.True);
         });
     }
 
@@ -75,7 +83,17 @@ public sealed class Events_of_orders_keep_their_bytes
         IssuedAt = Parent.Noon.ToUnixTimeSeconds(),
     };
 
-    private static OrderReceiptEnvelope Told(int id) => new() { Lsn = 8, Order = OrderOf(id).ToByteString(), Receipt = OrderJudge.Of(Wuhan, OrderOf(id), 1, OrderState.Delivered, Parent.Noon).ToByteString() };
+    /// <summary>As the first program wrote it that judged, and did not say so.</summary>
+    private static EventDraft Unsaid(EventDraft draft)
+    {
+        var received = OrdersReceived.Parser.ParseFrom(draft.Payload.Span);
+        received.Judged = false;
+        return draft with { Payload = received.ToByteArray() };
+    }
+
+    private static OrderEnvelope Signed(int id) => new() { Lsn = id, Order = OrderOf(id).ToByteString(), Signature = Signature };
+
+    private static OrderReceiptEnvelope Told(int id, IssuerSignature? signature = null) => new() { Signature = signature, Lsn = 8, Order = OrderOf(id).ToByteString(), Receipt = OrderJudge.Of(Wuhan, OrderOf(id), 1, OrderState.Delivered, Parent.Noon).ToByteString() };
 
     private static OrdersPart Part(params OrderEnvelope[] envelopes)
     {
