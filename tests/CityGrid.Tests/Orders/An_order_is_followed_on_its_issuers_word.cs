@@ -239,7 +239,10 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
             (part.FromChainHash, part.ChainHash) = (StreamMark.Start.HashBytes(), ByteString.CopyFrom(hash));
             part.Receipts.AddRange(Enumerable.Range(0, count).Select(_ => new OrderReceiptEnvelope
             {
-                Lsn = 3, Receipt = OrderJudge.Of(Wuhan, OrderOf(1), 1, OrderState.Delivered, Noon).ToByteString(), Order = Signed(1).Order, Signature = Signed(1).Signature,
+                Lsn = 3,
+                Receipt = OrderJudge.Of(Wuhan, OrderOf(1), 1, OrderState.Delivered, Noon).ToByteString(),
+                Order = Signed(1).Order,
+                Signature = Signed(1).Signature,
             }));
             return new ConnectRequest { Escalations = part };
         }
