@@ -158,7 +158,7 @@ public sealed class NodeCore : IDisposable
         var orderPlace = new OrderPlace(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone };
         var orderNotary = new OrderNotary(seams.Signatures, orderPlace, settings.Signatures, seams.Clock);
         OrderDesk = new OrderDesk(orderPlace, Orders, seams.Journal, orderNotary);
-        OrderList = new OrderList(Orders, Sequencer, seams.Clock);
+        OrderList = new OrderList(orderPlace, Orders, Sequencer, seams.Clock);
         PackageDesk = new PackageDesk(new CataloguePlace(settings.Node, settings.Division, settings.Register, settings.Zone, IsRoot: seams.Wire is null), Packages,
             new PackageNotary(seams.Signatures, settings.Register, settings.Signatures, seams.Clock))
         {
@@ -372,6 +372,9 @@ public sealed class NodeCore : IDisposable
         }
     }
 
+    /// <summary>Sends orders once more whose way down is another one since a day that has come (O7).</summary>
+    public void RerouteOrders() => Sequencer.Submit(OrderDesk.Reroute("clock"), _ => { });
+
     /// <summary>The scheduled push to a parent; an empty one too proves that this node lives.</summary>
     public void PushDue(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.PushDue();
 
@@ -523,7 +526,7 @@ public sealed class NodeCore : IDisposable
             Failpoint.Hit("child.drop.after");
         }
 
-        if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived))
+        if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived or EventKinds.OrdersRerouted))
         {
             Door.SendOrders();
         }

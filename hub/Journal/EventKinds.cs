@@ -79,6 +79,9 @@ public static class EventKinds
     /// <summary>What this node signed of an order, in the record in which it was issued.</summary>
     public const ushort OrderSigned = 65;
 
+    /// <summary>Orders go down once more, because the way to their places is another one now.</summary>
+    public const ushort OrdersRerouted = 66;
+
     /// <summary>The directory was made of a backup: which life it leads from here on, and where the backup ended.</summary>
     public const ushort DirectoryRestored = 70;
 

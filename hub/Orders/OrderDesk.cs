@@ -23,7 +23,7 @@ public sealed record OrderAnswer(UInt128 Id, bool Repeated, Refusal? Refusal)
 /// <summary>What the child answers to a part of orders: where it stands now, and why it took nothing.</summary>
 public sealed record OrdersTaken(StreamPosition Position, LinkRefusalCode Refusal, string Message);
 
-/// <summary>The door of orders: issuing, stepping and receiving as commands for the sequencer (clauses O1 to O6).</summary>
+/// <summary>The door of orders: issuing, stepping and receiving as commands for the sequencer (clauses O1 to O7).</summary>
 public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journal, OrderNotary notary)
 {
     public const string TargetUnknown = "ORDER_TARGET_UNKNOWN";
@@ -42,6 +42,9 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
 
     /// <summary>A part of orders from the parent: the effect, the receipts that this node owes, and the new cursor are one record.</summary>
     public Command<OrdersTaken> Receive(OrdersPart part, NodeId parent) => new ReceiveOrders(this, part, parent, notary.Look(part)) { Actor = $"node/{parent}" };
+
+    /// <summary>Orders whose way down has changed go down once more (O7). Answers how many; nothing is written where there are none.</summary>
+    public Command<int> Reroute(string actor) => new RerouteOrders(this) { Actor = actor };
 
     /// <summary>What is found of the signatures of a part, for <see cref="EventsOf"/>: on the caller's thread. Empty where nobody judges.</summary>
     public IReadOnlyList<OrderFinding> Look(OrdersPart part) => notary.Look(part);
@@ -235,6 +238,19 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
         {
             var events = desk.EventsOf(part, found, parent, now, out var taken);
             return events.Count == 0 ? Decision<OrdersTaken>.Nothing(taken) : Decision<OrdersTaken>.Of(new RecordDraft(Actor, events), _ => taken);
+        }
+    }
+
+    private sealed class RerouteOrders(OrderDesk desk) : Command<int>
+    {
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("orders", "rerouted")];
+
+        public override Decision<int> Decide(Instant now)
+        {
+            var due = OrderRouting.Due(desk.Place, desk.Orders, now);
+            return due.Count == 0
+                ? Decision<int>.Nothing(0)
+                : Decision<int>.Of(new RecordDraft(Actor, [.. due.Chunk(OrderRouting.OrdersOfEvent).Select(OrderFold.ReroutedEvent)]), _ => due.Count);
         }
     }
 

@@ -17,12 +17,13 @@ public sealed class OrderFold(NodeId node) : IFold
 {
     private readonly Dictionary<UInt128, OrderStanding> _standings = [];
     private readonly List<OrderRecord> _orders = [];
+    private readonly List<OrderStanding> _lane = [];
     private readonly List<OrderReceiptRecord> _receipts = [];
     private readonly HashSet<(string Issuer, string Division)> _signing = [];
 
     public string Name => "orders";
 
-    /// <summary>3: with whether an order was believed. An image that an older program made has lost what stands of it in the journal.</summary>
+    /// <summary>3: with whether an order was believed, and what was rerouted. An image that an older program made has lost what stands of it in the journal.</summary>
     public int Version => 3;
 
     /// <summary>Orders known, in the order in which they came.</summary>
@@ -44,8 +45,8 @@ public sealed class OrderFold(NodeId node) : IFold
     /// <summary>An order is known here that this issuer signed for this division. A node's name alone says not who it is: an authority may make a signer of the same name for a place of its own.</summary>
     public bool HasSigned(string issuer, string division) => _signing.Contains((issuer, division));
 
-    /// <summary>The orders that came at positions in (<paramref name="from"/>, <paramref name="to"/>], in order.</summary>
-    public IEnumerable<OrderRecord> OrdersSince(Lsn from, Lsn to) => Since(_orders, from, to, order => order.Local);
+    /// <summary>The orders that stand on the lane at positions in (<paramref name="from"/>, <paramref name="to"/>], in order: each once, where it came or was last rerouted.</summary>
+    public IEnumerable<OrderStanding> OrdersSince(Lsn from, Lsn to) => Since(_lane, from, to, standing => standing.Position);
 
     /// <summary>The receipts that came at positions in (<paramref name="from"/>, <paramref name="to"/>], in order.</summary>
     public IEnumerable<OrderReceiptRecord> ReceiptsSince(Lsn from, Lsn to) => Since(_receipts, from, to, receipt => receipt.Local);
@@ -62,6 +63,9 @@ public sealed class OrderFold(NodeId node) : IFold
         ReceptionEvents.Draft(EventKinds.OrderSigned, new OrderSigned { Order = id, Signature = signature.ToByteString() });
 
     public static EventDraft ReceiptedEvent(OrderReceipt receipt) => new(EventKinds.OrderReceipted, ReceptionEvents.Schema, receipt.ToByteArray());
+
+    public static EventDraft ReroutedEvent(IEnumerable<UInt128> orders) =>
+        ReceptionEvents.Draft(EventKinds.OrdersRerouted, new OrdersRerouted { Orders = { orders.Select(OrderId.ToBytes) } });
 
     /// <param name="part">As it came.</param>
     /// <param name="parent">Whom it came from.</param>
@@ -91,6 +95,9 @@ public sealed class OrderFold(NodeId node) : IFold
             case EventKinds.OrdersReceived:
                 Receive(OrdersReceived.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent);
                 break;
+            case EventKinds.OrdersRerouted:
+                Reroute(OrdersRerouted.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent);
+                break;
             case EventKinds.OrderReceipted:
                 Note(journalEvent.Lsn, null, journalEvent.Payload, []);
                 break;
@@ -113,6 +120,8 @@ public sealed class OrderFold(NodeId node) : IFold
             Hops = { o.Hops.Select(ImageOf) },
             Signature = o.Signature?.ToByteString() ?? ByteString.Empty,
             Believed = o.IsBelieved,
+            ReroutedLsn = _standings[o.Id] is { ReroutedAt: not null, Position: var position } ? position.Value : 0,
+            ReroutedAt = _standings[o.Id].ReroutedAt?.ToUnixTimeMilliseconds() ?? 0,
         }));
         image.Receipts.AddRange(_receipts.Select(r => new OrderReceiptImage
         {
@@ -128,6 +137,7 @@ public sealed class OrderFold(NodeId node) : IFold
     {
         _standings.Clear();
         _orders.Clear();
+        _lane.Clear();
         _receipts.Clear();
         _signing.Clear();
         var image = OrdersImage.Parser.ParseFrom(source);
@@ -138,8 +148,15 @@ public sealed class OrderFold(NodeId node) : IFold
         foreach (var order in image.Orders)
         {
             Put(new Lsn(order.Lsn), order.IssuedHere, order.Order.Memory, order.Signature.IsEmpty ? null : IssuerSignature.Parser.ParseFrom(order.Signature), [.. order.Hops.Select(HopOf)], order.Believed);
+            if (order.ReroutedLsn > 0)
+            {
+                (_lane[^1].Position, _lane[^1].ReroutedAt) = (new Lsn(order.ReroutedLsn), Instant.FromUnixTimeMilliseconds(order.ReroutedAt));
+            }
         }
 
+        var lane = _lane.OrderBy(standing => standing.Position).ToArray();
+        _lane.Clear();
+        _lane.AddRange(lane);
         foreach (var receipt in image.Receipts)
         {
             Note(new Lsn(receipt.Lsn), receipt.Via.Length == 0 ? null : NodeId.Parse(receipt.Via), receipt.Receipt.Memory, [.. receipt.Hops.Select(HopOf)]);
@@ -207,8 +224,9 @@ public sealed class OrderFold(NodeId node) : IFold
         var standing = Standing(record.Id);
         if (standing.Order is null)
         {
-            standing.Order = record;
+            (standing.Order, standing.Position) = (record, local);
             _orders.Add(record);
+            _lane.Add(standing);
             if (signature is not null)
             {
                 _signing.Add((record.Content.Issuer, record.Content.IssuerDivision));
@@ -224,6 +242,19 @@ public sealed class OrderFold(NodeId node) : IFold
         {
             standing.Order = _orders[^1] = order with { Signature = IssuerSignature.Parser.ParseFrom(signed.Signature) };
             _signing.Add((order.Content.Issuer, order.Content.IssuerDivision));
+        }
+    }
+
+    /// <summary>They go to the end of the lane. What else is known of them stays as it is.</summary>
+    private void Reroute(OrdersRerouted rerouted, in JournalEvent journalEvent)
+    {
+        var orders = rerouted.Orders.Select(OrderId.Of).Select(Find).OfType<OrderStanding>().Where(standing => standing.Order is not null).Distinct().ToArray();
+        var moved = orders.ToHashSet();
+        _lane.RemoveAll(moved.Contains);
+        foreach (var standing in orders)
+        {
+            (standing.Position, standing.ReroutedAt) = (journalEvent.Lsn, Instant.FromUnixTimeMilliseconds(journalEvent.RecordedAt.ToUnixTimeMilliseconds()));
+            _lane.Add(standing);
         }
     }
 

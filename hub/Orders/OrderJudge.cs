@@ -14,8 +14,15 @@ public sealed record OrderPlace(NodeId Node, DivisionCode Division, DivisionRegi
     /// <summary>The zone whose day decides which rows of the register hold.</summary>
     public DateTimeZone Zone { get; init; } = DateTimeZone.Utc;
 
+    /// <summary>The register a day later: a neighbour's clock or zone may have come to it.</summary>
+    public DivisionRegister Next { get; private init; } = Register;
+
     /// <summary>The same with the register as it stands at a time.</summary>
-    public OrderPlace At(Instant now) => this with { Register = Register.At(StatDay.Of(now, Zone)) };
+    public OrderPlace At(Instant now)
+    {
+        var today = StatDay.Of(now, Zone);
+        return this with { Register = Register.At(today), Next = Register.At(today.Plus(1)) };
+    }
 }
 
 /// <summary>What was found of an order's signature by both times of clause A7; null for a good one.</summary>
@@ -24,7 +31,7 @@ public sealed record OrderPlace(NodeId Node, DivisionCode Division, DivisionRegi
 public readonly record struct OrderFinding(Refusal? First, Refusal? Again);
 
 /// <summary>
-/// What becomes of orders as they come in (clauses O1 to O6): pure. An order that cannot be followed ends here with a reason that goes back to its
+/// What becomes of orders as they come in (clauses O1 to O7): pure. An order that cannot be followed ends here with a reason that goes back to its
 /// issuer; it holds up no other.
 /// </summary>
 public static class OrderJudge
@@ -231,10 +238,14 @@ public static class OrderJudge
         receipts.Add(Of(place, order, 1, OrderState.Answered, now));
     }
 
+    /// <summary>
+    /// Why an order may go no further. One for a place that has left is not ended here: it goes down to it by another way too (O7), and it has one end. A day's difference between the clocks
+    /// or zones of two nodes ends none.
+    /// </summary>
     private static string? Refused(OrderPlace place, Order order, DivisionCode target, OrderEnvelope envelope) =>
         order.Issuer == place.Node.ToString() || envelope.Hops.Any(hop => hop.Node == place.Node.ToString()) ? Loop
-        : !place.Register.IsAtOrBelow(target, place.Division) ? NotBelow
-        : DivisionCode.Parse(order.IssuerDivision) is var issuer && (issuer == target || !place.Register.IsAtOrBelow(target, issuer)) ? NoAuthority
+        : !place.Next.HasBeenAtOrBelow(target, place.Division) ? NotBelow
+        : DivisionCode.Parse(order.IssuerDivision) is var issuer && (issuer == target || !(place.Register.IsAtOrBelow(target, issuer) || place.Next.IsAtOrBelow(target, issuer))) ? NoAuthority
         : null;
 
     private static bool IsHop(Hop hop) => NodeId.TryParse(hop.Node, out _) && RecordJudge.IsTime(hop.ReceivedAt);

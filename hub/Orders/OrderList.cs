@@ -12,7 +12,7 @@ using NodaTime.Text;
 namespace CityGrid.Hub.Orders;
 
 /// <summary>Lists the orders known here with what became of them, the newest first. For many threads at once.</summary>
-public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvider clock)
+public sealed class OrderList(OrderPlace place, OrderFold orders, Sequencer sequencer, TimeProvider clock)
 {
     public const int PageSize = 50;
 
@@ -76,6 +76,7 @@ public sealed class OrderList(OrderFold orders, Sequencer sequencer, TimeProvide
             ExpiresAt = Iso(content.ExpiresAt),
             State = standing.State,
             IsOverdue = content.AnswerBy > 0 && !standing.HasEnded && clock.Now().ToUnixTimeSeconds() > content.AnswerBy,
+            TargetHasLeft = OrderRouting.HasLeft(place.At(clock.Now()), standing),
         };
         if (order.Signature is { } said)
         {

@@ -30,18 +30,31 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
 
         var part = new OrdersPart { ReachesHead = true };
         var (end, bytes) = (from.Lsn, 0);
-        foreach (var order in orders.OrdersSince(from.Lsn, head).Where(order => IsFor(order, division)))
+        using var waiting = orders.OrdersSince(from.Lsn, head).Where(standing => IsFor(standing, division)).GetEnumerator();
+        var (held, count, more) = (new HashSet<UInt128>(), 0, waiting.MoveNext());
+        while (more)
         {
-            // What came in one event goes in one part, so that the part's end is a whole position.
-            if ((part.Orders.Count >= OrderJudge.OrdersMax / 2 || bytes >= OrderJudge.PartBytes) && order.Local != end)
+            // What stands at one position goes in one part, so that the part's end is a whole one.
+            var together = new List<OrderStanding>();
+            do
+            {
+                together.Add(waiting.Current);
+                more = waiting.MoveNext();
+            }
+            while (more && waiting.Current.Position == together[0].Position);
+
+            if (count > 0 && (count + together.Count > OrderJudge.OrdersMax / 2 || bytes >= OrderJudge.PartBytes))
             {
                 part.ReachesHead = false;
                 break;
             }
 
-            end = order.Local;
-            part.Orders.Add(EnvelopeOf(order));
-            bytes += part.Orders[^1].CalculateSize();
+            (end, count) = (together[0].Position, count + together.Count);
+            foreach (var envelope in together.SelectMany(standing => WithSubject(standing, division)).Where(standing => held.Add(standing.Order!.Id)).Select(EnvelopeOf))
+            {
+                part.Orders.Add(envelope);
+                bytes += envelope.CalculateSize();
+            }
         }
 
         if (part.Orders.Count == 0 && knowsHead)
@@ -56,16 +69,22 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
         return part;
     }
 
-    private bool IsFor(OrderRecord order, DivisionCode division) =>
-        register().IsAtOrBelow(order.Target, division) && orders.Find(order.Id) is not { Receipts: [.., { Via: null }] };
+    /// <summary>A cancellation takes along the order that it takes back, before it: that one may have gone another way, or wait further down the lane.</summary>
+    private IEnumerable<OrderStanding> WithSubject(OrderStanding standing, DivisionCode division) =>
+        standing.Order!.Content is { Kind: OrderKind.Cancel, Subject: var subject } && orders.Find(OrderId.Of(subject)) is { Order: not null, HasEnded: false } taken && IsFor(taken, division)
+            ? [taken, standing]
+            : [standing];
 
-    private OrderEnvelope EnvelopeOf(OrderRecord order) => new()
+    private bool IsFor(OrderStanding standing, DivisionCode division) =>
+        register().IsAtOrBelow(standing.Order!.Target, division) && standing is not { Receipts: [.., { Via: null }] };
+
+    private static OrderEnvelope EnvelopeOf(OrderStanding standing) => new()
     {
-        Lsn = order.Local.Value,
-        Order = UnsafeByteOperations.UnsafeWrap(order.Bytes),
-        Hops = { order.Hops.Select(hop => hop.ToHop()) },
-        Receipts = { orders.Find(order.Id)!.Receipts.Select(receipt => UnsafeByteOperations.UnsafeWrap(receipt.Bytes)) },
-        Signature = order.Signature,
+        Lsn = standing.Position.Value,
+        Order = UnsafeByteOperations.UnsafeWrap(standing.Order!.Bytes),
+        Hops = { standing.Order.Hops.Select(hop => hop.ToHop()) },
+        Receipts = { standing.Receipts.Select(receipt => UnsafeByteOperations.UnsafeWrap(receipt.Bytes)) },
+        Signature = standing.Order.Signature,
     };
 
     private StreamPosition PositionOf(StreamMark mark) => mark.ToPosition(Lane.Orders, journal.Incarnation, ownEpoch());

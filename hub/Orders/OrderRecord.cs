@@ -86,6 +86,18 @@ public sealed class OrderStanding
     /// <summary>Null where only its receipts are known: this node has lost what it issued or relayed (INV-22).</summary>
     public OrderRecord? Order { get; internal set; }
 
+    /// <summary>Where it stands on the lane of orders: where it came, or was last rerouted.</summary>
+    public Lsn Position { get; internal set; }
+
+    /// <summary>When it was last rerouted; null where it never was.</summary>
+    public Instant? ReroutedAt { get; internal set; }
+
+    /// <summary>Since when the order has gone down from here by the same way: it was issued, came, or was last rerouted then. By this node's own clock, save for one that was learned from below.</summary>
+    public Instant OnItsWaySince => ReroutedAt ?? (Order is not { } order ? Instant.MaxValue : order.Hops.IsEmpty ? IssuedAt(order.Content) : order.Hops[^1].ReceivedAt);
+
+    /// <summary>What an issuer names may be no time at all.</summary>
+    private static Instant IssuedAt(Order order) => Instant.FromUnixTimeSeconds(Math.Clamp(order.IssuedAt, 0, Instant.MaxValue.ToUnixTimeSeconds()));
+
     /// <summary>In the order in which they were decided.</summary>
     public IReadOnlyList<OrderReceiptRecord> Receipts => _receipts;
 

@@ -19,6 +19,7 @@ public static class NodeSchedule
             quartz.ScheduleJob<PassTime>(trigger => trigger.WithIdentity("pass-time").StartNow().WithSimpleSchedule(Every(TimeSpan.FromSeconds(1))));
             quartz.ScheduleJob<SaveSnapshot>(trigger => trigger.WithIdentity("snapshot").WithSimpleSchedule(Every(configuration.SnapshotEvery.ToTimeSpan())));
             quartz.ScheduleJob<Redrive>(trigger => trigger.WithIdentity("redrive").StartNow().WithSimpleSchedule(Every(TimeSpan.FromHours(1))));
+            quartz.ScheduleJob<RerouteOrders>(trigger => trigger.WithIdentity("reroute").StartNow().WithSimpleSchedule(Every(TimeSpan.FromHours(1))));
             quartz.ScheduleJob<FillViews>(trigger => trigger.WithIdentity("fill-views").StartNow().WithSimpleSchedule(Every(TimeSpan.FromMinutes(1))));
             quartz.ScheduleJob<WatchCertificates>(trigger => trigger.WithIdentity("certificates").StartNow().WithSimpleSchedule(Every(TimeSpan.FromSeconds(15))));
             if (configuration.Parent is { } parent)
@@ -70,6 +71,17 @@ public static class NodeSchedule
         public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
         {
             core.Redrive();
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>Orders under way to a place that has moved go down the new way.</summary>
+    [DisallowConcurrentExecution]
+    internal sealed class RerouteOrders(NodeCore core) : IJob
+    {
+        public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
+        {
+            core.RerouteOrders();
             return ValueTask.CompletedTask;
         }
     }

@@ -144,7 +144,7 @@ internal static class OrderCommand
         foreach (var order in orders)
         {
             var last = order.Receipts.LastOrDefault();
-            var state = Texts.Get(WordOf(order.State)) + (order.IsOverdue ? Texts.Get("OrderOverdue") : string.Empty) + (last is { Code.Length: > 0 } ? $" ({last.Code})" : string.Empty);
+            var state = Texts.Get(WordOf(order.State)) + (order.IsOverdue ? Texts.Get("OrderOverdue") : string.Empty) + (order.TargetHasLeft ? Texts.Get("OrderTargetHasLeft") : string.Empty) + (last is { Code.Length: > 0 } ? $" ({last.Code})" : string.Empty);
             table.AddRow(
                 order.OrderId, Texts.Get(WordOf(order.Kind)), Named(order.Issuer, [order.IssuerDivision]), order.TargetDivision, order.IssuedAt, order.Signature is { } said ? Named(said.Signer, said.Divisions) : Texts.Get("OrderUnsigned"), Markup.Escape(state),
                 Markup.Escape(last is { Text.Length: > 0 } ? $"{order.Text} → {last.Text}" : order.Text));

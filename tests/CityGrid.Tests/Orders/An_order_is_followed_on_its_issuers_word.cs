@@ -41,7 +41,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
         _policy = policy;
         Assert.That(Receive(Signed(1)), Is.EqualTo(new[] { (1, OrderState.Delivered, string.Empty) }));
         Assert.That(_fold.Find(1)!.Order!.Signature, Is.EqualTo(Signed(1).Signature));
-        var view = new OrderList(_fold, Sequencer(), new VirtualClock(_time)).Show(1);
+        var view = new OrderList(Wuhan, _fold, Sequencer(), new VirtualClock(_time)).Show(1);
         Assert.That((view.Signature.Signer, view.Signature.Fingerprint, view.Signature.SignedAt), Is.EqualTo(("ministry", _ministry.Own!.Fingerprint.ToString(), "2026-11-24T04:00:00Z")));
     }
 
@@ -178,7 +178,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
     public void A_namesake_is_shown_as_what_it_speaks_for_and_says_nothing_of_who_bears_its_name()
     {
         Assert.That(Receive(Namesake(1)), Is.EqualTo(new[] { (1, OrderState.Delivered, string.Empty) }), "its authority may let it");
-        var view = new OrderList(_fold, Sequencer(), new VirtualClock(_time)).Show(1);
+        var view = new OrderList(Wuhan, _fold, Sequencer(), new VirtualClock(_time)).Show(1);
         Assert.That((view.Issuer, view.IssuerDivision, view.Signature.Signer, string.Join(' ', view.Signature.Divisions)), Is.EqualTo(("ministry", "42", "ministry", "42")));
         Assert.That(Receive(Unsigned(2)), Is.EqualTo(new[] { (2, OrderState.Delivered, string.Empty) }), "the ministry has never signed");
         Assert.That(Receive(Namesake(3), Unsigned(4)).Select(r => r.State), Is.All.EqualTo(OrderState.Delivered), "nor in the same part");
@@ -213,7 +213,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
         var receipt = OrderJudge.Of(Wuhan, OrderOf(1), 1, OrderState.Delivered, Noon);
         receipt.At = long.MaxValue;
         Apply(_fold, OrderFold.ReceiptedEvent(receipt));
-        var list = new OrderList(_fold, Sequencer(), new VirtualClock(_time)).List(new ListOrdersRequest(), out _)!;
+        var list = new OrderList(Wuhan, _fold, Sequencer(), new VirtualClock(_time)).List(new ListOrdersRequest(), out _)!;
         Assert.That(list.Orders.Select(view => (view.OrderId[^1], view.Signature.SignedAt)), Is.EqualTo(new[] { ('2', "2026-11-24T04:00:00Z"), ('1', string.Empty) }));
         Assert.That(new[] { list.Orders[1].IssuedAt, list.Orders[1].AnswerBy, list.Orders[1].ExpiresAt, list.Orders[1].Receipts.Single().At }, Is.All.Empty);
     }

@@ -34,6 +34,7 @@ public sealed class Events_of_orders_keep_their_bytes
             new EscalationsTaken(NodeId.Parse("jiangxia"), new Incarnation(7), new Epoch(3, 1), new EscalationsPart { To = 9, Receipts = { Told(11, Signature) } }, []) { OrdersJudged = true }, Wuhan.Node)),
         ("a receipt whose order nobody judged", ReceptionEvents.ToEvent(
             new EscalationsTaken(NodeId.Parse("jiangxia"), new Incarnation(7), new Epoch(3, 1), new EscalationsPart { To = 9, Receipts = { Told(12, Signature) } }, []), Wuhan.Node)),
+        ("orders rerouted", OrderFold.ReroutedEvent([2, 4])),
     ];
 
     private static string Page => Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Orders", "orders.golden.txt");
@@ -68,6 +69,7 @@ public sealed class Events_of_orders_keep_their_bytes
             Assert.That(fold.Find(2)!.State, Is.EqualTo(OrderState.Delivered));
             Assert.That(fold.Find(4)!.Order!.Signature, Is.EqualTo(Signature));
             Assert.That((fold.Find(7)!.Order, fold.Find(7)!.State), Is.EqualTo(((OrderRecord?)null, OrderState.Delivered)), "what is told of it counts, and the order is not learned");
+            Assert.That(fold.Orders.Where(order => fold.Find(order.Id)!.ReroutedAt == Parent.Noon).Select(order => (int)order.Id), Is.EqualTo(new[] { 2, 4 }));
             Assert.That(fold.HasSigned("ministry", "CN"), Is.True);
         });
     }

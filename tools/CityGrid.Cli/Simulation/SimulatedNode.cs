@@ -110,10 +110,12 @@ public sealed class SimulatedNode
         {
             JobsDone = JobsDone with { Redrives = JobsDone.Redrives + 1 };
             core.Redrive();
+            core.RerouteOrders();
         }));
         StartTheClockwork();
         Do(core =>
         {
+            core.RerouteOrders();
             foreach (var uplink in core.Uplinks)
             {
                 uplink.Start();
