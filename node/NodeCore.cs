@@ -163,6 +163,7 @@ public sealed class NodeCore : IDisposable
             new PackageNotary(seams.Signatures, settings.Register, settings.Signatures, seams.Clock))
         {
             Held = now => Desk.Held?.Invoke(now),
+            IsChild = node => ChildrenNow.Any(child => child.Node == node) && (ChildrenFold.Find(node) is not { } known || known.StateAt(seams.Clock.Now()) == PlaceState.Enrolled),
         };
         PackageList = new PackageList(PackageDesk.Place, Packages, Sequencer, seams.Clock);
         var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null);

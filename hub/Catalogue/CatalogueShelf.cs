@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.Names;
+using NodaTime;
 using TypeCode = CityGrid.Protocol.Names.TypeCode;
 
 namespace CityGrid.Hub.Catalogue;
 
-/// <summary>A version of the catalogue as somebody put it in force: who, with which of his packages, and from which day on.</summary>
-public sealed record CatalogueEdition(TypeCatalogue Catalogue, StatDay From, NodeId Issuer, DivisionCode IssuerDivision, long Number);
+/// <summary>A version of the catalogue as somebody put it in force: who, with which of his packages, from which day on, and when it was published by the issuer's clock.</summary>
+public sealed record CatalogueEdition(TypeCatalogue Catalogue, StatDay From, NodeId Issuer, DivisionCode IssuerDivision, long Number, Instant IssuedAt);
 
 /// <summary>
 /// Every version of the catalogue that is known at a place. What was filed under a version is looked up in that version for ever; what is new is filed
@@ -17,6 +18,9 @@ public sealed class CatalogueShelf
     private readonly TypeCatalogue _first;
     private readonly ImmutableSortedDictionary<CatalogueVersion, TypeCatalogue> _versions;
     private readonly ImmutableArray<CatalogueEdition> _editions;
+
+    /// <summary>What was asked last: nearly all cases that come one after the other are of the same day.</summary>
+    private Answer? _last;
 
     private CatalogueShelf(TypeCatalogue first, ImmutableSortedDictionary<CatalogueVersion, TypeCatalogue> versions, ImmutableArray<CatalogueEdition> editions) =>
         (_first, _versions, _editions) = (first, versions, editions);
@@ -31,8 +35,6 @@ public sealed class CatalogueShelf
     /// <summary>In order of name.</summary>
     public IEnumerable<TypeCatalogue> Versions => _versions.Values;
 
-    public IReadOnlyList<CatalogueEdition> Editions => _editions;
-
     /// <summary>The version of this name, or null.</summary>
     public TypeCatalogue? Find(CatalogueVersion version) => _versions.GetValueOrDefault(version);
 
@@ -41,6 +43,9 @@ public sealed class CatalogueShelf
 
     /// <summary>True where any version has the code, as a standard or a local one.</summary>
     public bool Knows(TypeCode code) => _versions.Values.Any(version => version.Find(code) is not null);
+
+    /// <summary>The versions that have the code, in order of name.</summary>
+    public IReadOnlyList<CatalogueVersion> VersionsOf(TypeCode code) => [.. _versions.Values.Where(version => version.Find(code) is not null).Select(version => version.Version)];
 
     /// <summary>This shelf and a version put in force. Of a name that stands here already the types that stand here stay.</summary>
     public CatalogueShelf With(CatalogueEdition edition) => new(
@@ -53,9 +58,20 @@ public sealed class CatalogueShelf
 
     /// <summary>
     /// The version in force at <paramref name="place"/> on a day: of those that it and the places above it by the register of the day have put in force, the
-    /// one with the latest first day; of several, that of the nearest issuer; of one issuer's, the one published last.
+    /// one with the latest first day; of several, that of the nearest place; of one issuer's, the one published last; where two nodes speak for that
+    /// place, the one that was published last by their clocks. Nothing of it depends on the order in which they came.
     /// </summary>
-    public TypeCatalogue At(StatDay day, DivisionCode place, DivisionRegister register) => InForce(day, place, register, skip: 0);
+    public TypeCatalogue At(StatDay day, DivisionCode place, DivisionRegister register)
+    {
+        if (Volatile.Read(ref _last) is { } last && last.Day == day && last.Place == place && last.Register == register)
+        {
+            return last.Version;
+        }
+
+        var version = InForce(day, place, register, skip: 0);
+        Volatile.Write(ref _last, new Answer(day, place, register, version));
+        return version;
+    }
 
     /// <summary>The version in force on a day by what the places above <paramref name="place"/> say alone.</summary>
     public TypeCatalogue Above(StatDay day, DivisionCode place, DivisionRegister register) => InForce(day, place, register, skip: 1);
@@ -69,8 +85,14 @@ public sealed class CatalogueShelf
 
         var nearness = register.At(day).UpFrom(place).Select((division, steps) => (division.Code, steps)).Skip(skip).ToDictionary(step => step.Code, step => step.steps);
         var edition = _editions.Where(edition => edition.From <= day && nearness.ContainsKey(edition.IssuerDivision))
-            .OrderByDescending(edition => edition.From).ThenBy(edition => nearness[edition.IssuerDivision]).ThenByDescending(edition => edition.Number)
-            .FirstOrDefault();
+            .GroupBy(edition => (edition.From, Steps: nearness[edition.IssuerDivision]))
+            .OrderByDescending(group => group.Key.From).ThenBy(group => group.Key.Steps)
+            .FirstOrDefault()?
+            .GroupBy(edition => edition.Issuer).Select(ofOne => ofOne.MaxBy(edition => edition.Number)!)
+            .OrderByDescending(edition => edition.IssuedAt).ThenBy(edition => edition.Issuer)
+            .First();
         return _versions[edition?.Catalogue.Version ?? _first.Version];
     }
+
+    private sealed record Answer(StatDay Day, DivisionCode Place, DivisionRegister Register, TypeCatalogue Version);
 }

@@ -23,41 +23,48 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
     public const string CodeNotAbove = "CATALOGUE_CODE_NOT_ABOVE";
     public const string TooLarge = "CATALOGUE_TOO_LARGE";
 
-    /// <summary>Faults, or codes, that one refusal names; how many more there are is said.</summary>
-    private const int NamedMax = 40;
+    /// <summary>Characters of faults, or codes, that one refusal names, so that it comes whole to whoever asked; what else is to be said stands before them.</summary>
+    private const int NamedMax = 700;
 
-    /// <summary>Issuers that a child may say that it has packages of.</summary>
-    private const int HeadsMax = 64;
+    /// <summary>By so many numbers a child may be ahead of what this node knows to have published: a directory that was put back lost a few, and what is further ahead was made up.</summary>
+    private const long AheadMax = 1000;
 
     public CataloguePlace Place => place;
 
     /// <summary>Why nothing new is published for now; null where it is. Asked on the writer.</summary>
     public Func<Instant, Refusal?>? Held { get; init; }
 
+    /// <summary>Whether a node reports here now: what others once said of this node's own packages counts no more. Asked on the writer.</summary>
+    public Func<NodeId, bool> IsChild { get; init; } = _ => true;
+
     /// <summary>The versions known here. Under the sequencer's lock, or on the writer.</summary>
     public CatalogueShelf Shelf => packages.Editions.Aggregate(CatalogueShelf.BuiltIn, (shelf, edition) => shelf.With(edition));
 
     /// <summary>What this node has: what the hello says. Under the sequencer's lock.</summary>
-    public IReadOnlyList<PackageHead> Heads => packages.Heads;
+    public PackagesSaid Said => new(packages.Heads, [.. packages.Refused.Select(refused => new RefusedPackage(refused.Name, refused.Refusal!).ToMessage())]);
 
     public Command<PackageAnswer> Publish(PackageWish wish, string actor) => new PublishPackage(this, wish) { Actor = actor };
 
     /// <summary>A whole envelope from the parent: taken or refused, the decision is one record.</summary>
-    public Command<PackageTaken> Receive(PackageName named, PackageEnvelope envelope, NodeId parent) => new ReceivePackage(this, named, envelope, parent, new PackageSignature(notary.Look(envelope), notary.Policy)) { Actor = $"node/{parent}" };
+    public Command<PackageTaken> Receive(PackageName named, PackageEnvelope envelope, NodeId parent) =>
+        Receive(named, envelope, parent, notary.Signs ? new PackageSignature(notary.Look(envelope), notary.Policy) : null);
+
+    /// <summary>The same where the signature was looked at; null where nothing is signed.</summary>
+    internal Command<PackageTaken> Receive(PackageName named, PackageEnvelope envelope, NodeId parent, PackageSignature? signature) =>
+        new ReceivePackage(this, named, envelope, parent, signature) { Actor = $"node/{parent}" };
 
     /// <summary>The answer to a package that is known here; null for one that is not, whose bytes are wanted. Under the sequencer's lock.</summary>
     public PackageTaken? Known(PackageName named) =>
         packages.Find(named) is { } known ? new PackageTaken(known.IsTaken ? PackageOutcome.Known : PackageOutcome.Refused, known.Refusal, packages.Heads) : null;
 
-    /// <summary>What a child says that it has, and of one what it refused: one record where it is news.</summary>
-    public Command<bool> Hear(NodeId child, IEnumerable<PackageHead> heads, (PackageName Name, Refusal Refusal)? refused) =>
-        new HearOfPackages(packages, child, HeadsOf(heads), refused) { Actor = $"node/{child}" };
+    /// <summary>What a child says that it has, and what it refused: one record where it is news.</summary>
+    public Command<bool> Hear(NodeId child, PackagesHeard heard) => new HearOfPackages(packages, child, heard) { Actor = $"node/{child}" };
 
     /// <summary>What a child sent, without believing it: what names no package is left out, and of an issuer named twice the first stands.</summary>
     public static IReadOnlyList<PackageName> HeadsOf(IEnumerable<PackageHead> heads)
     {
         var read = new SortedDictionary<NodeId, PackageName>();
-        foreach (var head in heads.Take(HeadsMax))
+        foreach (var head in heads.Take(PackageFold.HeadsMax))
         {
             if (PackageName.TryRead(head, out var name))
             {
@@ -75,7 +82,8 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
     private (long Number, Hash256 Hash) LastOwn()
     {
         var last = packages.Last(place.Node) is { } own ? own.Name : default;
-        var told = packages.Children.Select(child => child.Heads.GetValueOrDefault(place.Node)).Where(head => head.Number > 0).ToList();
+        var told = packages.Children.Where(child => IsChild(child.Child)).Select(child => child.Heads.GetValueOrDefault(place.Node))
+            .Where(head => head.Number > 0 && head.Number - last.Number <= AheadMax).ToList();
         if (told.Count > 0 && told.MaxBy(head => head.Number) is var newest && newest.Number > last.Number)
         {
             last = newest;
@@ -85,8 +93,18 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
         return (last.Number + (isForked ? 1 : 0), last.Hash);
     }
 
-    private static string Named(IReadOnlyList<string> all) =>
-        string.Join(' ', all.Take(NamedMax)) + (all.Count > NamedMax ? $" … and {all.Count - NamedMax} more." : string.Empty);
+    /// <summary>The first of many, as many as fit, and how many of how many that is.</summary>
+    private static string Named(IReadOnlyList<string> all, int count)
+    {
+        var (named, length) = (0, 0);
+        while (named < all.Count && (named == 0 || length + all[named].Length < NamedMax))
+        {
+            length += all[named++].Length + 1;
+        }
+
+        var text = string.Join(' ', all.Take(named));
+        return (named < count ? $"The first {named}: " : string.Empty) + (text.Length <= NamedMax ? text : text[..NamedMax]);
+    }
 
     private sealed class PublishPackage : Command<PackageAnswer>
     {
@@ -94,7 +112,7 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
         private readonly PackageWish _wish;
         private readonly Hash256 _request;
         private readonly TypeCatalogue? _catalogue;
-        private readonly IReadOnlyList<string> _faults;
+        private readonly CatalogueFaults _faults;
 
         public PublishPackage(PackageDesk desk, PackageWish wish)
         {
@@ -122,7 +140,7 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
 
             if (_catalogue is not { } catalogue)
             {
-                return No(FileBad, $"The rows have {_faults.Count} faults, and nothing was published: {Named(_faults)}", "rows");
+                return No(FileBad, $"The rows have {_faults.Count} faults, and nothing was published. {Named(_faults.Named, _faults.Count)}", "rows");
             }
 
             if (_wish.EffectiveFrom < place.DayOf(now))
@@ -138,7 +156,7 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
             if (!place.IsRoot && _desk.Shelf.Above(_wish.EffectiveFrom, place.Division, place.Register) is var above
                 && catalogue.All.Where(type => above.Find(type.Key.Code) is null).Select(type => type.Key.Code.ToString()).ToList() is { Count: > 0 } foreign)
             {
-                return No(CodeNotAbove, $"{foreign.Count} codes do not stand in {above.Version}, which is in force above {place.Division} on {_wish.EffectiveFrom}: {Named(foreign)} Limits and names are this place's own affair, codes are not: figures are added up by them.", "rows");
+                return No(CodeNotAbove, $"{foreign.Count} codes do not stand in {above.Version}, which is in force above {place.Division} on {_wish.EffectiveFrom}. Limits and names are this place's own affair, codes are not: figures are added up by them. {Named(foreign, foreign.Count)}", "rows");
             }
 
             var package = PackageOf(now);
@@ -184,17 +202,19 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
             Decision<PackageAnswer>.Nothing(new PackageAnswer(null, false, new Refusal(code, message, where)));
     }
 
-    private sealed class ReceivePackage(PackageDesk desk, PackageName named, PackageEnvelope envelope, NodeId parent, PackageSignature signature) : Command<PackageTaken>
+    private sealed class ReceivePackage(PackageDesk desk, PackageName named, PackageEnvelope envelope, NodeId parent, PackageSignature? signature) : Command<PackageTaken>
     {
+        private readonly PackageRead _read = PackageRead.Of(envelope);
+
         public override IReadOnlyCollection<Touched> Touches => [Touched.By("packages", string.Empty)];
 
         public override Decision<PackageTaken> Decide(Instant now)
         {
-            var verdict = PackageJudge.Judge(desk.Place, desk.Packages, named, envelope, now, signature);
+            var verdict = PackageJudge.Judge(desk.Place, desk.Packages, named, envelope, _read, now, signature);
 
-            // Whoever sends ever other bytes under one number fills no disk with them.
+            // Whoever makes up ever new ones fills no disk with them; what an issuer signed is its own word, and has its record.
             var isDecided = verdict.Outcome == PackageOutcome.Taken
-                || (verdict.Outcome == PackageOutcome.Refused && (desk.Packages.AsideOf(named.Issuer) < PackageFold.AsideMax || desk.Packages.At(named.Issuer, named.Number) is null));
+                || (verdict is { Outcome: PackageOutcome.Refused, IsOfPackage: true } && (desk.Packages.Refused.Count < PackageFold.RefusedMax || (signature is { Found: null } && verdict.Refusal!.Code != PackageJudge.Malformed)));
             return isDecided
                 ? Decision<PackageTaken>.Of(
                     new RecordDraft(Actor, [PackageFold.ReceivedEvent(named, envelope, parent, desk.Place.Node, verdict.Refusal)]),
@@ -203,16 +223,16 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
         }
     }
 
-    private sealed class HearOfPackages(PackageFold packages, NodeId child, IReadOnlyList<PackageName> heads, (PackageName Name, Refusal Refusal)? refused) : Command<bool>
+    private sealed class HearOfPackages(PackageFold packages, NodeId child, PackagesHeard heard) : Command<bool>
     {
         public override IReadOnlyCollection<Touched> Touches => [Touched.By("packages of", child.ToString())];
 
         public override Decision<bool> Decide(Instant now)
         {
             var known = packages.Child(child);
-            var isNews = !heads.SequenceEqual(known.Heads.Values) || (known.ToldAt == Instant.MinValue && heads.Count == 0) || (refused is { } one && !known.Refused.Contains(one));
-            return isNews
-                ? Decision<bool>.Of(new RecordDraft(Actor, [PackageFold.ToldEvent(child, heads, refused)]), _ => true)
+            var refused = heard.Refused.Where(one => !known.Refused.Contains(one) && !heard.Heads.Contains(one.Name)).ToList();
+            return refused.Count > 0 || known.ToldAt == Instant.MinValue || !heard.Heads.SequenceEqual(known.Heads.Values)
+                ? Decision<bool>.Of(new RecordDraft(Actor, [PackageFold.ToldEvent(child, heard.Heads, refused)]), _ => true)
                 : Decision<bool>.Nothing(false);
         }
     }

@@ -8,15 +8,16 @@ namespace CityGrid.Hub.Catalogue;
 
 /// <summary>Where the packages of one connection stand: pure, as the feed of orders is. One chunk is under way at a time.</summary>
 /// <param name="Has">The newest package of each issuer that the child has, as it says.</param>
-/// <param name="Told">Packages that it gave its last word on, on this connection.</param>
+/// <param name="Told">Packages that it gave its last word on, on this connection or before it.</param>
 /// <param name="Number">The number of the last chunk sent on this connection.</param>
 /// <param name="UnderWay">The package that is being sent; null for none.</param>
 /// <param name="Offset">Where the chunk under way begins.</param>
 /// <param name="SentAt">When it was sent.</param>
 /// <param name="Stalls">How often the child has asked for bytes that it was sent before.</param>
 /// <param name="Due">There may be something to send.</param>
+/// <param name="Missed">Packages that the child once answered with a gap, on this connection: each is sent once more.</param>
 public sealed record PackageFeedState(
-    ImmutableSortedDictionary<NodeId, PackageName> Has, ImmutableHashSet<Hash256> Told, long Number, PackageParcel? UnderWay, int Offset, Instant SentAt, int Stalls, bool Due);
+    ImmutableSortedDictionary<NodeId, PackageName> Has, ImmutableHashSet<Hash256> Told, long Number, PackageParcel? UnderWay, int Offset, Instant SentAt, int Stalls, bool Due, ImmutableHashSet<Hash256> Missed);
 
 /// <summary>What happens to the packages of one connection.</summary>
 public abstract record PackageFeedInput
@@ -45,8 +46,9 @@ public static class PackageFeed
     /// <summary>A child that asks for the same bytes more often is left alone with this package until it dials again.</summary>
     private const int StallsMax = 8;
 
-    public static PackageFeedState Start(IEnumerable<PackageName> has) =>
-        new(has.ToImmutableSortedDictionary(head => head.Issuer, head => head), [], 0, null, 0, Instant.MinValue, 0, true);
+    /// <summary>What the child refused on an earlier connection has its answer already.</summary>
+    public static PackageFeedState Start(PackagesHeard heard) =>
+        new(heard.Heads.ToImmutableSortedDictionary(head => head.Issuer, head => head), [.. heard.Refused.Select(refused => refused.Name.Hash)], 0, null, 0, Instant.MinValue, 0, true, []);
 
     /// <summary>The next state, the chunk to send, and whether to read what the child lacks.</summary>
     public static (PackageFeedState State, PackageChunk? Send, bool Read) Step(PackageFeedState state, PackageFeedInput input, Instant now)
@@ -93,12 +95,17 @@ public static class PackageFeed
         return (state with { Number = chunk.Number, Offset = offset, SentAt = now }, chunk, false);
     }
 
-    /// <summary>The child has said what it has now. A package whose answer changed nothing of that is not sent again on this connection.</summary>
+    /// <summary>
+    /// The child has said what it has now. A package whose answer changed nothing of that is not sent again on this connection, and one that it lacked something before is sent once
+    /// more: a child that says ever other things is not sent for ever.
+    /// </summary>
     private static PackageFeedState After(PackageFeedState state, PackageParcel parcel, PackageChunkReceipt receipt)
     {
         var isLastWord = receipt.Outcome is PackageOutcome.Taken or PackageOutcome.Known or PackageOutcome.Refused or PackageOutcome.Gap;
         var has = isLastWord ? PackageDesk.HeadsOf(receipt.Heads).ToImmutableSortedDictionary(head => head.Issuer, head => head) : state.Has;
-        var isNews = receipt.Outcome == PackageOutcome.Gap && !has.SequenceEqual(state.Has);
-        return state with { Has = has, Told = isNews ? state.Told : state.Told.Add(parcel.Name.Hash), UnderWay = null, Due = true };
+        var hash = parcel.Name.Hash;
+        var isSentAgain = receipt.Outcome == PackageOutcome.Gap && !has.SequenceEqual(state.Has) && !state.Missed.Contains(hash);
+        state = isSentAgain ? state with { Missed = state.Missed.Add(hash) } : state with { Told = state.Told.Add(hash) };
+        return state with { Has = has, UnderWay = null, Due = true };
     }
 }

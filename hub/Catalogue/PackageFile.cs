@@ -2,6 +2,7 @@ using System.Text;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
+using NodaTime;
 
 namespace CityGrid.Hub.Catalogue;
 
@@ -19,12 +20,13 @@ public static class PackageFile
 
     private const int RowsOfTypeMax = 64;
 
-    /// <summary>The types, or null with every fault.</summary>
-    public static TypeCatalogue? Read(CatalogueVersion version, string rows, out IReadOnlyList<string> faults)
+    /// <summary>The types, or null with the faults.</summary>
+    public static TypeCatalogue? Read(CatalogueVersion version, string rows, out CatalogueFaults faults)
     {
         if (Encoding.UTF8.GetByteCount(rows) > BytesMax)
         {
-            faults = [$"The rows have more than {BytesMax} bytes."];
+            faults = new CatalogueFaults();
+            faults.Add($"The rows have more than {BytesMax} bytes.");
             return null;
         }
 
@@ -34,22 +36,22 @@ public static class PackageFile
             return null;
         }
 
-        var more = new List<string>();
         if (catalogue.Count > TypesMax)
         {
-            more.Add($"{catalogue.Count} types are more than the {TypesMax} that a version may have.");
+            faults.Add($"{catalogue.Count} types are more than the {TypesMax} that a version may have.");
         }
 
         if (catalogue.Find(catalogue.Other) is null)
         {
-            more.Add($"{catalogue.Other.Code} is missing: what fits nowhere, and each place's local types, stand there.");
+            faults.Add($"{catalogue.Other.Code} is missing: what fits nowhere, and each place's local types, stand there.");
         }
 
-        more.AddRange(catalogue.All
-            .Where(type => type.NameZh.Length is 0 or > TextMax || type.NameEn.Length is 0 or > TextMax || type.Rows.Count > RowsOfTypeMax)
-            .Select(type => $"{type.Key.Code} needs a Chinese and an English name of 1 to {TextMax} characters, and at most {RowsOfTypeMax} limits."));
-        faults = more;
-        return more.Count == 0 ? catalogue : null;
+        foreach (var type in catalogue.All.Where(type => type.NameZh.Length is 0 or > TextMax || type.NameEn.Length is 0 or > TextMax || type.Rows.Count > RowsOfTypeMax))
+        {
+            faults.Add($"{type.Key.Code} needs a Chinese and an English name of 1 to {TextMax} characters, and at most {RowsOfTypeMax} limits.");
+        }
+
+        return faults.Count == 0 ? catalogue : null;
     }
 
     /// <summary>Reads what a peer sent, without believing it: null for bytes that are none.</summary>
@@ -68,6 +70,6 @@ public static class PackageFile
     /// <summary>The version that a package brings: null for another kind of package, and for rows that this program does not read.</summary>
     public static CatalogueEdition? EditionOf(CataloguePackage content) =>
         content.Kind == PackageKind.Catalogue && CatalogueVersion.TryParse(content.Version, out var version) && Read(version, content.Rows, out _) is { } catalogue
-            ? new CatalogueEdition(catalogue, new StatDay(content.EffectiveFrom), NodeId.Parse(content.Issuer), DivisionCode.Parse(content.IssuerDivision), content.Number)
+            ? new CatalogueEdition(catalogue, new StatDay(content.EffectiveFrom), NodeId.Parse(content.Issuer), DivisionCode.Parse(content.IssuerDivision), content.Number, Instant.FromUnixTimeSeconds(content.IssuedAt))
             : null;
 }

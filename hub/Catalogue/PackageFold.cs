@@ -9,16 +9,19 @@ using NodaTime;
 namespace CityGrid.Hub.Catalogue;
 
 /// <summary>
-/// Every catalogue package known here (published here, or come from above, refused ones too), the versions that they put in force, and what each child has said
-/// that it has of them.
+/// Every catalogue package taken here (published here, or come from above), the versions that they put in force, the names of those that were refused, and what each
+/// child has said that it has of them. What was refused is in no issuer's chain: whoever makes up packages keeps no number from their issuer.
 /// </summary>
 public sealed class PackageFold : IFold
 {
-    /// <summary>Of more than so many of an issuer's packages that stand beside its chain no further one is kept.</summary>
-    public const int AsideMax = 16;
+    /// <summary>Refused packages whose names are kept; of more the oldest are forgotten.</summary>
+    public const int RefusedMax = 64;
+
+    /// <summary>Issuers that the hello names: as many as its reader takes. A place has a handful above it.</summary>
+    public const int HeadsMax = 64;
 
     private readonly SortedDictionary<NodeId, SortedList<long, PackageRecord>> _chains = [];
-    private readonly SortedDictionary<NodeId, List<PackageRecord>> _aside = [];
+    private readonly List<PackageRecord> _refused = [];
     private readonly Dictionary<Hash256, PackageRecord> _byRequest = [];
     private readonly SortedDictionary<NodeId, ChildPackages> _children = [];
     private readonly List<CatalogueEdition> _editions = [];
@@ -33,13 +36,16 @@ public sealed class PackageFold : IFold
 
     public IEnumerable<NodeId> Issuers => _chains.Keys;
 
-    /// <summary>In order of issuer and number; behind those of an issuer what stands beside its chain.</summary>
-    public IEnumerable<PackageRecord> Packages => _chains.SelectMany(chain => chain.Value.Values.Concat(Aside(chain.Key)));
+    /// <summary>In order of issuer and number; behind those of an issuer that were taken the refused ones, in the order in which they came.</summary>
+    public IEnumerable<PackageRecord> Packages => _chains.Values.SelectMany(chain => chain.Values).Concat(_refused).OrderBy(record => record.Name.Issuer);
+
+    /// <summary>By name alone, in the order in which they came.</summary>
+    public IReadOnlyList<PackageRecord> Refused => _refused;
 
     public IEnumerable<ChildPackages> Children => _children.Values;
 
     /// <summary>The newest of each issuer: what the hello says (clause K3).</summary>
-    public IReadOnlyList<PackageHead> Heads => [.. _chains.Values.Select(chain => chain.Values[^1].Name.ToHead())];
+    public IReadOnlyList<PackageHead> Heads => [.. _chains.Values.Take(HeadsMax).Select(chain => chain.Values[^1].Name.ToHead())];
 
     public PackageRecord? At(NodeId issuer, long number) => _chains.TryGetValue(issuer, out var chain) ? chain.GetValueOrDefault(number) : null;
 
@@ -49,12 +55,9 @@ public sealed class PackageFold : IFold
     /// <summary>An issuer's packages in order of number.</summary>
     public IReadOnlyList<PackageRecord> Of(NodeId issuer) => _chains.TryGetValue(issuer, out var chain) ? chain.Values.AsReadOnly() : [];
 
-    /// <summary>The package of this very name, also one that stands beside its issuer's chain.</summary>
+    /// <summary>The package of this very name, also one that was refused.</summary>
     public PackageRecord? Find(PackageName name) =>
-        At(name.Issuer, name.Number) is { } known && known.Name == name ? known : Aside(name.Issuer).FirstOrDefault(record => record.Name == name);
-
-    /// <summary>How many of an issuer's packages stand beside its chain.</summary>
-    public int AsideOf(NodeId issuer) => Aside(issuer).Count;
+        At(name.Issuer, name.Number) is { } known && known.Name == name ? known : _refused.Find(record => record.Name == name);
 
     public PackageRecord? ByRequest(Hash256 request) => _byRequest.GetValueOrDefault(request);
 
@@ -63,8 +66,8 @@ public sealed class PackageFold : IFold
 
     public ChildPackages Child(NodeId child) => _children.GetValueOrDefault(child) ?? ChildPackages.None(child);
 
-    /// <summary>A package of this issuer was taken that it had signed.</summary>
-    public bool HasSigned(NodeId issuer) => Of(issuer).Any(record => record is { IsTaken: true, Envelope.Signature: not null });
+    /// <summary>A signed package was taken here, whose ever it was: those above sign, so a name that was made up does not help whoever forges.</summary>
+    public bool HasSigned => _chains.Values.Any(chain => chain.Values.Any(record => record is { IsOwn: false, Envelope.Signature: not null }));
 
     public static EventDraft PublishedEvent(PackageEnvelope envelope, Hash256 request) => Draft(EventKinds.PackagePublished, new PackagePublished
     {
@@ -72,9 +75,10 @@ public sealed class PackageFold : IFold
         Request = ByteString.CopyFrom(request.ToBytes()),
     });
 
+    /// <summary>Of what was refused the name and the reason are kept, and not the bytes.</summary>
     public static EventDraft ReceivedEvent(PackageName name, PackageEnvelope envelope, NodeId parent, NodeId node, Refusal? refusal) => Draft(EventKinds.PackageReceived, new PackageReceived
     {
-        Envelope = envelope.ToByteString(),
+        Envelope = refusal is null ? envelope.ToByteString() : ByteString.Empty,
         Package = ImageOf(name),
         Parent = parent.ToString(),
         Node = node.ToString(),
@@ -82,11 +86,11 @@ public sealed class PackageFold : IFold
         Message = refusal?.Message ?? string.Empty,
     });
 
-    public static EventDraft ToldEvent(NodeId child, IEnumerable<PackageName> heads, (PackageName Name, Refusal Refusal)? refused) => Draft(EventKinds.PackagesTold, new PackagesTold
+    public static EventDraft ToldEvent(NodeId child, IEnumerable<PackageName> heads, IEnumerable<RefusedPackage> refused) => Draft(EventKinds.PackagesTold, new PackagesTold
     {
         Child = child.ToString(),
         Heads = { heads.Select(ImageOf) },
-        Refused = refused is { } one ? ImageOf(one) : null,
+        Refused = { refused.Select(ImageOf) },
     });
 
     public void Apply(in JournalEvent journalEvent)
@@ -116,8 +120,7 @@ public sealed class PackageFold : IFold
     public void Save(Stream target)
     {
         var image = new PackagesImage();
-        image.Packages.AddRange(_chains.Values.SelectMany(chain => chain.Values).Select(record => ImageOf(record, isFork: false)));
-        image.Packages.AddRange(_aside.Values.SelectMany(list => list).Select(record => ImageOf(record, isFork: true)));
+        image.Packages.AddRange(_chains.Values.SelectMany(chain => chain.Values).Concat(_refused).Select(ImageOf));
         image.Children.AddRange(_children.Values.Select(child => new PackageChildImage
         {
             Child = child.Child.ToString(),
@@ -134,54 +137,51 @@ public sealed class PackageFold : IFold
         var image = PackagesImage.Parser.ParseFrom(source);
         foreach (var one in image.Packages)
         {
-            var record = RecordOf(PackageEnvelope.Parser.ParseFrom(one.Envelope), NameOf(one.Package), Instant.FromUnixTimeTicks(one.ReceivedAt), one.PublishedHere, one.Code, one.Message) with
+            Keep(RecordOf(PackageEnvelope.Parser.ParseFrom(one.Envelope), NameOf(one.Package), Instant.FromUnixTimeTicks(one.ReceivedAt), one.PublishedHere, one.Code, one.Message) with
             {
                 Request = Hash256.FromBytes(one.Request.Span),
-            };
-            if (one.IsFork)
-            {
-                SetAside(record);
-            }
-            else
-            {
-                Put(record);
-            }
+            });
         }
 
         foreach (var child in image.Children)
         {
             var node = NodeId.Parse(child.Child);
             _children[node] = new ChildPackages(
-                node, HeadsOf(child.Heads), Instant.FromUnixTimeTicks(child.ToldAt), [.. child.Refused.Select(refused => (NameOf(refused.Package), new Refusal(refused.Code, refused.Message)))]);
+                node, HeadsOf(child.Heads), Instant.FromUnixTimeTicks(child.ToldAt), [.. child.Refused.Select(RefusedOf)]);
         }
     }
 
     private void Receive(PackageReceived received, Instant at)
     {
-        var envelope = PackageEnvelope.Parser.ParseFrom(received.Envelope);
+        var envelope = received.Code.Length == 0 ? PackageEnvelope.Parser.ParseFrom(received.Envelope) : new PackageEnvelope();
         envelope.Hops.Add(new Hop { Node = received.Node, ReceivedAt = at.ToUnixTimeMilliseconds() });
-        var record = RecordOf(envelope, NameOf(received.Package), at, isOwn: false, received.Code, received.Message);
-        if (received.Code == PackageJudge.Fork || (!record.IsTaken && At(record.Name.Issuer, record.Name.Number) is { } standing && (standing.IsTaken || standing != Last(record.Name.Issuer))))
-        {
-            SetAside(record);
-        }
-        else
-        {
-            Put(record);
-        }
+        Keep(RecordOf(envelope, NameOf(received.Package), at, isOwn: false, received.Code, received.Message));
     }
 
     private void Hear(PackagesTold told, Instant at)
     {
         var child = NodeId.Parse(told.Child);
-        var before = Child(child);
-        var refused = before.Refused;
-        if (told.Refused is { } one && NameOf(one.Package) is var name)
+        var (heads, news) = (HeadsOf(told.Heads), told.Refused.Select(RefusedOf).ToArray());
+
+        // What it refused at first and has taken since is refused no more.
+        var refused = Child(child).Refused.Where(known => news.All(one => one.Name != known.Name)).Concat(news).Where(known => heads.GetValueOrDefault(known.Name.Issuer) != known.Name);
+        _children[child] = new ChildPackages(child, heads, at, [.. refused.TakeLast(ChildPackages.RefusedMax)]);
+    }
+
+    private void Keep(PackageRecord record)
+    {
+        if (record.IsTaken)
         {
-            refused = [.. refused.Where(known => known.Name != name).TakeLast(ChildPackages.RefusedMax - 1), (name, new Refusal(one.Code, one.Message))];
+            Put(record);
+            return;
         }
 
-        _children[child] = new ChildPackages(child, HeadsOf(told.Heads), at, refused);
+        if (_refused.Count == RefusedMax)
+        {
+            _refused.RemoveAt(0);
+        }
+
+        _refused.Add(record);
     }
 
     private void Put(PackageRecord record)
@@ -191,38 +191,21 @@ public sealed class PackageFold : IFold
             _chains.Add(record.Name.Issuer, chain = []);
         }
 
-        if (chain.TryGetValue(record.Name.Number, out var replaced))
-        {
-            SetAside(replaced);
-        }
-
         chain[record.Name.Number] = record;
         if (record.IsOwn)
         {
             _byRequest[record.Request] = record;
         }
 
-        if (record is { IsTaken: true, Content: { } content } && PackageFile.EditionOf(content) is { } edition)
+        if (record.Content is { } content && PackageFile.EditionOf(content) is { } edition)
         {
             var known = _versions.TryAdd(edition.Catalogue.Version, edition.Catalogue) ? edition.Catalogue : _versions[edition.Catalogue.Version];
             _editions.Add(edition with { Catalogue = known });
         }
     }
 
-    private void SetAside(PackageRecord record)
-    {
-        if (!_aside.TryGetValue(record.Name.Issuer, out var list))
-        {
-            _aside.Add(record.Name.Issuer, list = []);
-        }
-
-        list.Add(record);
-    }
-
-    private List<PackageRecord> Aside(NodeId issuer) => _aside.GetValueOrDefault(issuer) ?? [];
-
     private static PackageRecord RecordOf(PackageEnvelope envelope, PackageName name, Instant at, bool isOwn, string code, string message) =>
-        new(name, envelope, PackageFile.Parse(envelope.Package), at, isOwn, code.Length == 0 ? null : new Refusal(code, message));
+        new(name, envelope, code.Length == 0 ? PackageFile.Parse(envelope.Package) : null, at, isOwn, code.Length == 0 ? null : new Refusal(code, message));
 
     private static PackageName NameOf(PackageNameImage image) => new(NodeId.Parse(image.Issuer), image.Number, Hash256.FromBytes(image.Hash.Span));
 
@@ -230,7 +213,7 @@ public sealed class PackageFold : IFold
 
     private static ImmutableSortedDictionary<NodeId, PackageName> HeadsOf(IEnumerable<PackageNameImage> heads) => heads.Select(NameOf).ToImmutableSortedDictionary(head => head.Issuer, head => head);
 
-    private static PackageImage ImageOf(PackageRecord record, bool isFork) => new()
+    private static PackageImage ImageOf(PackageRecord record) => new()
     {
         Envelope = record.Envelope.ToByteString(),
         Package = ImageOf(record.Name),
@@ -239,10 +222,11 @@ public sealed class PackageFold : IFold
         Code = record.Refusal?.Code ?? string.Empty,
         Message = record.Refusal?.Message ?? string.Empty,
         ReceivedAt = record.ReceivedAt.ToUnixTimeTicks(),
-        IsFork = isFork,
     };
 
-    private static PackageRefused ImageOf((PackageName Name, Refusal Refusal) refused) => new() { Package = ImageOf(refused.Name), Code = refused.Refusal.Code, Message = refused.Refusal.Message };
+    private static RefusedPackage RefusedOf(PackageRefused image) => new(NameOf(image.Package), new Refusal(image.Code, image.Message));
+
+    private static PackageRefused ImageOf(RefusedPackage refused) => new() { Package = ImageOf(refused.Name), Code = refused.Refusal.Code, Message = refused.Refusal.Message };
 
     private static EventDraft Draft(ushort kind, IMessage payload) => new(kind, 1, payload.ToByteArray());
 }

@@ -24,14 +24,19 @@ public sealed class PackageList(CataloguePlace place, PackageFold packages, Sequ
     });
 
     /// <summary>A version with its rows; null for one that is not known here.</summary>
-    public GetPackageResponse? Get(CatalogueVersion version, Func<CatalogueShelf> shelf) => sequencer.Read(() =>
+    public GetPackageResponse? Get(CatalogueVersion version, Func<CatalogueShelf> shelf)
     {
-        var inForce = InForce(shelf());
-        var record = packages.Packages.FirstOrDefault(record => record.IsTaken && record.Content?.Version == version.ToString());
-        return packages.TypesOf(version) is { } types
-            ? new GetPackageResponse { Package = record is null ? ViewOfBuiltIn(inForce) : ViewOf(record, inForce), Rows = types.ToText() }
-            : null;
-    });
+        var found = sequencer.Read(() => Look(version, InForce(shelf())));
+
+        // Thousands of rows are written while nobody waits for the lock.
+        return found is { } known ? new GetPackageResponse { Package = known.View, Rows = known.Types.ToText() } : null;
+    }
+
+    private (PackageView View, TypeCatalogue Types)? Look(CatalogueVersion version, TypeCatalogue inForce)
+    {
+        var record = packages.Packages.FirstOrDefault(record => record.Content?.Version == version.ToString());
+        return packages.TypesOf(version) is { } types ? (record is null ? ViewOfBuiltIn(inForce) : ViewOf(record, inForce), types) : null;
+    }
 
     /// <summary>One package as it stands now.</summary>
     public PackageView Show(PackageName name, Func<CatalogueShelf> shelf) => sequencer.Read(() => ViewOf(packages.Find(name)!, InForce(shelf())));
@@ -52,21 +57,18 @@ public sealed class PackageList(CataloguePlace place, PackageFold packages, Sequ
             Issuer = record.Name.Issuer.ToString(),
             Number = record.Name.Number,
             Hash = record.Name.Hash.ToString(),
-            Signer = record is { IsTaken: true, Envelope.Signature: { } said } ? Convert.ToHexStringLower(said.Signer.Span) : string.Empty,
+            Signer = record.Envelope.Signature is { } said ? Convert.ToHexStringLower(said.Signer.Span) : string.Empty,
             Code = record.Refusal?.Code ?? string.Empty,
             Message = record.Refusal?.Message ?? string.Empty,
             ReceivedAt = record.IsOwn ? string.Empty : InstantPattern.General.Format(record.ReceivedAt),
         };
         view.Hops.AddRange(record.Envelope.Hops.Select(hop => hop.Node));
-        if (record.Content is { } content)
-        {
-            view.Version = content.Version;
-            view.Title = content.Title;
-        }
 
-        // What was refused may hold anything: it is shown under its name alone.
-        if (record is { IsTaken: true, Content: { } taken })
+        // What was refused may have held anything: it is shown under its name alone.
+        if (record.Content is { } taken)
         {
+            view.Version = taken.Version;
+            view.Title = taken.Title;
             view.EffectiveFrom = new StatDay(taken.EffectiveFrom).ToString();
             view.IssuedAt = InstantPattern.General.Format(Instant.FromUnixTimeSeconds(taken.IssuedAt));
             view.TypeCount = CatalogueVersion.TryParse(taken.Version, out var version) ? packages.TypesOf(version)?.Count ?? 0 : 0;

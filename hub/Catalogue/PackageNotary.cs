@@ -21,6 +21,9 @@ public sealed class PackageNotary(ISignatures? signatures, DivisionRegister regi
 {
     public SignaturePolicy Policy => policy;
 
+    /// <summary>False where nobody signs and nothing is judged.</summary>
+    public bool Signs => signatures is not null;
+
     public Instant Now => clock.Now();
 
     /// <summary>Signs a package; null where this node has no key, and with the refusal where nobody would believe it.</summary>

@@ -7,14 +7,21 @@ namespace CityGrid.Hub.Catalogue;
 /// <summary>A package on its way to a child: its name, and the bytes of its envelope.</summary>
 public sealed record PackageParcel(PackageName Name, ReadOnlyMemory<byte> Bytes);
 
-/// <summary>Reads which package a child lacks (clause K3). Call it while the folds hold still.</summary>
+/// <summary>A package that a child lacks, and whether the one before it is not here.</summary>
+public sealed record PackageLacking(PackageRecord Record, bool Begins);
+
+/// <summary>Reads which package a child lacks (clause K3), and makes its bytes.</summary>
 public sealed class PackageReader(PackageFold packages)
 {
+    /// <summary>Made last: the children that stand here lack the same one at the same time, and share its bytes.</summary>
+    private Made? _last;
+
     /// <summary>
     /// The first package, by issuer and number, that is newer than what the child has of its issuer; where the child's newest is another than the one here
     /// under the same number, that one, so that the child finds the fork. Null for none. Those in <paramref name="told"/> were answered already.
+    /// Call it while the folds hold still.
     /// </summary>
-    public PackageParcel? Next(IReadOnlyDictionary<NodeId, PackageName> has, ImmutableHashSet<Hash256> told)
+    public PackageLacking? Lacking(IReadOnlyDictionary<NodeId, PackageName> has, ImmutableHashSet<Hash256> told)
     {
         foreach (var issuer in packages.Issuers)
         {
@@ -25,12 +32,27 @@ public sealed class PackageReader(PackageFold packages)
                 : chain.FirstOrDefault(record => record.Name.Number > head.Number && !told.Contains(record.Name.Hash));
             if (wanted is not null)
             {
-                var envelope = wanted.Envelope.Clone();
-                envelope.Begins = packages.At(issuer, wanted.Name.Number - 1) is null;
-                return new PackageParcel(wanted.Name, envelope.ToByteArray());
+                return new PackageLacking(wanted, packages.At(issuer, wanted.Name.Number - 1) is null);
             }
         }
 
         return null;
     }
+
+    /// <summary>Its bytes, up to a megabyte of them. No lock is needed, and on any thread.</summary>
+    public PackageParcel ParcelOf(PackageLacking lacking)
+    {
+        if (Volatile.Read(ref _last) is { } last && ReferenceEquals(last.Of.Record, lacking.Record) && last.Of.Begins == lacking.Begins)
+        {
+            return last.Parcel;
+        }
+
+        var envelope = lacking.Record.Envelope.Clone();
+        envelope.Begins = lacking.Begins;
+        var parcel = new PackageParcel(lacking.Record.Name, envelope.ToByteArray());
+        Volatile.Write(ref _last, new Made(lacking, parcel));
+        return parcel;
+    }
+
+    private sealed record Made(PackageLacking Of, PackageParcel Parcel);
 }

@@ -7,6 +7,28 @@ using TypeCode = CityGrid.Protocol.Names.TypeCode;
 
 namespace CityGrid.Hub.Catalogue;
 
+/// <summary>What is wrong with a file: the first faults, each with its line, and how many there are in all.</summary>
+public sealed class CatalogueFaults
+{
+    /// <summary>So many are named: nobody mends more at a time, and a file of garbage has a fault in each of half a million lines.</summary>
+    public const int NamedMax = 100;
+
+    private readonly List<string> _named = [];
+
+    public IReadOnlyList<string> Named => _named;
+
+    public int Count { get; private set; }
+
+    public void Add(string fault)
+    {
+        Count++;
+        if (_named.Count < NamedMax)
+        {
+            _named.Add(fault);
+        }
+    }
+}
+
 /// <summary>
 /// A version of the catalogue (目录): its types with their rows. Immutable: a local type makes a new catalogue of the same version. Safe for
 /// many threads.
@@ -15,6 +37,9 @@ public sealed class TypeCatalogue
 {
     /// <summary>The limit of a type that the catalogue gives none: 5 working days.</summary>
     public static readonly Limit DefaultLimit = new(5, LimitUnit.WorkDay);
+
+    /// <summary>The first line of a file, so that none loses its first type to a line that was thought to be this one.</summary>
+    private const string Header = "code\tname_zh\tname_en\tlimits";
 
     private const string BuiltInFile = "CityGrid.Hub.Catalogue.gb47678-2026.tsv";
     private static readonly Lazy<TypeCatalogue> BuiltInOnce = new(ReadBuiltIn);
@@ -72,27 +97,36 @@ public sealed class TypeCatalogue
 
     /// <summary>
     /// Reads a catalogue file: UTF-8, tab-separated, a header line, then code, Chinese name, English name and limits with spaces between them.
-    /// Throws <see cref="FormatException"/> with every fault and its line.
+    /// Throws <see cref="FormatException"/> with the faults.
     /// </summary>
     public static TypeCatalogue Read(CatalogueVersion version, TextReader file) =>
         TryRead(version, file, out var faults)
-            ?? throw new FormatException($"The catalogue {version} has {faults.Count} faults: {string.Join(' ', faults)}");
+            ?? throw new FormatException($"The catalogue {version} has {faults.Count} faults: {string.Join(' ', faults.Named)}");
 
-    /// <summary>As <see cref="Read"/>; null with every fault and its line where there are any.</summary>
-    public static TypeCatalogue? TryRead(CatalogueVersion version, TextReader file, out IReadOnlyList<string> faults)
+    /// <summary>As <see cref="Read"/>; null with the faults where there are any.</summary>
+    public static TypeCatalogue? TryRead(CatalogueVersion version, TextReader file, out CatalogueFaults faults)
     {
         var types = new Dictionary<TypeKey, CatalogueType>();
-        var found = new List<string>();
-        var number = 0;
+        var found = new CatalogueFaults();
+        if (file.ReadLine() is var first && first != Header)
+        {
+            found.Add($"line 1: the header '{Header.Replace('\t', ' ')}' is expected there, with tabs.");
+        }
+
+        var number = 1;
         while (file.ReadLine() is { } line)
         {
             number++;
-            if (number == 1 || line.Length == 0)
+            if (line.Length == 0)
             {
                 continue;
             }
 
-            if (TypeOf(version, line, out var fault) is not { } type)
+            if (line.Contains('\uFFFD', StringComparison.Ordinal))
+            {
+                found.Add($"line {number}: characters were lost before it came here. Save the file as UTF-8.");
+            }
+            else if (TypeOf(version, line, out var fault) is not { } type)
             {
                 found.Add($"line {number}: {fault}");
             }
@@ -109,7 +143,7 @@ public sealed class TypeCatalogue
     /// <summary>The types without the local ones in the form that <see cref="Read"/> takes, in order of code: two catalogues with the same text have the same types.</summary>
     public string ToText()
     {
-        var text = new StringBuilder("code\tname_zh\tname_en\tlimits\n");
+        var text = new StringBuilder(Header).Append('\n');
         foreach (var type in _standard.Values.OrderBy(type => type.Key))
         {
             text.Append(type.Key.Code).Append('\t').Append(type.NameZh).Append('\t').Append(type.NameEn).Append('\t')

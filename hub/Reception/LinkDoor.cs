@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
@@ -35,7 +36,7 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
     internal StreamMark? OrdersFrom { get; set; }
 
     /// <summary>What the child said that it has of the packages, until they begin; null for one that takes none.</summary>
-    internal IReadOnlyList<PackageName>? PackagesFrom { get; set; }
+    internal PackagesHeard? PackagesFrom { get; set; }
 
     /// <summary>The child reports here beside its own tree: neither orders nor queries of this node go to it (L17).</summary>
     internal bool TakesNothingFromAbove { get; set; }
@@ -48,7 +49,7 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
     /// <summary>The chunk that waits for its answer, and which package it is of; null for none.</summary>
     internal (long Number, PackageName Name)? PackageUnderWay => _packages is { UnderWay: { } parcel } state ? (state.Number, parcel.Name) : null;
 
-    internal void BeginPackages(IReadOnlyList<PackageName> has) => _packages = PackageFeed.Start(has);
+    internal void BeginPackages(PackagesHeard heard) => _packages = PackageFeed.Start(heard);
 
     internal void Feed(OrderFeedInput input, Func<LinkSession, OrderFeedState, OrdersPart?> read, Instant now)
     {
@@ -306,23 +307,16 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         Feed(connection, new PackageFeedInput.Answered(receipt));
         if (receipt.Outcome > PackageOutcome.More && asked is { } answered && receipt.Number == answered.Number)
         {
-            var refused = receipt.Outcome == PackageOutcome.Refused ? (answered.Name, new Refusal(Bounded(receipt.Code), Bounded(receipt.Message))) : ((PackageName, Refusal)?)null;
-            Note(child, receipt.Heads, refused);
+            Note(child, new PackagesHeard(PackageDesk.HeadsOf(receipt.Heads), receipt.Outcome == PackageOutcome.Refused ? [RefusedPackage.Of(answered.Name, receipt.Code, receipt.Message)] : []));
         }
     }
 
-    private void Note(NodeId child, IEnumerable<PackageHead> heads, (PackageName Name, Refusal Refusal)? refused)
+    /// <summary>It is a note for people: one that finds no room in the queue is left out, and the next hello says it again.</summary>
+    private void Note(NodeId child, PackagesHeard heard)
     {
         if (Packages is { } packages)
         {
-            try
-            {
-                sequencer.Submit(packages.Desk.Hear(child, heads, refused), _ => { });
-            }
-            catch (NodeBusyException)
-            {
-                // It is a note for people, and the next hello says it again.
-            }
+            sequencer.Submit(packages.Desk.Hear(child, heard), _ => { });
         }
     }
 
@@ -335,10 +329,10 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             return chunks;
         }
 
-        Note(session.Child, from.Select(head => head.ToHead()), null);
-        var has = from.ToDictionary(head => head.Issuer);
-        var told = System.Collections.Immutable.ImmutableHashSet<Hash256>.Empty;
-        for (var bytes = 0; bytes < PackagesByFileBytes && sequencer.Read(() => packages.Reader.Next(has, told)) is { } parcel; bytes += parcel.Bytes.Length)
+        Note(session.Child, from);
+        var has = from.Heads.ToDictionary(head => head.Issuer);
+        var told = PackageFeed.Start(from).Told;
+        for (var bytes = 0; bytes < PackagesByFileBytes && Next(packages.Reader, has, told) is { } parcel; bytes += parcel.Bytes.Length)
         {
             chunks.Add(new PackageChunk { Number = chunks.Count + 1, Package = parcel.Name.ToHead(), Total = parcel.Bytes.Length, Content = Google.Protobuf.ByteString.CopyFrom(parcel.Bytes.Span) });
             told = told.Add(parcel.Name.Hash);
@@ -347,9 +341,6 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
         return chunks;
     }
-
-    /// <summary>As much of a child's words as is kept.</summary>
-    private static string Bounded(string text) => text.Length <= 500 ? text : text[..500];
 
     private ConnectResponse Turn(LinkConnection connection, ConnectRequest request, LinkDecision decision, Attestation? found)
     {
@@ -379,7 +370,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         {
             connection.OrdersFrom = hello.TakesNoOrders ? null : orders.CursorOf(hello);
             connection.TakesNothingFromAbove = hello.TakesNoOrders;
-            connection.PackagesFrom = hello.TakesPackages && !hello.TakesNoOrders ? PackageDesk.HeadsOf(hello.Packages) : null;
+            connection.PackagesFrom = hello.TakesPackages && !hello.TakesNoOrders ? PackagesHeard.Of(hello) : null;
         }
 
         return decision.Response;
@@ -409,11 +400,11 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             Feed(connection, new OrderFeedInput.Nudged());
         }
 
-        if (connection.PackagesFrom is { } has)
+        if (connection.PackagesFrom is { } heard)
         {
             connection.PackagesFrom = null;
-            Note(session.Child, has.Select(head => head.ToHead()), null);
-            connection.BeginPackages(has);
+            Note(session.Child, heard);
+            connection.BeginPackages(heard);
             Feed(connection, new PackageFeedInput.Nudged());
         }
     }
@@ -433,7 +424,11 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         connection.Feed(input, (session, state) => sequencer.Read(() => orders.Read(session.Division, state.Cursor, sequencer.Applied, state.KnowsHead)), clock.Now());
 
     private void Feed(LinkConnection connection, PackageFeedInput input) =>
-        connection.Feed(input, state => Packages is { } packages ? sequencer.Read(() => packages.Reader.Next(state.Has, state.Told)) : null, clock.Now());
+        connection.Feed(input, state => Packages is { } packages ? Next(packages.Reader, state.Has, state.Told) : null, clock.Now());
+
+    /// <summary>The lock is held to find it, and not while its bytes are made.</summary>
+    private PackageParcel? Next(PackageReader reader, IReadOnlyDictionary<NodeId, PackageName> has, ImmutableHashSet<Hash256> told) =>
+        sequencer.Read(() => reader.Lacking(has, told)) is { } lacking ? reader.ParcelOf(lacking) : null;
 
     private Command<LinkDecision> CommandOf(LinkConnection connection, ConnectRequest request, Attestation? found) =>
         desk.Receive(connection.Peer, connection.Session, request, entropy.NextUInt64(), found);

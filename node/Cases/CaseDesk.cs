@@ -53,13 +53,13 @@ public sealed class CaseDesk
     private readonly CaseRules _rules;
     private readonly EscalationGround _escalation;
     private readonly BeginningsUnderWay _beginnings = new();
-    private (int LocalTypes, int Editions, CaseRules Rules) _current;
+    private KnownRules _current;
 
     public CaseDesk(Sequencer sequencer, CaseBook book, Projector projector, CaseSeals seals, TimeProvider clock, IEntropy entropy, CaseRules rules, EscalationGround escalation)
     {
         (_sequencer, Book, _projector, _clock, _entropy, _rules, _escalation) = (sequencer, book, projector, clock, entropy, rules, escalation);
         (_keys, _sealer) = (seals.Keys, seals.Sealer);
-        _current = (-1, -1, rules);
+        _current = new KnownRules(-1, -1, rules);
         Span<byte> own = stackalloc byte[KeyPool.KeyBytes];
         if (_keys.Read(OwnSlot, own) != KeyState.Present)
         {
@@ -81,21 +81,27 @@ public sealed class CaseDesk
     {
         get
         {
-            if (_current.LocalTypes != Book.LocalTypes.Count || _current.Editions != Editions.Count)
+            // Read once: whoever reads under the lock may do so while the writer, which needs no lock to read, puts a newer one there.
+            var current = Volatile.Read(ref _current);
+            if (current.LocalTypes != Book.LocalTypes.Count || current.Editions != Editions.Count)
             {
                 // A type that stands there already changes nothing, so an import that brings many adds each once.
-                var shelf = _current.Editions == Editions.Count ? _current.Rules.Catalogue : Editions.Aggregate(_rules.Catalogue, (shelf, edition) => shelf.With(edition));
+                var shelf = current.Editions == Editions.Count ? current.Rules.Catalogue : Editions.Aggregate(_rules.Catalogue, (shelf, edition) => shelf.With(edition));
                 foreach (var (code, name) in Book.LocalTypes)
                 {
                     shelf = shelf.WithLocal(code, name);
                 }
 
-                _current = (Book.LocalTypes.Count, Editions.Count, _rules with { Catalogue = shelf });
+                current = new KnownRules(Book.LocalTypes.Count, Editions.Count, _rules with { Catalogue = shelf });
+                Volatile.Write(ref _current, current);
             }
 
-            return _current.Rules;
+            return current.Rules;
         }
     }
+
+    /// <summary>The rules, and of how many local types and versions they were made.</summary>
+    private sealed record KnownRules(int LocalTypes, int Editions, CaseRules Rules);
 
     /// <summary>True while the view lags so far that whoever brings new cases should wait a little.</summary>
     public bool ShouldSlow => _projector.ShouldSlowIntake;

@@ -115,15 +115,23 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
         }
 
         core.Uplink?.EpochMayHaveChanged();
-        foreach (var package in bundles.PackagesOf(opened.Maker.Node, opened.Content))
+        var (packages, unfollowed) = (0, new List<string>());
+        foreach (var (name, package) in bundles.PackagesOf(opened.Maker.Node, opened.Content))
         {
-            await core.Sequencer.SubmitAsync(package);
+            var answer = await core.Sequencer.SubmitAsync(package);
+            packages += answer.Outcome == Protocol.V1.PackageOutcome.Taken ? 1 : 0;
+            if (answer.Refusal is { } refused)
+            {
+                unfollowed.Add($"{name} {refused.Code}");
+            }
         }
 
         await responses.WriteAsync(new TakeBundleResponse
         {
             Taken = new BundleTaken
             {
+                Packages = packages,
+                RefusedPackages = { unfollowed },
                 From = opened.Maker.Node.ToString(),
                 RefusalCode = outcome.Refusal is null ? string.Empty : LinkSender.NameOf(outcome.Refusal.Code),
                 RefusalMessage = outcome.Refusal?.Message ?? string.Empty,

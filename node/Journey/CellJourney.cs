@@ -20,7 +20,7 @@ public sealed class CellJourney(NodeCore core, DivisionCode division)
     public CellKey? Read(WhyCellRequest request, out Refusal? refusal)
     {
         Refusal? no = null;
-        var key = core.Sequencer.Read(() => CellNaming.Read(request, PlaceOf, out no));
+        var key = core.Sequencer.Read(() => CellNaming.Read(request, PlaceOf, core.Desk.Rules.Catalogue, out no));
         refusal = no;
         return key;
     }

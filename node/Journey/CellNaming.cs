@@ -11,12 +11,18 @@ public static class CellNaming
 {
     public const string Form = "origin:grain:catalogue/kind/code:division:day:source, such as suzhou:2:gb47678-2026/2/01001:320500:2026-11-28:all";
 
+    /// <summary>Versions that a refusal names.</summary>
+    private const int NamedMax = 10;
+
     public static string TextOf(in CellKey key) => string.Create(
         CultureInfo.InvariantCulture,
         $"{key.Origin}:{key.Grain.Number}:{key.Type.Version}/{(int)key.Type.Kind}/{key.Type.Code}:{key.Division}:{key.Day}:{key.Source}");
 
-    /// <summary>The cell that is asked for; null with the refusal. <paramref name="placeOf"/> knows the division of an origin.</summary>
-    public static CellKey? Read(WhyCellRequest request, Func<NodeId, DivisionCode?> placeOf, out Refusal? refusal)
+    /// <summary>
+    /// The cell that is asked for; null with the refusal. <paramref name="placeOf"/> knows the division of an origin, <paramref name="versions"/> the versions of the catalogue in which
+    /// a code stands: a figure is of one of them.
+    /// </summary>
+    public static CellKey? Read(WhyCellRequest request, Func<NodeId, DivisionCode?> placeOf, CatalogueShelf versions, out Refusal? refusal)
     {
         var (origin, grain, type, division, day, source) = (request.Origin, request.Grain, request.Type, request.Division, request.Day, request.Source);
         if (request.Cell.Length > 0)
@@ -37,6 +43,11 @@ public static class CellNaming
         if (GrainOf(grain) is not { } fineness)
         {
             return No("grain", "A grain is detail, national, or a number from 1 to 255.", out refusal);
+        }
+
+        if (TypeCode.TryParse(type, out var alone) && versions.VersionsOf(alone) is { Count: > 1 } several)
+        {
+            return No("type", $"{alone} stands in several versions of the catalogue, and each has a figure of its own: name one of {string.Join(", ", several.Take(NamedMax).Select(version => $"{version}/matter/{alone}"))}.", out refusal);
         }
 
         if (TypeOf(type) is not { } key)

@@ -54,7 +54,7 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
         var epoch = ground.Uplink.EpochOf(incarnation);
         var acked = LinkWords.Lanes.ToDictionary(lane => lane, lane => ground.Parent.ReceiptOf(lane, incarnation).Mark);
         var state = SenderState.Start(settings, incarnation, ground.Uplink);
-        var hello = LinkSender.HelloOf(state, ground.Head(), ground.Orders.Stands(), clock.Now(), ground.Packages?.Heads);
+        var hello = LinkSender.HelloOf(state, ground.Head(), ground.Orders.Stands(), clock.Now(), ground.Packages?.Said);
         var content = new BundleContent { ReachesHead = epoch.IsGranted };
         content.Requests.Add(new ConnectRequest { Number = 1, Hello = hello });
         if (!epoch.IsGranted)
@@ -103,14 +103,14 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
         new TakeAnswer(ground, Stream, ground.Signatures is { } signatures ? new ParentNotary(signatures, clock) : null, parent, content) { Actor = actor };
 
     /// <summary>The packages that an answer brings, each a command of its own, for an answer that is believed: one after the other, as on the line (K3).</summary>
-    public IReadOnlyList<Command<PackageTaken>> PackagesOf(NodeId parent, BundleContent content)
+    public IReadOnlyList<(PackageName Name, Command<PackageTaken> Take)> PackagesOf(NodeId parent, BundleContent content)
     {
-        var commands = new List<Command<PackageTaken>>();
+        var commands = new List<(PackageName, Command<PackageTaken>)>();
         foreach (var chunk in content.Responses.Select(response => response.Package).OfType<PackageChunk>())
         {
             if (ground.Packages is { } packages && PackageName.TryRead(chunk.Package, out var name) && new PackageAssembly().Add(name, chunk) is { } envelope)
             {
-                commands.Add(packages.Receive(name, envelope, parent));
+                commands.Add((name, packages.Receive(name, envelope, parent)));
             }
         }
 

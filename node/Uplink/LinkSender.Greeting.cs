@@ -1,3 +1,4 @@
+using CityGrid.Hub.Catalogue;
 using System.Globalization;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
@@ -19,7 +20,7 @@ public static partial class LinkSender
             : null;
 
     /// <summary>The hello of a node that stands at <paramref name="head"/> and has applied <paramref name="orders"/> of its parent's orders; <paramref name="packages"/> are null where it takes none.</summary>
-    public static Hello HelloOf(SenderState state, StreamMark head, StreamPosition? orders, Instant now, IReadOnlyList<PackageHead>? packages = null)
+    public static Hello HelloOf(SenderState state, StreamMark head, StreamPosition? orders, Instant now, PackagesSaid? packages = null)
     {
         var hello = new Hello
         {
@@ -47,7 +48,8 @@ public static partial class LinkSender
         if (packages is not null && state.Settings is { ProtocolNewest: >= 2, Kind: ParentKind.Territorial })
         {
             hello.TakesPackages = true;
-            hello.Packages.AddRange(packages);
+            hello.Packages.AddRange(packages.Heads);
+            hello.RefusedPackages.AddRange(packages.Refused);
         }
 
         return hello;

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -21,7 +22,7 @@ public abstract record SenderInput
     public sealed record RangesDue : SenderInput;
 
     /// <summary>The dialled connection stands; <paramref name="Head"/> is the end of this node's journal, <paramref name="Orders"/> what it has applied of the parent's orders, <paramref name="Packages"/> which packages it has; null for a node that takes none.</summary>
-    public sealed record Connected(StreamMark Head, StreamPosition? Orders = null, IReadOnlyList<PackageHead>? Packages = null) : SenderInput;
+    public sealed record Connected(StreamMark Head, StreamPosition? Orders = null, PackagesSaid? Packages = null) : SenderInput;
 
     /// <summary>The connection ended, or could not be made. <paramref name="Draw"/> is a random number for the pause.</summary>
     public sealed record Disconnected(string Reason, ulong Draw) : SenderInput;

@@ -29,6 +29,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private readonly ITimer _alarm;
     private readonly ParentNotary? _notary;
     private readonly PackageAssembly _package = new();
+    private long _judgesUntilTicks;
     private SenderState _state;
     private IWireLine? _line;
     private bool _hangUpWhenConnected;
@@ -84,7 +85,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
             return;
         }
 
-        Feed(_ground.Sequencer.Read(() => new SenderInput.Connected(_ground.Head(), _ground.Orders.Stands(), _ground.Packages?.Heads)));
+        Feed(_ground.Sequencer.Read(() => new SenderInput.Connected(_ground.Head(), _ground.Orders.Stands(), _ground.Packages?.Said)));
     }
 
     public void Received(ConnectResponse response) => Feed(new SenderInput.Responded(response));
@@ -93,7 +94,6 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     {
         _line = null;
         _hangUpWhenConnected = false;
-        _package.Clear();
 
         // Where this end hung up, what made it do so says more than the wire can.
         _standing = _standing with { LastError = _hungUpFor ?? reason };
@@ -137,6 +137,12 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     {
         _said = input is SenderInput.Responded { Response: var response } ? Hear(response) : null;
         Failpoint.Hit("uplink.answer.heard", input is SenderInput.Responded);
+        if (input is SenderInput.Disconnected)
+        {
+            _package.Clear();
+            Interlocked.Exchange(ref _judgesUntilTicks, 0);
+        }
+
         var (state, effects) = LinkSender.Step(_state, input, _clock.Now());
         _state = state;
         _standing = _standing with { State = state };
@@ -268,12 +274,21 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         }
     }
 
-    /// <summary>A package that is known is answered at its first chunk; another is judged once it is whole.</summary>
+    /// <summary>
+    /// A package that is known is answered at its first chunk; another is judged once it is whole. While one is being judged nothing more of any is taken: a parent that waits for no
+    /// answer makes no queue of packages here.
+    /// </summary>
     private void Take(PackageChunk chunk, NodeId parent)
     {
+        var now = _clock.Now();
+        if (now.ToUnixTimeTicks() < Interlocked.Read(ref _judgesUntilTicks))
+        {
+            return;
+        }
+
         if (_ground.Packages is not { } packages || !PackageName.TryRead(chunk.Package, out var name))
         {
-            Answer(chunk.Number, new PackageTaken(PackageOutcome.Gap, null, _ground.Sequencer.Read(() => _ground.Packages?.Heads ?? [])));
+            Answer(chunk.Number, new PackageTaken(PackageOutcome.Gap, null, _ground.Sequencer.Read(() => _ground.Packages?.Said.Heads ?? [])));
         }
         else if (_ground.Sequencer.Read(() => packages.Known(name)) is { } known)
         {
@@ -281,7 +296,13 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         }
         else if (_package.Add(name, chunk) is { } envelope)
         {
-            _ground.Sequencer.Submit(packages.Receive(name, envelope, parent), taken => Answer(chunk.Number, taken));
+            // A command that finds no room in the queue is not answered; the parent sends again after this time.
+            Interlocked.Exchange(ref _judgesUntilTicks, (now + PackageFeed.AnswerWait).ToUnixTimeTicks());
+            _ground.Sequencer.Submit(packages.Receive(name, envelope, parent), taken =>
+            {
+                Interlocked.Exchange(ref _judgesUntilTicks, 0);
+                Answer(chunk.Number, taken);
+            });
         }
         else
         {

@@ -21,6 +21,9 @@ public sealed class A_catalogue_is_published
         await File.WriteAllTextAsync(file, Rows + "1\tx\ty\t2q\n");
         var bad = await CatalogueAsync(ministry, "publish", "--version", "next", "--from", today, "--file", file);
         Assert.That((bad.Code, bad.Error.Contains("line 4", StringComparison.Ordinal)), Is.EqualTo((1, true)), bad.Error);
+        await File.WriteAllBytesAsync(file, [.. System.Text.Encoding.ASCII.GetBytes("code\tname_zh\tname_en\tlimits\n99000\t"), 0xC6, 0xE4, 0xCB, 0xFB, .. System.Text.Encoding.ASCII.GetBytes("\tother\t\n")]);
+        var foreignLetters = await CatalogueAsync(ministry, "publish", "--version", "next", "--from", today, "--file", file);
+        Assert.That((foreignLetters.Code, foreignLetters.Error.Contains("UTF-8", StringComparison.Ordinal)), Is.EqualTo((1, true)), foreignLetters.Error);
         await File.WriteAllTextAsync(file, Rows.Replace("99000", "98765\t新\tnew\t\n99000", StringComparison.Ordinal));
         var foreign = await CatalogueAsync(province, "publish", "--version", "of-province", "--from", today, "--file", file);
         Assert.That((foreign.Code, foreign.Error.Contains("CATALOGUE_CODE_NOT_ABOVE", StringComparison.Ordinal)), Is.EqualTo((1, true)), foreign.Error);

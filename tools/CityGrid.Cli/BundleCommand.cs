@@ -70,6 +70,11 @@ internal static class BundleCommand
         AnsiConsole.WriteLine(answer is null
             ? Texts.Get("BundleAnswerTaken", taken.From, taken.Orders)
             : Texts.Get("BundleTaken", taken.From, taken.Accepted, taken.Unchanged, taken.SetAside, answer));
+        if (taken.Packages > 0 || taken.RefusedPackages.Count > 0)
+        {
+            AnsiConsole.WriteLine(Texts.Get("BundlePackages", taken.Packages, taken.RefusedPackages.Count == 0 ? "-" : string.Join(", ", taken.RefusedPackages)));
+        }
+
         if (taken.RefusalCode.Length > 0)
         {
             Console.Error.WriteLine(Texts.Get("BundleRefused", taken.RefusalCode, taken.RefusalMessage));

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using CityGrid.Cli.Network;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
@@ -33,18 +34,37 @@ internal static class CatalogueCommand
         var command = new Command("publish", Texts.Get("CommandCataloguePublish")) { node, token, version, from, file, title, key };
         command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
         {
+            if (await RowsOfAsync(parsed.GetRequiredValue(file), stop) is not { } rows)
+            {
+                Console.Error.WriteLine(Texts.Get("CatalogueNotUtf8", parsed.GetRequiredValue(file).Name));
+                return 1;
+            }
+
             var answer = await client.Catalogue.PublishPackageAsync(new PublishPackageRequest
             {
                 RequestKey = parsed.GetValue(key) ?? OrderId.Shown(new SystemEntropy().NextUInt128()),
                 Version = parsed.GetRequiredValue(version),
                 EffectiveFrom = parsed.GetRequiredValue(from),
                 Title = parsed.GetRequiredValue(title),
-                Rows = await File.ReadAllTextAsync(parsed.GetRequiredValue(file).FullName, stop),
+                Rows = rows,
             }, client.Options.WithCancellationToken(stop));
             Show([answer.Package]);
             return 0;
         }));
         return command;
+    }
+
+    /// <summary>The text of a file; null for one that is not UTF-8, of which characters would be lost for ever.</summary>
+    private static async Task<string?> RowsOfAsync(FileInfo file, CancellationToken stop)
+    {
+        try
+        {
+            return await File.ReadAllTextAsync(file.FullName, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true), stop);
+        }
+        catch (DecoderFallbackException)
+        {
+            return null;
+        }
     }
 
     private static Command List(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
@@ -88,7 +108,7 @@ internal static class CatalogueCommand
         {
             var state = package.Code.Length > 0 ? $"{Texts.Get("CatalogueRefused")} ({package.Code})" : package.InForce ? Texts.Get("CatalogueInForce") : Texts.Get("CatalogueKnown");
             table.AddRow(
-                Markup.Escape(package.Version), package.Issuer.Length == 0 ? Texts.Get("CatalogueBuiltIn") : package.Issuer, package.Number == 0 ? "-" : package.Number.ToString(CultureInfo.InvariantCulture),
+                package.Version.Length == 0 ? "-" : Markup.Escape(package.Version), package.Issuer.Length == 0 ? Texts.Get("CatalogueBuiltIn") : package.Issuer, package.Number == 0 ? "-" : package.Number.ToString(CultureInfo.InvariantCulture),
                 package.EffectiveFrom.Length == 0 ? "-" : package.EffectiveFrom, package.TypeCount.ToString(CultureInfo.InvariantCulture), Markup.Escape(state), Markup.Escape(package.Title));
         }
 

@@ -114,11 +114,60 @@ public sealed class A_version_is_in_force_from_its_day
     [Test]
     public void A_file_with_faults_is_refused_with_every_one_of_them()
     {
-        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), "head\n1\tx\ty\t\n01001\tx\ty\t2q\n01002\tx\n", out var faults), Is.Null);
-        Assert.That(faults.Select(fault => fault[..7]), Is.EqualTo(new[] { "line 2:", "line 3:", "line 4:" }));
-        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), "head\n01001\t\ty\t\n", out faults), Is.Null);
+        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), Head + "1\tx\ty\t\n01001\tx\ty\t2q\n01002\tx\n", out var faults), Is.Null);
+        Assert.That(faults.Named.Select(fault => fault[..7]), Is.EqualTo(new[] { "line 2:", "line 3:", "line 4:" }));
+        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), Head + "01001\t\ty\t\n", out faults), Is.Null);
         Assert.That(faults, Has.Count.EqualTo(2), "No other, and a type without a name.");
     }
+
+    [Test]
+    public void A_file_without_its_header_loses_no_type_and_one_that_lost_characters_is_no_file()
+    {
+        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), Packages.Rows[Head.Length..], out var faults), Is.Null);
+        Assert.That(faults.Named.Single(), Does.StartWith("line 1:"));
+        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), Packages.Rows.Replace("井盖", "\uFFFD\uFFFD", StringComparison.Ordinal), out faults), Is.Null);
+        Assert.That(faults.Named.Single(), Does.StartWith("line 2:").And.Contain("UTF-8"));
+        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), Packages.Rows, out _), Is.Not.Null);
+    }
+
+    [Test]
+    public void A_file_of_garbage_has_as_many_faults_as_lines_and_few_are_named()
+    {
+        Assert.That(PackageFile.Read(CatalogueVersion.Parse("a"), Head + string.Concat(Enumerable.Repeat("x\n", 200_000)), out var faults), Is.Null);
+        Assert.That((faults.Count, faults.Named.Count), Is.EqualTo((200_000, CatalogueFaults.NamedMax)));
+    }
+
+    [Test]
+    public void Where_two_nodes_speak_for_a_place_the_order_in_which_their_versions_came_decides_nothing()
+    {
+        CatalogueEdition[] editions =
+        [
+            Edition("one", First, "14") with { Number = 5, Issuer = NodeId.Parse("b") },
+            Edition("two", First, "14") with { Number = 1, Issuer = NodeId.Parse("a"), IssuedAt = Packages.Now + Duration.FromHours(1) },
+            Edition("three", First, "14") with { Number = 2, Issuer = NodeId.Parse("c"), IssuedAt = Packages.Now + Duration.FromHours(1) },
+        ];
+        var register = DivisionRegister.Of([Row("CN", null, DivisionKind.Nation), Row("14", "CN", DivisionKind.Province)]);
+        foreach (var order in new int[][] { [0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1] })
+        {
+            var shelf = order.Aggregate(CatalogueShelf.BuiltIn, (shelf, i) => shelf.With(editions[i]));
+            Assert.That(shelf.At(First, DivisionCode.Parse("14"), register).Version.ToString(), Is.EqualTo("two"), "The later one by their clocks, then by name.");
+        }
+    }
+
+    [Test]
+    public void A_figure_asked_for_by_a_code_that_stands_in_several_versions_is_asked_for_by_version()
+    {
+        var request = new Node.V1.WhyCellRequest { Origin = "suzhou", Type = "01001", Day = "2026-12-01", Division = "140800" };
+        var shelf = CatalogueShelf.BuiltIn;
+        Assert.That(Node.Journey.CellNaming.Read(request, _ => null, shelf, out _)?.Type.Version.ToString(), Is.EqualTo("gb47678-2026"));
+        shelf = shelf.With(Edition("a", First, "CN"));
+        Assert.That(Node.Journey.CellNaming.Read(request, _ => null, shelf, out var refusal), Is.Null);
+        Assert.That(refusal!.Message, Does.Contain("a/matter/01001, gb47678-2026/matter/01001"));
+        request.Type = "a/matter/01001";
+        Assert.That(Node.Journey.CellNaming.Read(request, _ => null, shelf, out _)?.Type.Version.ToString(), Is.EqualTo("a"));
+    }
+
+    private const string Head = "code\tname_zh\tname_en\tlimits\n";
 
     private static CaseState Reported(CaseRules rules, Instant at) =>
         Decide(rules, null, new ReportCase(City.Cover, City.North, City.Hotline) { Case = CaseId.Mint(at, new byte[10]), Actor = "desk", OccurredAt = at }, at);
@@ -136,7 +185,7 @@ public sealed class A_version_is_in_force_from_its_day
     private static TypeKey Key(string version, TypeCode code) => new(CatalogueVersion.Parse(version), TypeKind.Matter, code);
 
     private static CatalogueEdition Edition(string version, StatDay from, string issuer, long number = 1) => new(
-        PackageFile.Read(CatalogueVersion.Parse(version), Packages.Rows.Replace("2h", "7h", StringComparison.Ordinal), out _)!, from, NodeId.Parse($"node-{issuer.ToLowerInvariant()}"), DivisionCode.Parse(issuer), number);
+        PackageFile.Read(CatalogueVersion.Parse(version), Packages.Rows.Replace("2h", "7h", StringComparison.Ordinal), out _)!, from, NodeId.Parse($"node-{issuer.ToLowerInvariant()}"), DivisionCode.Parse(issuer), number, Packages.Now);
 
     private static Division Row(string code, string? parent, DivisionKind kind) =>
         new(DivisionCode.Parse(code), parent is null ? null : DivisionCode.Parse(parent), code, code, kind, null, null);

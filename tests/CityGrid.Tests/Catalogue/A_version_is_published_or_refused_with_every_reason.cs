@@ -33,9 +33,23 @@ public sealed class A_version_is_published_or_refused_with_every_reason
     [Test]
     public void Every_fault_of_the_file_is_told_with_its_line_and_nothing_is_published()
     {
-        var answer = Decide(Root, Wish() with { Rows = "head\n1\tx\ty\t\n01001\tx\ty\t2q\n99000\tx\ty\t\n99000\tx\ty\t\n" }).Refusal!;
+        var answer = Decide(Root, Wish() with { Rows = "code\tname_zh\tname_en\tlimits\n1\tx\ty\t\n01001\tx\ty\t2q\n99000\tx\ty\t\n99000\tx\ty\t\n" }).Refusal!;
         Assert.That((answer.Code, new[] { "3 faults", "line 2", "line 3", "line 5" }.All(word => answer.Message.Contains(word, StringComparison.Ordinal))), Is.EqualTo((PackageDesk.FileBad, true)), answer.Message);
         Assert.That(_fold.Packages, Is.Empty);
+    }
+
+    [Test]
+    public void Of_very_many_faults_as_many_are_named_as_come_whole_and_how_many_there_are()
+    {
+        var rows = "code\tname_zh\tname_en\tlimits\n" + string.Concat(Enumerable.Repeat("a line that is none\n", 5000));
+        var message = Decide(Root, Wish() with { Rows = rows }).Refusal!.Message;
+        Assert.That(message.Length, Is.LessThan(1000), "The service cuts what is longer.");
+        Assert.That(message, Does.StartWith("The rows have 5000 faults").And.Contain("The first ").And.Contain("line 2:"));
+
+        var codes = string.Concat(Enumerable.Range(50_000, 500).Select(code => $"{code}\tx\ty\t\n"));
+        message = Decide(Packages.Wuhan, Wish() with { Rows = Packages.Rows + codes }).Refusal!.Message;
+        Assert.That(message.Length, Is.LessThan(1000));
+        Assert.That(message, Does.StartWith("500 codes").And.Contain("figures are added up").And.Contain("50000"));
     }
 
     [TestCase(-1, PackageDesk.DayPast)]
@@ -75,7 +89,7 @@ public sealed class A_version_is_published_or_refused_with_every_reason
     public void One_that_lost_what_it_published_goes_on_behind_what_a_child_has()
     {
         var name = new PackageName(NodeId.Parse("ministry"), 7, new Hash256(7, 7));
-        _fold.Apply(Packages.Event(++_lsn, PackageFold.ToldEvent(NodeId.Parse("hubei"), [name], null)));
+        _fold.Apply(Packages.Event(++_lsn, PackageFold.ToldEvent(NodeId.Parse("hubei"), [name], [])));
         Assert.That(Publish(Root, Wish()).Outcome, Is.EqualTo("8"));
         Assert.That(_fold.Packages.Single().Content!.Previous.ToByteArray(), Is.EqualTo(name.Hash.ToBytes()));
     }

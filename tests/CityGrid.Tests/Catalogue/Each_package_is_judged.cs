@@ -64,9 +64,10 @@ public sealed class Each_package_is_judged
     {
         var chain = Packages.Chain(2, issuer, division);
         Assert.That(CodeOf(Bring(chain[0])), Is.EqualTo(PackageJudge.NotAbove));
-        Assert.That(CodeOf(Bring(chain[1])), Is.EqualTo(PackageJudge.NotAbove));
+        Assert.That(CodeOf(Bring(chain[1])), Is.EqualTo(PackageJudge.NotAbove), "What stands before it was refused, and is not waited for.");
         Assert.That(_fold.Editions, Is.Empty);
-        Assert.That(_fold.Heads.Single().Number, Is.EqualTo(2), "It is known, and not sent again.");
+        Assert.That(_fold.Heads, Is.Empty);
+        Assert.That(_fold.Refused.Select(refused => refused.Name.Number), Is.EqualTo(new[] { 1L, 2 }));
     }
 
     private static readonly Action<CataloguePackage>[] Bad =
@@ -112,11 +113,13 @@ public sealed class Each_package_is_judged
         Assert.That(CodeOf(Bring(Packages.Of(1, Hash256.Zero), new PackageSignature(Unsigned, policy))), Is.EqualTo(code));
 
     [Test]
-    public void An_unsigned_one_of_an_issuer_that_has_signed_is_refused_and_so_is_one_with_a_wrong_signature()
+    public void An_unsigned_one_is_refused_once_a_signed_one_was_taken_and_so_is_one_with_a_wrong_signature()
     {
         var chain = Packages.Chain(3);
         Bring(Packages.NameOf(chain[0]), new PackageEnvelope { Package = chain[0].ToByteString(), Signature = new IssuerSignature { SignedAt = 1 } }, new PackageSignature(null, SignaturePolicy.Accepted));
         Assert.That(CodeOf(Bring(chain[1], new PackageSignature(Unsigned, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Unsigned));
+        Assert.That(CodeOf(Bring(Packages.Of(1, Hash256.Zero, null, "invented", "CN"), new PackageSignature(Unsigned, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Unsigned), "A name that was made up does not help.");
+        Assert.That(CodeOf(Bring(Packages.Of(1, Hash256.Zero, null, "invented", "42"), new PackageSignature(Unsigned, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Unsigned));
         Assert.That(CodeOf(Bring(Packages.Of(2, Packages.NameOf(chain[0]).Hash, p => p.Title = "forged"), new PackageSignature(Wrong, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Wrong));
         Assert.That(_fold.Editions, Has.Count.EqualTo(1));
         var good = Packages.Of(2, Packages.NameOf(chain[0]).Hash, p => p.Title = "the issuer's own");
@@ -130,7 +133,7 @@ public sealed class Each_package_is_judged
         Bring(first);
         Assert.That(CodeOf(Bring(Packages.Of(1, Hash256.Zero, p => p.Title = "forged"), new PackageSignature(Wrong, SignaturePolicy.Accepted))), Is.EqualTo(IssuerWord.Wrong));
         Assert.That(_fold.At(NodeId.Parse("ministry"), 1)!.Name, Is.EqualTo(Packages.NameOf(first)));
-        Assert.That(_fold.AsideOf(NodeId.Parse("ministry")), Is.EqualTo(1));
+        Assert.That(_fold.Refused, Is.Empty, "It says nothing of the package itself.");
     }
 
     [Test]
@@ -157,7 +160,7 @@ public sealed class Each_package_is_judged
             p.Rows = "anything";
         })).Outcome, Is.EqualTo(PackageOutcome.Taken));
         Assert.That(_fold.Editions, Is.Empty);
-        Assert.That(new PackageReader(_fold).Next(new Dictionary<NodeId, PackageName>(), [])!.Name.Number, Is.EqualTo(1), "It is passed on.");
+        Assert.That(new PackageReader(_fold).Lacking(new Dictionary<NodeId, PackageName>(), [])!.Record.Name.Number, Is.EqualTo(1), "It is passed on.");
     }
 
     [Test]
@@ -169,8 +172,8 @@ public sealed class Each_package_is_judged
         }
 
         Bring(Packages.Of(1, Hash256.Zero, p => p.Title = "a fork"));
-        var refused = (new PackageName(NodeId.Parse("x"), 1, new Hash256(1, 1)), new Refusal("CODE", "words"));
-        _fold.Apply(Packages.Event(++_lsn, PackageFold.ToldEvent(NodeId.Parse("jiangxia"), [new PackageName(NodeId.Parse("ministry"), 2, new Hash256(2, 2))], refused)));
+        var refused = new RefusedPackage(new PackageName(NodeId.Parse("x"), 1, new Hash256(1, 1)), new Refusal("CODE", "words"));
+        _fold.Apply(Packages.Event(++_lsn, PackageFold.ToldEvent(NodeId.Parse("jiangxia"), [new PackageName(NodeId.Parse("ministry"), 2, new Hash256(2, 2))], [refused])));
         var saved = new MemoryStream();
         _fold.Save(saved);
         var loaded = new PackageFold();
@@ -191,7 +194,7 @@ public sealed class Each_package_is_judged
     private PackageVerdict Bring(PackageName name, PackageEnvelope envelope, PackageSignature? signature = null)
     {
         var verdict = PackageJudge.Judge(Packages.Wuhan, _fold, name, envelope, Packages.Now, signature);
-        if (verdict.Outcome is PackageOutcome.Taken or PackageOutcome.Refused)
+        if (verdict is { Outcome: PackageOutcome.Taken } or { Outcome: PackageOutcome.Refused, IsOfPackage: true })
         {
             _fold.Apply(Packages.Event(++_lsn, PackageFold.ReceivedEvent(name, envelope, NodeId.Parse("hubei"), NodeId.Parse("wuhan"), verdict.Refusal)));
         }

@@ -16,17 +16,20 @@ public sealed class Events_of_packages_keep_their_bytes
     [
         PackageFold.PublishedEvent(Packages.Enveloped(Packages.Of(1, Hash256.Zero, null, "wuhan", "4201")), new Hash256(5, 5)),
         PackageFold.ReceivedEvent(Packages.NameOf(Chain[0]), Packages.Enveloped(Chain[0], begins: true), NodeId.Parse("hubei"), Wuhan, null),
+        PackageFold.ToldEvent(NodeId.Parse("jiangxia"), [Packages.NameOf(Chain[0])], [new RefusedPackage(Packages.NameOf(Chain[1]), new Refusal(PackageJudge.Malformed, "words"))]),
         PackageFold.ReceivedEvent(Packages.NameOf(Chain[1]), Packages.Enveloped(Chain[1]), NodeId.Parse("hubei"), Wuhan, new Refusal(PackageJudge.NotAbove, "words")),
-        PackageFold.ToldEvent(NodeId.Parse("jiangxia"), [Packages.NameOf(Chain[0])], (Packages.NameOf(Chain[1]), new Refusal(PackageJudge.Malformed, "words"))),
     ];
+
+    /// <summary>The line of a refused package with its bytes: it is read, and none is written like it.</summary>
+    private const int OnlyRead = 2;
 
     private static string[] Golden => File.ReadAllLines(Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Catalogue", "package-events.golden.txt"));
 
     [Test]
-    public void Each_kind_is_written_as_ever() => Assert.That(Samples.Select(d => $"{d.Kind} {d.Schema} {Convert.ToHexStringLower(d.Payload.Span)}"), Is.EqualTo(Golden));
+    public void Each_kind_is_written_as_ever() => Assert.That(Samples.Select(d => $"{d.Kind} {d.Schema} {Convert.ToHexStringLower(d.Payload.Span)}"), Is.EqualTo(Golden.Where((_, line) => line != OnlyRead)));
 
     [Test]
-    public void There_is_a_line_for_every_kind() => Assert.That(Samples.Select(d => (int)d.Kind).Distinct(), Is.EqualTo(Enumerable.Range(EventKinds.PackagePublished, EventKinds.PackagesTold - EventKinds.PackagePublished + 1)));
+    public void There_is_a_line_for_every_kind() => Assert.That(Samples.Select(d => (int)d.Kind).Distinct().Order(), Is.EqualTo(Enumerable.Range(EventKinds.PackagePublished, EventKinds.PackagesTold - EventKinds.PackagePublished + 1)));
 
     [Test]
     public void The_lines_make_the_packages_that_they_made()
@@ -41,7 +44,7 @@ public sealed class Events_of_packages_keep_their_bytes
         {
             Assert.That(fold.Packages.Select(p => (p.Name.ToString(), p.Refusal?.Code, p.IsOwn, string.Join(' ', p.Envelope.Hops.Select(hop => hop.Node)))), Is.EqualTo(new[]
             {
-                ("ministry/1", null, false, "wuhan"), ("ministry/2", PackageJudge.NotAbove, false, "wuhan"), ("wuhan/1", (string?)null, true, string.Empty),
+                ("ministry/1", null, false, "wuhan"), ("ministry/2", PackageJudge.NotAbove, false, "wuhan"), ("ministry/2", PackageJudge.NotAbove, false, "wuhan"), ("wuhan/1", (string?)null, true, string.Empty),
             }));
             Assert.That(fold.Editions.Select(e => e.Catalogue.Version.ToString()), Is.EqualTo(new[] { "wuhan-1", "ministry-1" }));
             Assert.That(fold.ByRequest(new Hash256(5, 5))!.Name.ToString(), Is.EqualTo("wuhan/1"));

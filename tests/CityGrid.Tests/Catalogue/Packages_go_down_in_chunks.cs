@@ -14,7 +14,7 @@ public sealed class Packages_go_down_in_chunks
     private readonly PackageFold _below = new();
     private readonly PackageAssembly _assembly = new();
     private Instant _now = Packages.Now;
-    private PackageFeedState _state = PackageFeed.Start([]);
+    private PackageFeedState _state = PackageFeed.Start(Said([]));
     private int _chunks;
 
     public Packages_go_down_in_chunks()
@@ -43,7 +43,7 @@ public sealed class Packages_go_down_in_chunks
     [Test]
     public void Who_has_all_hears_nothing()
     {
-        _state = PackageFeed.Start(PackageDesk.HeadsOf(_above.Heads));
+        _state = PackageFeed.Start(Said(_above.Heads));
         Converse(new PackageFeedInput.Nudged(), _ => Fate.Arrives);
         Assert.That(_chunks, Is.Zero);
     }
@@ -51,7 +51,7 @@ public sealed class Packages_go_down_in_chunks
     [Test]
     public void Who_has_more_hears_nothing()
     {
-        _state = PackageFeed.Start([new PackageName(NodeId.Parse("ministry"), 9, new Hash256(1, 1)), new PackageName(NodeId.Parse("zz"), 1, new Hash256(1, 1))]);
+        _state = PackageFeed.Start(new PackagesHeard([new PackageName(NodeId.Parse("ministry"), 9, new Hash256(1, 1)), new PackageName(NodeId.Parse("zz"), 1, new Hash256(1, 1))], []));
         Converse(new PackageFeedInput.Nudged(), _ => Fate.Arrives);
         Assert.That(_chunks, Is.Zero);
     }
@@ -81,7 +81,7 @@ public sealed class Packages_go_down_in_chunks
             {
                 // A new connection: what was not whole begins anew, what was taken is not sent again.
                 _assembly.Clear();
-                _state = PackageFeed.Start(PackageDesk.HeadsOf(_below.Heads));
+                _state = PackageFeed.Start(Said(_below.Heads));
                 Converse(new PackageFeedInput.Nudged(), _ => (Fate)random.Below(4));
             }
         }
@@ -95,7 +95,7 @@ public sealed class Packages_go_down_in_chunks
     {
         var other = Packages.Of(1, Hash256.Zero, p => p.Title = "another");
         Keep(_below, other);
-        _state = PackageFeed.Start(PackageDesk.HeadsOf(_below.Heads));
+        _state = PackageFeed.Start(Said(_below.Heads));
         Converse(new PackageFeedInput.Nudged(), _ => Fate.Arrives);
         var before = _chunks;
         Converse(new PackageFeedInput.Nudged(), _ => Fate.Arrives);
@@ -117,6 +117,21 @@ public sealed class Packages_go_down_in_chunks
         Assert.That(Next(state)!.Name.Number, Is.EqualTo(2), "Not on this connection.");
     }
 
+    [Test]
+    public void A_child_that_lacks_ever_something_else_is_not_sent_for_ever()
+    {
+        var (state, sent) = (_state, 0);
+        for (var i = 1; i <= 1000; i++)
+        {
+            (state, var chunk, _) = PackageFeed.Step(state, new PackageFeedInput.ParcelReady(Next(state)), _now);
+            sent += chunk is null ? 0 : 1;
+            var receipt = new PackageChunkReceipt { Number = state.Number, Outcome = PackageOutcome.Gap, Heads = { new PackageName(NodeId.Parse("made-up"), i, new Hash256(1, 1)).ToHead() } };
+            state = PackageFeed.Step(state, new PackageFeedInput.Answered(receipt), _now).State;
+        }
+
+        Assert.That(sent, Is.EqualTo(3 * 2), "Each of the three once, and once more.");
+    }
+
     [TestCase(0, 0)]
     [TestCase(-1, 10)]
     [TestCase(0, PackageAssembly.EnvelopeBytesMax + 1)]
@@ -127,6 +142,15 @@ public sealed class Packages_go_down_in_chunks
         var chunk = new PackageChunk { Offset = offset, Total = total, Content = Google.Protobuf.ByteString.CopyFrom(new byte[20]) };
         Assert.That(_assembly.Add(default, chunk), Is.EqualTo(new PackageEnvelope()));
         Assert.That(_assembly.Have, Is.Zero);
+    }
+
+    [Test]
+    public void What_a_child_refused_on_an_earlier_connection_is_not_sent_again_and_its_reason_is_in_the_hello()
+    {
+        var hello = new Protocol.V1.Hello { Packages = { _below.Heads }, RefusedPackages = { new RefusedPackage(Next(_state)!.Name, new Refusal("CODE", new string('x', 1000))).ToMessage() } };
+        var heard = PackagesHeard.Of(hello);
+        Assert.That(heard.Refused.Select(refused => (refused.Name, refused.Refusal.Code, refused.Refusal.Message.Length)), Is.EqualTo(new[] { (Next(_state)!.Name, "CODE", RefusedPackage.TextMax) }));
+        Assert.That(Next(PackageFeed.Start(heard))!.Name.Number, Is.EqualTo(2));
     }
 
     private enum Fate
@@ -167,7 +191,8 @@ public sealed class Packages_go_down_in_chunks
         }
     }
 
-    private PackageParcel? Next(PackageFeedState state) => new PackageReader(_above).Next(state.Has, state.Told);
+    private PackageParcel? Next(PackageFeedState state) =>
+        new PackageReader(_above) is var reader && reader.Lacking(state.Has, state.Told) is { } lacking ? reader.ParcelOf(lacking) : null;
 
     /// <summary>The child, as the uplink does it.</summary>
     private PackageChunkReceipt Answer(PackageChunk chunk)
@@ -192,6 +217,8 @@ public sealed class Packages_go_down_in_chunks
         var known = _below.Find(name)!;
         return new PackageChunkReceipt { Number = chunk.Number, Outcome = known.IsTaken ? PackageOutcome.Taken : PackageOutcome.Refused, Heads = { _below.Heads } };
     }
+
+    private static PackagesHeard Said(IReadOnlyList<PackageHead> heads) => new(PackageDesk.HeadsOf(heads), []);
 
     private static void Keep(PackageFold fold, CataloguePackage package) =>
         fold.Apply(Packages.Event(1, PackageFold.ReceivedEvent(Packages.NameOf(package), Packages.Enveloped(package), NodeId.Parse("ministry"), NodeId.Parse("hubei"), null)));

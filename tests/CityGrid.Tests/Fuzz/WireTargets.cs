@@ -217,7 +217,7 @@ internal static class WireTargets
     {
         var package = Catalogue.Packages.Of(1, Hash256.Zero);
         var parcel = new PackageParcel(Catalogue.Packages.NameOf(package), Catalogue.Packages.Enveloped(package).ToByteArray());
-        var whole = PackageFeed.Step(PackageFeed.Start([]), new PackageFeedInput.ParcelReady(parcel), Catalogue.Packages.Now).Send!;
+        var whole = PackageFeed.Step(PackageFeed.Start(new PackagesHeard([], [])), new PackageFeedInput.ParcelReady(parcel), Catalogue.Packages.Now).Send!;
         var half = whole.Clone();
         half.Content = ByteString.CopyFrom(whole.Content.Span[..(whole.Content.Length / 2)]);
         return [whole, half];
@@ -257,7 +257,7 @@ internal static class WireTargets
         var name = new PackageName(issuer, Math.Max(1, content?.Number ?? 1), Hash256.Of(envelope.Package.Span));
         var fold = new PackageFold();
         var verdict = PackageJudge.Judge(Catalogue.Packages.Wuhan, fold, name, envelope, Catalogue.Packages.Now);
-        if (verdict.Outcome is PackageOutcome.Taken or PackageOutcome.Refused)
+        if (verdict is { Outcome: PackageOutcome.Taken } or { Outcome: PackageOutcome.Refused, IsOfPackage: true })
         {
             fold.Apply(Catalogue.Packages.Event(1, PackageFold.ReceivedEvent(name, envelope, NodeId.Parse("hubei"), NodeId.Parse("wuhan"), verdict.Refusal)));
             FuzzTargets.Sound(PackageJudge.Judge(Catalogue.Packages.Wuhan, fold, name, envelope, Catalogue.Packages.Now).Outcome == PackageOutcome.Known, "what was decided is known");

@@ -150,6 +150,23 @@ public sealed class A_city_has_two_parents
     }
 
     [Test]
+    public void Catalogue_packages_come_from_the_province_alone()
+    {
+        foreach (var issuer in new[] { _sector, _tree.Province })
+        {
+            Hub.Catalogue.PackageAnswer? told = null;
+            var wish = new Hub.Catalogue.PackageWish("p", CatalogueVersion.Parse($"of-{issuer.Place.Node}"), issuer.Core!.Today, "title", Hub.Catalogue.TypeCatalogue.BuiltIn.ToText());
+            issuer.Core.Sequencer.Submit(issuer.Core.PackageDesk.Publish(wish, "head"), answer => told = answer);
+            issuer.Pump();
+            Assert.That(told!.Refusal, Is.Null);
+        }
+
+        _tree.Settle();
+        Assert.That(City.Core!.Packages.Packages.Select(p => (p.Name.ToString(), p.IsTaken)), Is.EqualTo(new[] { ("province-1/1", true) }));
+        Assert.That(_sector.Core!.Packages.Children, Is.Empty, "It was not even offered: the sector heard nothing of what the city has.");
+    }
+
+    [Test]
     public void Through_storms_kills_and_power_cuts([Range(1, 12)] int seed)
     {
         var random = new SeededEntropy((ulong)seed);

@@ -213,7 +213,7 @@ public sealed class Files_and_the_line_end_in_the_same_state
             // What the province answered before it had its epoch is believed until it was heard in that.
             Assert.That(HeardAtCity(answer).Disbelieved?.Code, Is.Null.Or.EqualTo("PARENT_FENCED"));
             City.Core!.Uplink!.EpochMayHaveChanged();
-            foreach (var package in City.Core.Bundles!.PackagesOf(Province.Place.Node, BundleContent.Parser.ParseFrom(answer)))
+            foreach (var (_, package) in City.Core.Bundles!.PackagesOf(Province.Place.Node, BundleContent.Parser.ParseFrom(answer)))
             {
                 City.Core.Sequencer.Submit(package, _ => { });
                 City.Pump();
