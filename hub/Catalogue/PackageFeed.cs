@@ -15,9 +15,11 @@ namespace CityGrid.Hub.Catalogue;
 /// <param name="SentAt">When it was sent.</param>
 /// <param name="Stalls">How often the child has asked for bytes that it was sent before.</param>
 /// <param name="Due">There may be something to send.</param>
+/// <param name="Refused">Those of them that it refused, but for forks: what comes after one does not wait for it.</param>
 /// <param name="Missed">Packages that the child once answered with a gap, on this connection: each is sent once more.</param>
 public sealed record PackageFeedState(
-    ImmutableSortedDictionary<NodeId, PackageName> Has, ImmutableHashSet<Hash256> Told, long Number, PackageParcel? UnderWay, int Offset, Instant SentAt, int Stalls, bool Due, ImmutableHashSet<Hash256> Missed);
+    ImmutableSortedDictionary<NodeId, PackageName> Has, ImmutableHashSet<Hash256> Told, long Number, PackageParcel? UnderWay, int Offset, Instant SentAt, int Stalls, bool Due,
+    ImmutableHashSet<Hash256> Refused, ImmutableHashSet<Hash256> Missed);
 
 /// <summary>What happens to the packages of one connection.</summary>
 public abstract record PackageFeedInput
@@ -48,7 +50,8 @@ public static class PackageFeed
 
     /// <summary>What the child refused on an earlier connection has its answer already.</summary>
     public static PackageFeedState Start(PackagesHeard heard) =>
-        new(heard.Heads.ToImmutableSortedDictionary(head => head.Issuer, head => head), [.. heard.Refused.Select(refused => refused.Name.Hash)], 0, null, 0, Instant.MinValue, 0, true, []);
+        new(heard.Heads.ToImmutableSortedDictionary(head => head.Issuer, head => head), [.. heard.Refused.Select(refused => refused.Name.Hash)], 0, null, 0, Instant.MinValue, 0, true,
+            [.. heard.Refused.Where(refused => refused.Refusal.Code != PackageJudge.Fork).Select(refused => refused.Name.Hash)], []);
 
     /// <summary>The next state, the chunk to send, and whether to read what the child lacks.</summary>
     public static (PackageFeedState State, PackageChunk? Send, bool Read) Step(PackageFeedState state, PackageFeedInput input, Instant now)
@@ -106,6 +109,7 @@ public static class PackageFeed
         var hash = parcel.Name.Hash;
         var isSentAgain = receipt.Outcome == PackageOutcome.Gap && !has.SequenceEqual(state.Has) && !state.Missed.Contains(hash);
         state = isSentAgain ? state with { Missed = state.Missed.Add(hash) } : state with { Told = state.Told.Add(hash) };
-        return state with { Has = has, UnderWay = null, Due = true };
+        var isPassedOver = receipt.Outcome == PackageOutcome.Refused && receipt.Code != PackageJudge.Fork;
+        return state with { Has = has, Refused = isPassedOver ? state.Refused.Add(hash) : state.Refused, UnderWay = null, Due = true };
     }
 }

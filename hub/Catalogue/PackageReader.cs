@@ -7,7 +7,7 @@ namespace CityGrid.Hub.Catalogue;
 /// <summary>A package on its way to a child: its name, and the bytes of its envelope.</summary>
 public sealed record PackageParcel(PackageName Name, ReadOnlyMemory<byte> Bytes);
 
-/// <summary>A package that a child lacks, and whether the one before it is not here.</summary>
+/// <summary>A package that a child lacks, and whether it need not wait for the one before it: that is not here, or the child has refused it.</summary>
 public sealed record PackageLacking(PackageRecord Record, bool Begins);
 
 /// <summary>Reads which package a child lacks (clause K3), and makes its bytes.</summary>
@@ -18,10 +18,10 @@ public sealed class PackageReader(PackageFold packages)
 
     /// <summary>
     /// The first package, by issuer and number, that is newer than what the child has of its issuer; where the child's newest is another than the one here
-    /// under the same number, that one, so that the child finds the fork. Null for none. Those in <paramref name="told"/> were answered already.
+    /// under the same number, that one, so that the child finds the fork. Null for none. Those in <paramref name="told"/> were answered already, those in <paramref name="refused"/> with a refusal that is no fork.
     /// Call it while the folds hold still.
     /// </summary>
-    public PackageLacking? Lacking(IReadOnlyDictionary<NodeId, PackageName> has, ImmutableHashSet<Hash256> told)
+    public PackageLacking? Lacking(IReadOnlyDictionary<NodeId, PackageName> has, ImmutableHashSet<Hash256> told, ImmutableHashSet<Hash256> refused)
     {
         foreach (var issuer in packages.Issuers)
         {
@@ -32,7 +32,7 @@ public sealed class PackageReader(PackageFold packages)
                 : chain.FirstOrDefault(record => record.Name.Number > head.Number && !told.Contains(record.Name.Hash));
             if (wanted is not null)
             {
-                return new PackageLacking(wanted, packages.At(issuer, wanted.Name.Number - 1) is null);
+                return new PackageLacking(wanted, packages.At(issuer, wanted.Name.Number - 1) is not { } before || refused.Contains(before.Name.Hash));
             }
         }
 

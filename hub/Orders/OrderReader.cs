@@ -76,7 +76,7 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
             : [standing];
 
     private bool IsFor(OrderStanding standing, DivisionCode division) =>
-        register().IsAtOrBelow(standing.Order!.Target, division) && standing is not { Receipts: [.., { Via: null }] };
+        standing.Order!.IsBelieved && register().IsAtOrBelow(standing.Order.Target, division) && standing is not { Receipts: [.., { Via: null }] };
 
     private static OrderEnvelope EnvelopeOf(OrderStanding standing) => new()
     {

@@ -9,8 +9,8 @@ public static class OrderRouting
     /// <summary>By how much this node's clock may be put back and what it had sent by a later day is still sent anew.</summary>
     public static readonly Duration ClockSlack = Duration.FromHours(1);
 
-    /// <summary>The most orders of one event, so that what it brings to the lane fits in one part.</summary>
-    public const int OrdersOfEvent = OrderJudge.OrdersMax / 2;
+    /// <summary>The most orders of one event: what stands at one position goes in one part, which a slow line must carry in seconds. Four with their signatures are some 32 KiB.</summary>
+    public const int OrdersOfEvent = 4;
 
     /// <summary>
     /// The open orders, in the order in which they came, for places below this node whose way down was, on any day since they went onto the lane, another than today's. One that is delivered

@@ -331,8 +331,8 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
         Note(session.Child, from);
         var has = from.Heads.ToDictionary(head => head.Issuer);
-        var told = PackageFeed.Start(from).Told;
-        for (var bytes = 0; bytes < PackagesByFileBytes && Next(packages.Reader, has, told) is { } parcel; bytes += parcel.Bytes.Length)
+        var (told, refused) = (PackageFeed.Start(from).Told, PackageFeed.Start(from).Refused);
+        for (var bytes = 0; bytes < PackagesByFileBytes && Next(packages.Reader, has, told, refused) is { } parcel; bytes += parcel.Bytes.Length)
         {
             chunks.Add(new PackageChunk { Number = chunks.Count + 1, Package = parcel.Name.ToHead(), Total = parcel.Bytes.Length, Content = Google.Protobuf.ByteString.CopyFrom(parcel.Bytes.Span) });
             told = told.Add(parcel.Name.Hash);
@@ -424,11 +424,11 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         connection.Feed(input, (session, state) => sequencer.Read(() => orders.Read(session.Division, state.Cursor, sequencer.Applied, state.KnowsHead)), clock.Now());
 
     private void Feed(LinkConnection connection, PackageFeedInput input) =>
-        connection.Feed(input, state => Packages is { } packages ? Next(packages.Reader, state.Has, state.Told) : null, clock.Now());
+        connection.Feed(input, state => Packages is { } packages ? Next(packages.Reader, state.Has, state.Told, state.Refused) : null, clock.Now());
 
     /// <summary>The lock is held to find it, and not while its bytes are made.</summary>
-    private PackageParcel? Next(PackageReader reader, IReadOnlyDictionary<NodeId, PackageName> has, ImmutableHashSet<Hash256> told) =>
-        sequencer.Read(() => reader.Lacking(has, told)) is { } lacking ? reader.ParcelOf(lacking) : null;
+    private PackageParcel? Next(PackageReader reader, IReadOnlyDictionary<NodeId, PackageName> has, ImmutableHashSet<Hash256> told, ImmutableHashSet<Hash256> refused) =>
+        sequencer.Read(() => reader.Lacking(has, told, refused)) is { } lacking ? reader.ParcelOf(lacking) : null;
 
     private Command<LinkDecision> CommandOf(LinkConnection connection, ConnectRequest request, Attestation? found) =>
         desk.Receive(connection.Peer, connection.Session, request, entropy.NextUInt64(), found);

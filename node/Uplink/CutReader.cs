@@ -117,10 +117,11 @@ public sealed class CutReader(
         var parts = new List<CutPart>();
         var (open, bytes) = (new List<Carried>(), 0);
         var at = from;
-        foreach (var record in WaitingOn(lane, alarmsApart, from.Lsn, head.Lsn).Select(CarriedOf))
+        foreach (var together in Together(WaitingOn(lane, alarmsApart, from.Lsn, head.Lsn).Select(CarriedOf)))
         {
             // What came in one event goes in one part, so that the part's end is a whole position.
-            if (open.Count > 0 && (open.Count >= most || bytes + record.Bytes > partBytes) && open[^1].Local != record.Local)
+            var size = together.Sum(record => record.Bytes);
+            if (open.Count > 0 && (open.Count + together.Count > most || bytes + size > partBytes))
             {
                 if (parts.Count == _sizes.PartsACut - 1)
                 {
@@ -135,8 +136,8 @@ public sealed class CutReader(
                 bytes = 0;
             }
 
-            open.Add(record);
-            bytes += record.Bytes;
+            open.AddRange(together);
+            bytes += size;
         }
 
         if (open.Count > 0 || evenIfEmpty)
@@ -145,6 +146,27 @@ public sealed class CutReader(
         }
 
         return new Cut(lane, from, head, true, parts);
+    }
+
+    /// <summary>Records that stand at one position, position by position.</summary>
+    private static IEnumerable<List<Carried>> Together(IEnumerable<Carried> records)
+    {
+        var same = new List<Carried>();
+        foreach (var record in records)
+        {
+            if (same.Count > 0 && same[^1].Local != record.Local)
+            {
+                yield return same;
+                same = [];
+            }
+
+            same.Add(record);
+        }
+
+        if (same.Count > 0)
+        {
+            yield return same;
+        }
     }
 
     /// <summary>What a lane of records has in (from, to], in order.</summary>

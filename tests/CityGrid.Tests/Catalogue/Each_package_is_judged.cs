@@ -160,7 +160,7 @@ public sealed class Each_package_is_judged
             p.Rows = "anything";
         })).Outcome, Is.EqualTo(PackageOutcome.Taken));
         Assert.That(_fold.Editions, Is.Empty);
-        Assert.That(new PackageReader(_fold).Lacking(new Dictionary<NodeId, PackageName>(), [])!.Record.Name.Number, Is.EqualTo(1), "It is passed on.");
+        Assert.That(new PackageReader(_fold).Lacking(new Dictionary<NodeId, PackageName>(), [], [])!.Record.Name.Number, Is.EqualTo(1), "It is passed on.");
     }
 
     [Test]

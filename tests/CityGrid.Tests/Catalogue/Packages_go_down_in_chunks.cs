@@ -192,7 +192,7 @@ public sealed class Packages_go_down_in_chunks
     }
 
     private PackageParcel? Next(PackageFeedState state) =>
-        new PackageReader(_above) is var reader && reader.Lacking(state.Has, state.Told) is { } lacking ? reader.ParcelOf(lacking) : null;
+        new PackageReader(_above) is var reader && reader.Lacking(state.Has, state.Told, state.Refused) is { } lacking ? reader.ParcelOf(lacking) : null;
 
     /// <summary>The child, as the uplink does it.</summary>
     private PackageChunkReceipt Answer(PackageChunk chunk)
@@ -215,7 +215,7 @@ public sealed class Packages_go_down_in_chunks
         }
 
         var known = _below.Find(name)!;
-        return new PackageChunkReceipt { Number = chunk.Number, Outcome = known.IsTaken ? PackageOutcome.Taken : PackageOutcome.Refused, Heads = { _below.Heads } };
+        return new PackageChunkReceipt { Number = chunk.Number, Outcome = known.IsTaken ? PackageOutcome.Taken : PackageOutcome.Refused, Code = _below.Find(name)!.Refusal?.Code ?? string.Empty, Heads = { _below.Heads } };
     }
 
     private static PackagesHeard Said(IReadOnlyList<PackageHead> heads) => new(PackageDesk.HeadsOf(heads), []);

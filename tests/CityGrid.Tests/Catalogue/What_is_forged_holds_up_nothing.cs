@@ -60,6 +60,29 @@ public sealed class What_is_forged_holds_up_nothing
         Assert.That(Receive(package, Good).Outcome, Is.EqualTo(PackageOutcome.Taken), "The same bytes came whole by another way.");
     }
 
+    /// <summary>A ministry that published before it had a key; a network whose root has changed.</summary>
+    [Test]
+    public void One_whose_signature_is_refused_keeps_back_none_that_come_after_it()
+    {
+        var (chain, parent, state) = (Packages.Chain(3), new PackageFold(), PackageFeed.Start(new PackagesHeard([], [])));
+        foreach (var (package, i) in chain.Select((package, i) => (package, i)))
+        {
+            parent.Apply(Packages.Event(i + 1, PackageFold.ReceivedEvent(Packages.NameOf(package), Packages.Enveloped(package), Ministry, Ministry, null)));
+        }
+
+        var outcomes = new List<PackageOutcome>();
+        while (new PackageReader(parent).Lacking(state.Has, state.Told, state.Refused) is { } lacking)
+        {
+            var taken = Receive(lacking.Record.Content!, lacking.Record.Name.Number == 1 ? Unsigned : Good, envelope => envelope.Begins = lacking.Begins);
+            outcomes.Add(taken.Outcome);
+            var (sent, _, _) = PackageFeed.Step(state, new PackageFeedInput.ParcelReady(new PackageReader(parent).ParcelOf(lacking)), Packages.Now);
+            var receipt = new PackageChunkReceipt { Number = sent.Number, Outcome = taken.Outcome, Code = taken.Refusal?.Code ?? string.Empty, Heads = { _fold.Heads } };
+            state = PackageFeed.Step(sent, new PackageFeedInput.Answered(receipt), Packages.Now).State;
+        }
+
+        Assert.That(outcomes, Is.EqualTo(new[] { PackageOutcome.Refused, PackageOutcome.Taken, PackageOutcome.Taken }));
+    }
+
     [Test]
     public void Refused_ones_are_bounded_and_only_their_names_are_kept()
     {
@@ -71,7 +94,7 @@ public sealed class What_is_forged_holds_up_nothing
         Assert.That(_fold.Packages.Count(), Is.EqualTo(64));
         Assert.That(_fold.Heads, Is.Empty);
         Assert.That(_fold.Packages.Sum(record => record.Envelope.Package.Length), Is.Zero);
-        Assert.That(new PackageReader(_fold).Lacking(new Dictionary<NodeId, PackageName>(), []), Is.Null, "Nothing of it is passed on.");
+        Assert.That(new PackageReader(_fold).Lacking(new Dictionary<NodeId, PackageName>(), [], []), Is.Null, "Nothing of it is passed on.");
     }
 
     [Test]
