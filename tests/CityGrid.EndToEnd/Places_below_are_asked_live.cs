@@ -10,7 +10,7 @@ namespace CityGrid.Tests.EndToEnd;
 /// <summary>INV-18, clauses P1 to P7: real processes at three tiers; the ministry asks the cities on the connections that they dialled, and one that was killed is named.</summary>
 public sealed class Places_below_are_asked_live
 {
-    [Test]
+    [Test, Requires(Need.PullRequest)]
     public async Task By_the_tool_from_the_ministry_with_one_city_killed()
     {
         await using var trees = await Trees.StartAsync(2, 2);

@@ -16,7 +16,7 @@ public sealed class When_nodes_are_killed_at_random
 {
     private static readonly TimeSpan Unrest = TimeSpan.FromSeconds(60);
 
-    [Test]
+    [Test, Requires(Need.PullRequest)]
     public async Task Every_acknowledged_write_is_there_once_and_every_edge_is_equal()
     {
         await using var trees = await Trees.StartAsync(3, 3);
