@@ -4,7 +4,6 @@ using CityGrid.Hub.Cells;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
-using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
@@ -15,7 +14,6 @@ using CityGrid.Hub.Seams;
 using CityGrid.Hub.Storage;
 using CityGrid.Hub.Views;
 using CityGrid.Node.Cases;
-using CityGrid.Node.Escalations;
 using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -23,63 +21,6 @@ using CityGrid.Protocol.Wire;
 using NodaTime;
 
 namespace CityGrid.Node;
-
-/// <summary>Who a node is and what it goes by.</summary>
-public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZone Zone, DivisionRegister Register, CaseRules Rules)
-{
-    /// <summary>How long after the end of a day its figures may be called final.</summary>
-    public Duration ClosingDelay { get; init; } = Duration.FromDays(3);
-
-    public EscalationRules EscalationRules { get; init; } = EscalationRules.BuiltIn;
-
-    /// <summary>The newest protocol that the node speaks with its parent and its children.</summary>
-    public int ProtocolNewest { get; init; } = ReceiverSettings.ProtocolMax;
-
-    /// <summary>How the node takes children in, by an authority of its own; null where it keeps no register of children.</summary>
-    public (ChildrenSettings Settings, CertificateAuthority Authority)? Children { get; init; }
-
-    /// <summary>How long the parent may not have confirmed this node's head before writes stop; null where they never do.</summary>
-    public Duration? AnchorRequired { get; init; }
-
-    /// <summary>Whether children must sign what they send.</summary>
-    public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Accepted;
-
-    /// <summary>Records that the case lists may lag behind before intake slows; where they lag ten times as far, all that may be let go of is.</summary>
-    public int ViewLagRecords { get; init; } = 10_000;
-
-    /// <summary>The program's own memory at which all that may be let go of is.</summary>
-    public long MemoryMax { get; init; } = long.MaxValue;
-
-    /// <summary>Bytes of the data disk that are kept for what is under way: nothing new is taken once no more are free.</summary>
-    public long DiskReserve { get; init; }
-
-    /// <summary>How much memory the program has for itself now.</summary>
-    public Func<long> MemoryNow { get; init; } = () => 0;
-
-    /// <summary>The parent; null for the root of a tree.</summary>
-    public NodeId? Parent { get; init; }
-
-    /// <summary>A sector's parent beside it (L17); null where there is none.</summary>
-    public NodeId? SectorParent { get; init; }
-
-    /// <summary>The division of the parent; null for the root of a tree.</summary>
-    public DivisionCode? ParentDivision { get; init; }
-
-    public CutSizes Cuts { get; init; } = CutSizes.Default;
-}
-
-/// <summary>Everything that varies, handed in (architecture 5).</summary>
-public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, ISeal Seal, IWire? Wire, TimeProvider Clock, IEntropy Entropy)
-{
-    /// <summary>The wire to the sector's parent; null where there is none.</summary>
-    public IWire? SectorWire { get; init; }
-
-    /// <summary>What the node signs with, and judges others by; null where nothing is signed.</summary>
-    public ISignatures? Signatures { get; init; }
-
-    /// <summary>The folds are made from the journal alone, whatever snapshots there are.</summary>
-    public bool ReplaysAll { get; init; }
-}
 
 /// <summary>
 /// A node without its doors to the world: a journal, the folds of that journal, and feeds read from it. The same object runs on a server, behind gRPC
@@ -92,6 +33,7 @@ public sealed class NodeCore : IDisposable
     private readonly NodeSeams _seams;
     private readonly KeyPool _keys;
     private readonly Projector _projector;
+    private readonly DocumentsAnew _documents;
     private readonly Lock _filling = new();
 
     /// <summary>Recovers the node; where a snapshot cannot be read, from its journal alone, and says so in <see cref="UnreadSnapshot"/>. Nothing runs yet.</summary>
@@ -138,7 +80,8 @@ public sealed class NodeCore : IDisposable
             _keys.Take();
         }
 
-        _projector = new Projector(seams.Views, Remake, new ProjectorOptions { LagMax = settings.ViewLagRecords });
+        _documents = new DocumentsAnew(seams.Journal, Book);
+        _projector = new Projector(seams.Views, _documents.At, new ProjectorOptions { LagMax = settings.ViewLagRecords });
         Desk = new CaseDesk(Sequencer, Book, _projector, new CaseSeals(_keys, new Sealer(_keys, seams.Seal, seams.Entropy)), seams.Clock, seams.Entropy, settings.Rules,
             new EscalationGround(settings.EscalationRules, settings.Node, ReportedBetween))
         {
@@ -609,7 +552,8 @@ public sealed class NodeCore : IDisposable
                 try
                 {
                     Failpoint.Hit("view.fill.before");
-                    FillFromJournal(gap);
+                    var head = Sequencer.Applied;
+                    _projector.Fill(gap, _documents.Of(gap, head), head);
                     Failpoint.Hit("view.fill.after");
                 }
                 catch (ViewStoreFullException)
@@ -618,47 +562,5 @@ public sealed class NodeCore : IDisposable
                 }
             }
         }
-    }
-
-    private void FillFromJournal(ShelfGap gap)
-    {
-        var head = Sequencer.Applied;
-        var last = new Dictionary<CaseId, Lsn>();
-        foreach (var record in _seams.Journal.ReadFrom(gap.From))
-        {
-            foreach (var journalEvent in record.Events.Where(e => e.Lsn <= head))
-            {
-                if (CaseEventCodec.Decode(journalEvent) is { } entry && CaseDesk.ShelfOf(entry.Event.Case) == gap.Shelf)
-                {
-                    last[entry.Event.Case] = journalEvent.Lsn;
-                }
-            }
-        }
-
-        _projector.Fill(gap, last.OrderBy(l => l.Key).Select(l => CaseDocuments.After(Book.History(l.Value))).OfType<ViewDocument>(), head);
-    }
-
-    /// <summary>A case's document as it stood at a position, from the journal alone; a position that is not the case's own is looked for backwards by reading.</summary>
-    private ViewDocument? Remake(UInt128 id, Lsn lsn)
-    {
-        var wanted = new CaseId(id);
-        var at = _seams.Journal.ReadAt(lsn) is { } record && CaseEventCodec.Decode(record.Events[(int)(lsn.Value - record.First.Value)])?.Event.Case == wanted
-            ? lsn
-            : LastEventOf(wanted, lsn);
-        return at == Lsn.Zero ? null : CaseDocuments.After(Book.History(at));
-    }
-
-    private Lsn LastEventOf(CaseId id, Lsn upTo)
-    {
-        var last = Lsn.Zero;
-        foreach (var journalEvent in _seams.Journal.ReadFrom(Lsn.Zero).TakeWhile(r => r.First <= upTo).SelectMany(r => r.Events))
-        {
-            if (journalEvent.Lsn <= upTo && CaseEventCodec.Decode(journalEvent)?.Event.Case == id)
-            {
-                last = journalEvent.Lsn;
-            }
-        }
-
-        return last;
     }
 }

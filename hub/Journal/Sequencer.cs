@@ -1,7 +1,6 @@
 #pragma warning disable RS0030 // Threads live in Journal/ and Storage/: this is the writer.
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
-using NodaTime;
 
 namespace CityGrid.Hub.Journal;
 
@@ -27,11 +26,11 @@ public sealed class Sequencer : IDisposable
     private readonly Lock _foldLock = new();
     private readonly Lock _queueLock = new();
     private readonly ManualResetEventSlim _wake = new(false, 0);
-    private readonly List<Pending> _deferred = [];
+    private readonly List<PendingCommand> _deferred = [];
 
     /// <summary>Of the batch that is being taken.</summary>
     private readonly HashSet<Touched> _touched = [];
-    private Queue<Pending> _queue = new();
+    private Queue<PendingCommand> _queue = new();
     private Exception? _stopped;
     private volatile bool _stopping;
 
@@ -160,13 +159,13 @@ public sealed class Sequencer : IDisposable
     public Task<TAnswer> SubmitAsync<TAnswer>(Command<TAnswer> command)
     {
         var options = _thread is null ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None;
-        var waiting = new Pending<TAnswer>(command, new TaskCompletionSource<TAnswer>(options), null);
+        var waiting = new PendingCommand<TAnswer>(command, new TaskCompletionSource<TAnswer>(options), null);
         Enqueue(waiting);
         return waiting.Completion!.Task;
     }
 
     /// <summary>Puts a command in the queue; <paramref name="answered"/> runs on the writer. For the simulator, and for code that already is on it.</summary>
-    public void Submit<TAnswer>(Command<TAnswer> command, Action<TAnswer> answered) => Enqueue(new Pending<TAnswer>(command, null, answered));
+    public void Submit<TAnswer>(Command<TAnswer> command, Action<TAnswer> answered) => Enqueue(new PendingCommand<TAnswer>(command, null, answered));
 
     /// <summary>Gives the writer its thread.</summary>
     public void Start()
@@ -206,7 +205,7 @@ public sealed class Sequencer : IDisposable
         _wake.Dispose();
     }
 
-    private void Enqueue(Pending pending)
+    private void Enqueue(PendingCommand pending)
     {
         lock (_queueLock)
         {
@@ -239,9 +238,9 @@ public sealed class Sequencer : IDisposable
         }
     }
 
-    private List<Pending> TakeBatch()
+    private List<PendingCommand> TakeBatch()
     {
-        var batch = new List<Pending>();
+        var batch = new List<PendingCommand>();
         var touched = _touched;
         touched.Clear();
         lock (_queueLock)
@@ -254,7 +253,7 @@ public sealed class Sequencer : IDisposable
                     _deferred.Add(later);
                 }
 
-                _queue = new Queue<Pending>(_deferred);
+                _queue = new Queue<PendingCommand>(_deferred);
                 _deferred.Clear();
             }
 
@@ -273,11 +272,11 @@ public sealed class Sequencer : IDisposable
         return batch;
     }
 
-    private void Commit(List<Pending> batch)
+    private void Commit(List<PendingCommand> batch)
     {
         var now = _clock.Now();
         var records = new List<RecordDraft>(batch.Count);
-        var shares = new List<(Pending Pending, int First, int Count)>(batch.Count);
+        var shares = new List<(PendingCommand Pending, int First, int Count)>(batch.Count);
         for (var i = 0; i < batch.Count; i++)
         {
             if (!batch[i].Decide(now))
@@ -327,15 +326,15 @@ public sealed class Sequencer : IDisposable
             Failpoint.Hit("batch.told");
         }
 
-        var answered = new List<Pending>(Math.Min(shares.Count, AnswersTogether));
+        var answered = new List<PendingCommand>(Math.Min(shares.Count, AnswersTogether));
         foreach (var (pending, first, count) in shares)
         {
-            pending.Answer(new Slice(ranges, first, count));
+            pending.Answer(new LsnRangeSlice(ranges, first, count));
             answered.Add(pending);
             if (answered.Count == AnswersTogether)
             {
                 LetGo(answered);
-                answered = new List<Pending>(AnswersTogether);
+                answered = new List<PendingCommand>(AnswersTogether);
             }
         }
 
@@ -344,7 +343,7 @@ public sealed class Sequencer : IDisposable
     }
 
     /// <summary>Lets callers go on, away from the writer; where there is no thread of its own, on the spot.</summary>
-    private void LetGo(List<Pending> answered)
+    private void LetGo(List<PendingCommand> answered)
     {
         if (_thread is null)
         {
@@ -356,7 +355,7 @@ public sealed class Sequencer : IDisposable
         }
     }
 
-    private void PutBack(List<Pending> batch, int from)
+    private void PutBack(List<PendingCommand> batch, int from)
     {
         lock (_queueLock)
         {
@@ -481,7 +480,7 @@ public sealed class Sequencer : IDisposable
         return snapshot.Lsn;
     }
 
-    private void Stop(Exception failure, List<Pending> batch)
+    private void Stop(Exception failure, List<PendingCommand> batch)
     {
         lock (_queueLock)
         {
@@ -501,7 +500,7 @@ public sealed class Sequencer : IDisposable
 
     private void FailWaiting(Exception reason)
     {
-        List<Pending> left;
+        List<PendingCommand> left;
         lock (_queueLock)
         {
             left = [.. _deferred, .. _queue];
@@ -513,90 +512,6 @@ public sealed class Sequencer : IDisposable
         {
             pending.Fail(reason);
         }
-    }
-
-    private abstract class Pending
-    {
-        public abstract IReadOnlyCollection<Touched> Touches { get; }
-
-        public IReadOnlyList<RecordDraft> Records { get; protected set; } = [];
-
-        /// <summary>False when deciding failed and the caller has been told.</summary>
-        public abstract bool Decide(Instant now);
-
-        public abstract void Answer(IReadOnlyList<LsnRange> ranges);
-
-        public abstract void Fail(Exception reason);
-
-        /// <summary>Ends the task that the caller waits for, which goes on here.</summary>
-        public abstract void LetGo();
-    }
-
-    private sealed class Pending<TAnswer>(Command<TAnswer> command, TaskCompletionSource<TAnswer>? completion, Action<TAnswer>? answered) : Pending
-    {
-        private Decision<TAnswer>? _decision;
-        private TAnswer _answer = default!;
-
-        public TaskCompletionSource<TAnswer>? Completion { get; } = completion;
-
-        public override IReadOnlyCollection<Touched> Touches => command.Touches;
-
-        public override bool Decide(Instant now)
-        {
-            try
-            {
-                _decision = command.Decide(now);
-                Records = _decision.Records;
-                return Records.Count <= JournalLimits.BatchRecordsMax
-                    ? true
-                    : throw new InvalidOperationException($"A command may append {JournalLimits.BatchRecordsMax} records; this one wants {Records.Count}.");
-            }
-#pragma warning disable CA1031 // A fault in one decision is that caller's answer and nobody else's.
-            catch (Exception failure)
-#pragma warning restore CA1031
-            {
-                Fail(failure);
-                return false;
-            }
-        }
-
-        public override void Answer(IReadOnlyList<LsnRange> ranges)
-        {
-            _answer = _decision!.Answer(ranges);
-            answered?.Invoke(_answer);
-        }
-
-        public override void LetGo() => Completion?.TrySetResult(_answer);
-
-        public override void Fail(Exception reason)
-        {
-            if (Completion?.Task.CreationOptions == TaskCreationOptions.RunContinuationsAsynchronously)
-            {
-                Completion.TrySetException(reason);
-            }
-            else if (Completion is { } waiting)
-            {
-                // It may be the writer that tells, and the caller must not go on there.
-                ThreadPool.UnsafeQueueUserWorkItem(static failed => failed.waiting.TrySetException(failed.reason), (waiting, reason), preferLocal: false);
-            }
-        }
-    }
-
-    private sealed class Slice(IReadOnlyList<LsnRange> all, int first, int count) : IReadOnlyList<LsnRange>
-    {
-        public int Count => count;
-
-        public LsnRange this[int index] => index >= 0 && index < count ? all[first + index] : throw new ArgumentOutOfRangeException(nameof(index));
-
-        public IEnumerator<LsnRange> GetEnumerator()
-        {
-            for (var i = 0; i < count; i++)
-            {
-                yield return all[first + i];
-            }
-        }
-
-        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }
 
