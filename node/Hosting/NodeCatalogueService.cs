@@ -19,32 +19,26 @@ public sealed class NodeCatalogueService(NodeCore core) : CatalogueService.Catal
 
     public static void Bind(ServiceBinderBase binder, CatalogueService.CatalogueServiceBase service) => CatalogueService.BindService(new BoundedCalls(binder, Descriptor), service);
 
-    private const int RequestKeyMax = 64;
-
     [Authorize(Policy = Access.Keep)]
     public override async Task<PublishPackageResponse> PublishPackage(PublishPackageRequest request, ServerCallContext context)
     {
-        if (request.RequestKey.Length is 0 or > RequestKeyMax)
-        {
-            throw Refused("REQUEST_KEY_BAD", $"A request key of 1 to {RequestKeyMax} characters, minted by the client, is needed.", "request_key");
-        }
-
+        var key = RequestReads.Key(request.RequestKey);
         if (!CatalogueVersion.TryParse(request.Version, out var version))
         {
-            throw Refused("MALFORMED", $"version is a name of 1 to {CatalogueVersion.LengthMax} characters of a-z, 0-9, '-', '_' and '.'.", "version");
+            throw RequestReads.Bad("MALFORMED", $"version is a name of 1 to {CatalogueVersion.LengthMax} characters of a-z, 0-9, '-', '_' and '.'.", "version");
         }
 
         if (!StatDay.TryParse(request.EffectiveFrom, out var from))
         {
-            throw Refused("MALFORMED", "effective_from is a day, yyyy-MM-dd.", "effective_from");
+            throw RequestReads.Bad("MALFORMED", "effective_from is a day, yyyy-MM-dd.", "effective_from");
         }
 
         if (request.Title.Length > PackageFile.TextMax)
         {
-            throw Refused("MALFORMED", $"title has {request.Title.Length} characters; at most {PackageFile.TextMax} are allowed.", "title");
+            throw RequestReads.Bad("MALFORMED", $"title has {request.Title.Length} characters; at most {PackageFile.TextMax} are allowed.", "title");
         }
 
-        var wish = new PackageWish(request.RequestKey, version, from, request.Title, request.Rows);
+        var wish = new PackageWish(key, version, from, request.Title, request.Rows);
         var answer = await core.Sequencer.SubmitAsync(core.PackageDesk.Publish(wish, Caller.ActorOf(context.GetHttpContext())));
         return answer is { Package: { } package, Refusal: null }
             ? new PublishPackageResponse { Package = core.PackageList.Show(package.Name, Shelf), Repeated = answer.Repeated }
@@ -60,6 +54,4 @@ public sealed class NodeCatalogueService(NodeCore core) : CatalogueService.Catal
         context.CancellationToken);
 
     private CatalogueShelf Shelf() => core.Desk.Rules.Catalogue;
-
-    private static RefusedException Refused(string code, string message, string where) => new(StatusCode.InvalidArgument, new Refusal(code, message, where));
 }

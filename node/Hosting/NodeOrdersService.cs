@@ -19,34 +19,28 @@ public sealed class NodeOrdersService(NodeCore core) : OrdersService.OrdersServi
 
     public static void Bind(ServiceBinderBase binder, OrdersService.OrdersServiceBase service) => OrdersService.BindService(new BoundedCalls(binder, Descriptor), service);
 
-    private const int RequestKeyMax = 64;
-
     [Authorize(Policy = Access.Work)]
     public override async Task<IssueOrderResponse> IssueOrder(IssueOrderRequest request, ServerCallContext context)
     {
-        if (request.RequestKey.Length is 0 or > RequestKeyMax)
-        {
-            throw Refused("REQUEST_KEY_BAD", $"A request key of 1 to {RequestKeyMax} characters, minted by the client, is needed.", "request_key");
-        }
-
+        var key = RequestReads.Key(request.RequestKey);
         if (!DivisionCode.TryParse(request.TargetDivision, out var target))
         {
-            throw Refused(OrderDesk.TargetUnknown, "target_division is the division code of the place that must answer.", "target_division");
+            throw RequestReads.Bad(OrderDesk.TargetUnknown, "target_division is the division code of the place that must answer.", "target_division");
         }
 
         if (request.Kind is < OrderKind.Assign or > OrderKind.Cancel)
         {
-            throw Refused("MALFORMED", "kind is one of ASSIGN, URGE, SUPERVISE, CALL_BACK and CANCEL.", "kind");
+            throw RequestReads.Bad("MALFORMED", "kind is one of ASSIGN, URGE, SUPERVISE, CALL_BACK and CANCEL.", "kind");
         }
 
         var subject = UInt128.Zero;
         if (request.Subject.Length > 0 && !OrderId.TryParse(request.Subject, out subject))
         {
-            throw Refused("MALFORMED", "subject is an id of 32 hexadecimal digits, as lists show it.", "subject");
+            throw RequestReads.Bad("MALFORMED", "subject is an id of 32 hexadecimal digits, as lists show it.", "subject");
         }
 
         var wish = new OrderWish(
-            request.RequestKey, target, request.Kind, subject, TextOf(request.Text),
+            key, target, request.Kind, subject, TextOf(request.Text),
             RequestReads.InstantOrNull(request.AnswerBy, "answer_by"), RequestReads.InstantOrNull(request.ExpiresAt, "expires_at"));
         var answer = Judged(await core.Sequencer.SubmitAsync(core.OrderDesk.Issue(wish, Caller.ActorOf(context.GetHttpContext()))));
         return new IssueOrderResponse { Order = core.OrderList.Show(answer.Id), Repeated = answer.Repeated };
@@ -57,17 +51,17 @@ public sealed class NodeOrdersService(NodeCore core) : OrdersService.OrdersServi
     {
         if (!OrderId.TryParse(request.OrderId, out var id))
         {
-            throw Refused("MALFORMED", "order_id has 32 hexadecimal digits, as lists show it.", "order_id");
+            throw RequestReads.Bad("MALFORMED", "order_id has 32 hexadecimal digits, as lists show it.", "order_id");
         }
 
         if (request.State is not (OrderState.Signed or OrderState.Answered or OrderState.Rejected))
         {
-            throw Refused("MALFORMED", "state is one of SIGNED, ANSWERED and REJECTED.", "state");
+            throw RequestReads.Bad("MALFORMED", "state is one of SIGNED, ANSWERED and REJECTED.", "state");
         }
 
         if (request.State != OrderState.Signed && request.Text.Length == 0)
         {
-            throw Refused("REASON_MISSING", "text says what was done, or why the order is rejected.", "text");
+            throw RequestReads.Bad("REASON_MISSING", "text says what was done, or why the order is rejected.", "text");
         }
 
         var answer = Judged(await core.Sequencer.SubmitAsync(core.OrderDesk.Step(id, request.State, TextOf(request.Text), Caller.ActorOf(context.GetHttpContext()))));
@@ -79,7 +73,7 @@ public sealed class NodeOrdersService(NodeCore core) : OrdersService.OrdersServi
 
     private static string TextOf(string text) => text.Length <= OrderJudge.TextMax
         ? text
-        : throw Refused("MALFORMED", $"text has {text.Length} characters; at most {OrderJudge.TextMax} are allowed.", "text");
+        : throw RequestReads.Bad("MALFORMED", $"text has {text.Length} characters; at most {OrderJudge.TextMax} are allowed.", "text");
 
     private static OrderAnswer Judged(OrderAnswer answer) => answer.Refusal is not { } refusal ? answer : throw new RefusedException(
         refusal.Code switch
@@ -90,6 +84,4 @@ public sealed class NodeOrdersService(NodeCore core) : OrdersService.OrdersServi
             _ => StatusCode.InvalidArgument,
         },
         refusal);
-
-    private static RefusedException Refused(string code, string message, string where) => new(StatusCode.InvalidArgument, new Refusal(code, message, where));
 }

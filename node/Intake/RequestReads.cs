@@ -18,17 +18,16 @@ internal static class RequestReads
     /// <summary>Longest texts of a personal part: a name or contact is short, a report may tell a story.</summary>
     public const int FreeTextMax = 20_000;
 
+    private const int KeyMax = 64;
+
     private static readonly OffsetDateTimePattern Offset = OffsetDateTimePattern.ExtendedIso;
 
-    public static RequestMark Mark(CaseDesk desk, string key, IMessage request)
-    {
-        if (key.Length is 0 or > 64)
-        {
-            throw Bad("REQUEST_KEY_BAD", "request_key has 1 to 64 characters: mint a random one for each new request and keep it for repeating that request.", "request_key");
-        }
+    public static RequestMark Mark(CaseDesk desk, string key, IMessage request) => new(Key(key), desk.Digest.Of(request, "request_key"));
 
-        return new RequestMark(key, desk.Digest.Of(request, "request_key"));
-    }
+    /// <summary>The key under which a request may be repeated.</summary>
+    public static string Key(string text) => text.Length is > 0 and <= KeyMax
+        ? text
+        : throw Bad("REQUEST_KEY_BAD", $"request_key has 1 to {KeyMax} characters: mint a random one for each new request and keep it for repeating that request.", "request_key");
 
     public static TypeCode Type(string text) =>
         TypeCode.TryParse(text, out var code) ? code : throw Bad("TYPE_UNKNOWN", "type is a code of the catalogue, such as 01001.", "type");

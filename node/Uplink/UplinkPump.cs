@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
@@ -25,7 +24,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private readonly IWire _wire;
     private readonly TimeProvider _clock;
     private readonly IEntropy _entropy;
-    private readonly ConcurrentQueue<SenderInput> _inputs = new();
+    private readonly InputQueue<SenderInput> _inputs;
     private readonly ITimer _alarm;
     private readonly ParentNotary? _notary;
     private readonly PackageAssembly _package = new();
@@ -37,8 +36,6 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>What the parent countersigned with the answer that is being heard.</summary>
     private Countersignature? _said;
     private Signer? _parentSigner;
-    private int _taking;
-    private volatile bool _stopped;
     private volatile string? _hungUpFor;
     private volatile UplinkStanding _standing;
 
@@ -47,7 +44,8 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         (_state, _ground, _wire, _clock, _entropy) = (start, ground, wire, clock, entropy);
         _standing = new UplinkStanding(start, null, string.Empty);
         _notary = ground.Signatures is { } signatures ? new ParentNotary(signatures, clock) : null;
-        _alarm = clock.CreateTimer(_ => Feed(new SenderInput.Woken()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _inputs = new InputQueue<SenderInput>(Take);
+        _alarm = clock.CreateTimer(_ => _inputs.Bring(new SenderInput.Woken()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public UplinkStanding Standing => _standing;
@@ -55,25 +53,25 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>What the operator should hear of: a code and a message.</summary>
     public Action<string, string>? Reported { get; set; }
 
-    public void Start() => Feed(new SenderInput.Woken());
+    public void Start() => _inputs.Bring(new SenderInput.Woken());
 
     /// <summary>The schedule: cells now, an empty cut too.</summary>
-    public void PushDue() => Feed(new SenderInput.PushDue(Lane.Cells));
+    public void PushDue() => _inputs.Bring(new SenderInput.PushDue(Lane.Cells));
 
     /// <summary>Something of a lane changed.</summary>
-    public void Nudge(Lane lane) => Feed(new SenderInput.Nudged(lane));
+    public void Nudge(Lane lane) => _inputs.Bring(new SenderInput.Nudged(lane));
 
     /// <summary>A bundle, or another parent, may have brought an epoch: what this end says from now on, it says in that.</summary>
-    public void EpochMayHaveChanged() => Feed(_ground.Sequencer.Read(() => new SenderInput.EpochHeld(_ground.Uplink.EpochOf(_ground.Journal.Incarnation), _ground.Parent.Node, _ground.Parent.Epoch)));
+    public void EpochMayHaveChanged() => _inputs.Bring(_ground.Sequencer.Read(() => new SenderInput.EpochHeld(_ground.Uplink.EpochOf(_ground.Journal.Incarnation), _ground.Parent.Node, _ground.Parent.Epoch)));
 
     /// <summary>What was heard of the parent's epoch is forgotten, durably.</summary>
-    public void ParentForgotten() => Feed(new SenderInput.ParentForgotten());
+    public void ParentForgotten() => _inputs.Bring(new SenderInput.ParentForgotten());
 
     /// <summary>Compares what the parent holds with what this node has, and sends again what differs (L16).</summary>
-    public void CompareRanges() => Feed(new SenderInput.RangesDue());
+    public void CompareRanges() => _inputs.Bring(new SenderInput.RangesDue());
 
     /// <summary>A result of a query that the parent asked; of no use to it once <paramref name="left"/> is over.</summary>
-    public void Tell(UInt128 query, int number, ReachResult result, Duration left) => Feed(new SenderInput.ResultReady(query, number, result, _clock.Now() + left));
+    public void Tell(UInt128 query, int number, ReachResult result, Duration left) => _inputs.Bring(new SenderInput.ResultReady(query, number, result, _clock.Now() + left));
 
     public void Connected(IWireLine line)
     {
@@ -85,10 +83,10 @@ public sealed class UplinkPump : IWireEvents, IDisposable
             return;
         }
 
-        Feed(_ground.Sequencer.Read(() => new SenderInput.Connected(_ground.Head(), _ground.Orders.Stands(), _ground.Packages?.Said)));
+        _inputs.Bring(_ground.Sequencer.Read(() => new SenderInput.Connected(_ground.Head(), _ground.Orders.Stands(), _ground.Packages?.Said)));
     }
 
-    public void Received(ConnectResponse response) => Feed(new SenderInput.Responded(response));
+    public void Received(ConnectResponse response) => _inputs.Bring(new SenderInput.Responded(response));
 
     public void Ended(string reason)
     {
@@ -99,38 +97,14 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         _standing = _standing with { LastError = _hungUpFor ?? reason };
         _hungUpFor = null;
         _ground.Reach?.ParentLeft();
-        Feed(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
+        _inputs.Bring(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
     }
 
     public void Dispose()
     {
-        _stopped = true;
+        _inputs.Stop();
         _alarm.Dispose();
         _line?.HangUp();
-    }
-
-    private void Feed(SenderInput input)
-    {
-        _inputs.Enqueue(input);
-        while (!_inputs.IsEmpty && Interlocked.CompareExchange(ref _taking, 1, 0) == 0)
-        {
-            try
-            {
-                while (!_stopped && _inputs.TryDequeue(out var next))
-                {
-                    Take(next);
-                }
-
-                if (_stopped)
-                {
-                    _inputs.Clear();
-                }
-            }
-            finally
-            {
-                Volatile.Write(ref _taking, 0);
-            }
-        }
     }
 
     private void Take(SenderInput input)
@@ -219,7 +193,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 break;
             case SenderEffect.ReadCut read:
                 Failpoint.Hit("uplink.cut.before");
-                _inputs.Enqueue(new SenderInput.CutReady(_ground.Sequencer.Read(() => _ground.Read(read))));
+                _inputs.Add(new SenderInput.CutReady(_ground.Sequencer.Read(() => _ground.Read(read))));
                 Failpoint.Hit("uplink.cut.after");
                 break;
             case SenderEffect.StoreReceipt store:
@@ -229,7 +203,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                     mark =>
                     {
                         Failpoint.Hit("receipt.keep.after");
-                        Feed(new SenderInput.ReceiptStored(store.Lane, mark));
+                        _inputs.Bring(new SenderInput.ReceiptStored(store.Lane, mark));
                         Failpoint.Hit("cursor.trim.after");
                     });
                 _standing = _standing with { LastSuccess = _clock.Now(), LastError = string.Empty };
@@ -241,7 +215,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                     epoch =>
                     {
                         Failpoint.Hit("epoch.keep.after");
-                        Feed(new SenderInput.EpochStored(epoch));
+                        _inputs.Bring(new SenderInput.EpochStored(epoch));
                     });
                 NoteParentSigner();
                 break;
@@ -250,7 +224,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 _ground.Sequencer.Submit(_ground.Orders.Receive(take.Part, take.Parent), answer =>
                 {
                     Failpoint.Hit("orders.keep.after", take.Part.Orders.Count > 0);
-                    Feed(new SenderInput.OrdersTaken(take.Part.Number, answer));
+                    _inputs.Bring(new SenderInput.OrdersTaken(take.Part.Number, answer));
                 });
                 break;
             case SenderEffect.TakePackage take:
@@ -306,11 +280,11 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         }
         else
         {
-            Feed(new SenderInput.PackageAnswered(new PackageChunkReceipt { Number = chunk.Number, Outcome = PackageOutcome.More, Have = _package.Have }));
+            _inputs.Bring(new SenderInput.PackageAnswered(new PackageChunkReceipt { Number = chunk.Number, Outcome = PackageOutcome.More, Have = _package.Have }));
         }
     }
 
-    private void Answer(long number, PackageTaken taken) => Feed(new SenderInput.PackageAnswered(new PackageChunkReceipt
+    private void Answer(long number, PackageTaken taken) => _inputs.Bring(new SenderInput.PackageAnswered(new PackageChunkReceipt
     {
         Number = number,
         Outcome = taken.Outcome,

@@ -63,7 +63,7 @@ internal sealed class LinkChild : IWireEvents, IDisposable
     /// <summary>So far ahead of all that is ever sent that the head is never reached.</summary>
     private static readonly Lsn Head = new(1L << 40);
 
-    private readonly ConcurrentQueue<SenderInput> _inputs = new();
+    private readonly InputQueue<SenderInput> _inputs;
     private readonly SeededEntropy _entropy;
     private readonly LinkCounts _counts;
     private readonly CertificateSignatures _signatures;
@@ -75,8 +75,6 @@ internal sealed class LinkChild : IWireEvents, IDisposable
     private SenderState _state;
     private StreamPosition? _orders;
     private IWireLine? _line;
-    private int _taking;
-    private volatile bool _stopped;
     private volatile bool _isOpen;
     private volatile bool _isIdle;
 
@@ -97,13 +95,14 @@ internal sealed class LinkChild : IWireEvents, IDisposable
         _wire = new GrpcWire(
             new GrpcWireSettings(new Uri($"https://127.0.0.1:{parent.LinkPort}"), above, DivisionCode.Parse(parent.Division), () => credential, () => trust), spawner, clock);
         _state = SenderState.Start(new SenderSettings(_node, division) { Parent = above }, new Incarnation(_entropy.NextUInt128()), Epoch.NotGranted, 0, _ => StreamMark.Start);
-        _alarm = clock.CreateTimer(_ => Feed(new SenderInput.Woken()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _inputs = new InputQueue<SenderInput>(Take);
+        _alarm = clock.CreateTimer(_ => _inputs.Bring(new SenderInput.Woken()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Its parent has welcomed it on the connection that stands.</summary>
     public bool IsOpen => _isOpen;
 
-    public void Start() => Feed(new SenderInput.Woken());
+    public void Start() => _inputs.Bring(new SenderInput.Woken());
 
     /// <summary>Whether it has nothing to report for now.</summary>
     public bool IsIdle
@@ -111,7 +110,7 @@ internal sealed class LinkChild : IWireEvents, IDisposable
         set
         {
             _isIdle = value;
-            Feed(new SenderInput.Nudged(Lane.Cells));
+            _inputs.Bring(new SenderInput.Nudged(Lane.Cells));
         }
     }
 
@@ -126,49 +125,25 @@ internal sealed class LinkChild : IWireEvents, IDisposable
     {
         _counts.Connected();
         Volatile.Write(ref _line, line);
-        Feed(new SenderInput.Connected(MarkAt(Head), _orders));
+        _inputs.Bring(new SenderInput.Connected(MarkAt(Head), _orders));
     }
 
-    public void Received(ConnectResponse response) => Feed(new SenderInput.Responded(response));
+    public void Received(ConnectResponse response) => _inputs.Bring(new SenderInput.Responded(response));
 
     public void Ended(string reason)
     {
         _isOpen = false;
         Volatile.Write(ref _line, null);
         _counts.Ended(reason);
-        Feed(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
+        _inputs.Bring(new SenderInput.Disconnected(reason, _entropy.NextUInt64()));
     }
 
     public void Dispose()
     {
-        _stopped = true;
+        _inputs.Stop();
         _alarm.Dispose();
         _line?.HangUp();
         _signatures.Dispose();
-    }
-
-    private void Feed(SenderInput input)
-    {
-        _inputs.Enqueue(input);
-        while (!_inputs.IsEmpty && Interlocked.CompareExchange(ref _taking, 1, 0) == 0)
-        {
-            try
-            {
-                while (!_stopped && _inputs.TryDequeue(out var next))
-                {
-                    Take(next);
-                }
-
-                if (_stopped)
-                {
-                    _inputs.Clear();
-                }
-            }
-            finally
-            {
-                Volatile.Write(ref _taking, 0);
-            }
-        }
     }
 
     private void Take(SenderInput input)
@@ -230,21 +205,21 @@ internal sealed class LinkChild : IWireEvents, IDisposable
                 _line?.HangUp();
                 break;
             case SenderEffect.ReadCut { Lane: Lane.Cells } read when !_isIdle:
-                _inputs.Enqueue(new SenderInput.CutReady(Read(read.From, read.PartBytes)));
+                _inputs.Add(new SenderInput.CutReady(Read(read.From, read.PartBytes)));
                 break;
             case SenderEffect.ReadCut read:
-                _inputs.Enqueue(new SenderInput.CutReady(new Cut(read.Lane, MarkAt(read.From), MarkAt(Head), true, [])));
+                _inputs.Add(new SenderInput.CutReady(new Cut(read.Lane, MarkAt(read.From), MarkAt(Head), true, [])));
                 break;
             case SenderEffect.StoreReceipt store:
-                _inputs.Enqueue(new SenderInput.ReceiptStored(store.Lane, store.Mark));
+                _inputs.Add(new SenderInput.ReceiptStored(store.Lane, store.Mark));
                 break;
             case SenderEffect.TakeEpoch take:
-                _inputs.Enqueue(new SenderInput.EpochStored(take.Epoch));
+                _inputs.Add(new SenderInput.EpochStored(take.Epoch));
                 break;
             case SenderEffect.TakeOrders take:
                 _orders = take.Part.To.Clone();
                 _orders.Lane = Lane.Orders;
-                _inputs.Enqueue(new SenderInput.OrdersTaken(take.Part.Number, new OrdersTaken(_orders, LinkRefusalCode.Unspecified, string.Empty)));
+                _inputs.Add(new SenderInput.OrdersTaken(take.Part.Number, new OrdersTaken(_orders, LinkRefusalCode.Unspecified, string.Empty)));
                 break;
             case SenderEffect.WakeAt wake:
                 var wait = wake.At - TimeProvider.System.Now();
