@@ -405,21 +405,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
 
     private static Action<Order> Cancel(int subject) => order => (order.Kind, order.Subject) = (OrderKind.Cancel, OrderId.ToBytes((UInt128)subject));
 
-    private static Order OrderOf(int id, Action<Order>? twist = null)
-    {
-        var order = new Order
-        {
-            Id = OrderId.ToBytes((UInt128)id),
-            Issuer = "ministry",
-            IssuerDivision = "CN",
-            TargetDivision = "4201",
-            Kind = OrderKind.Supervise,
-            Text = "report",
-            IssuedAt = Noon.ToUnixTimeSeconds(),
-        };
-        twist?.Invoke(order);
-        return order;
-    }
+    private static Order OrderOf(int id, Action<Order>? twist = null) => Made.OrderOf(id, Noon, twist);
 
     private static OrdersPart Part(params OrderEnvelope[] envelopes)
     {

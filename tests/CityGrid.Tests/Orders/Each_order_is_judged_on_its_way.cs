@@ -159,19 +159,5 @@ public sealed class Each_order_is_judged_on_its_way
 
     private static Order Cancel(int id, int subject) => OrderOf(id, order => (order.Kind, order.Subject) = (OrderKind.Cancel, OrderId.ToBytes((UInt128)subject)));
 
-    private static Order OrderOf(int id, Action<Order>? twist = null)
-    {
-        var order = new Order
-        {
-            Id = OrderId.ToBytes((UInt128)id),
-            Issuer = "ministry",
-            IssuerDivision = "CN",
-            TargetDivision = "4201",
-            Kind = OrderKind.Supervise,
-            Text = "report",
-            IssuedAt = Now.ToUnixTimeSeconds(),
-        };
-        twist?.Invoke(order);
-        return order;
-    }
+    private static Order OrderOf(int id, Action<Order>? twist = null) => Made.OrderOf(id, Now, twist);
 }

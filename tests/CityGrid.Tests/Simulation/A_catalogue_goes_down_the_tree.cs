@@ -329,7 +329,7 @@ public sealed class A_catalogue_goes_down_the_tree
         {
             var random = Tree.Random;
             Tree.Weather = SimulatedWeather.Storm;
-            var copies = new Dictionary<SimulatedNode, ModelDisk>();
+            var mishaps = new Mishaps(random);
             for (var step = 0; step < 50; step++)
             {
                 foreach (var issuer in new[] { Ministry, Province }.Where(n => n.Core is not null && random.OneIn(8)))
@@ -344,7 +344,7 @@ public sealed class A_catalogue_goes_down_the_tree
 
                 foreach (var node in Tree.Nodes.Values.ToArray())
                 {
-                    Disturb(node, random, copies);
+                    mishaps.Befall(node, mayBeRestored: Cities.Contains(node));
                 }
 
                 Run(TimeSpan.FromMinutes(random.Below(40)));
@@ -413,38 +413,5 @@ public sealed class A_catalogue_goes_down_the_tree
         /// <summary>Of several chunks.</summary>
         private static string Large(SeededEntropy random) =>
             TypeCatalogue.BuiltIn.ToText().Replace("5d", $"{1 + random.Below(30)}d", StringComparison.Ordinal);
-
-        /// <summary>Kills and power cuts of any node; a city's directory restored from a copy, or lost.</summary>
-        private void Disturb(SimulatedNode node, SeededEntropy random, Dictionary<SimulatedNode, ModelDisk> copies)
-        {
-            if (node.Core is null)
-            {
-                if (Cities.Contains(node) && random.OneIn(4))
-                {
-                    if (copies.TryGetValue(node, out var copy))
-                    {
-                        node.Replace(copy.Copy());
-                        node.Renew();
-                    }
-                }
-
-                if (random.OneIn(2))
-                {
-                    node.Start();
-                }
-            }
-            else if (random.OneIn(15))
-            {
-                node.Crash(powerCut: random.OneIn(2));
-                if (random.OneIn(2))
-                {
-                    copies[node] = node.Disk.Copy();
-                }
-            }
-            else if (random.OneIn(20))
-            {
-                node.Core.SaveSnapshot();
-            }
-        }
     }
 }

@@ -186,7 +186,7 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
         {
             var random = _tree.Random;
             _tree.Weather = SimulatedWeather.Storm;
-            var copies = new Dictionary<SimulatedNode, ModelDisk>();
+            var mishaps = new Mishaps(random);
             for (var step = 0; step < 60; step++)
             {
                 foreach (var issuer in new[] { Ministry, Province }.Where(n => n.Core is not null && random.OneIn(2)))
@@ -213,7 +213,7 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
 
                 foreach (var node in _tree.Nodes.Values.ToArray())
                 {
-                    Disturb(node, random, copies);
+                    mishaps.Befall(node, mayBeRestored: true);
                 }
 
                 Run(TimeSpan.FromMinutes(random.Below(20)));
@@ -259,36 +259,6 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
                     Assert.That(known.State, Is.EqualTo(there.State), $"{OrderId.Shown(id)} at {node.Place.Node}");
                     Assert.That(known.Receipts.Select(r => Convert.ToHexString(r.Bytes.Span)), Is.EqualTo(there.Receipts.Select(r => Convert.ToHexString(r.Bytes.Span))));
                 }
-            }
-        }
-
-        /// <summary>Kills, power cuts, and any directory restored from a copy.</summary>
-        private static void Disturb(SimulatedNode node, SeededEntropy random, Dictionary<SimulatedNode, ModelDisk> copies)
-        {
-            if (node.Core is null)
-            {
-                if (random.OneIn(4) && copies.TryGetValue(node, out var copy))
-                {
-                    node.Replace(copy.Copy());
-                    node.Renew();
-                }
-
-                if (random.OneIn(2))
-                {
-                    node.Start();
-                }
-            }
-            else if (random.OneIn(15))
-            {
-                node.Crash(powerCut: random.OneIn(2));
-                if (random.OneIn(2))
-                {
-                    copies[node] = node.Disk.Copy();
-                }
-            }
-            else if (random.OneIn(20))
-            {
-                node.Core.SaveSnapshot();
             }
         }
     }
