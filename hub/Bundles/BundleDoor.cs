@@ -65,7 +65,9 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
         }
     }
 
-    /// <summary>What can wait is not taken from a file either while the node lets go of it; the same bundle again brings the rest.</summary>
+    /// <summary>
+    /// What can wait is not taken from a file either while the node lets go of it; the same bundle again brings the rest. Cells stand last in it, so whatever cannot wait was taken.
+    /// </summary>
     private ConnectResponse? BusyFor(ConnectRequest request) =>
         door.Shed(request) is { } shed ? Answers.Busy(request.Number, shed.Message, Shedding.PauseOf(CallKind.IndicatorPush)) : null;
 

@@ -62,16 +62,23 @@ public sealed class A_full_disk_takes_nothing_new
         _tree.Report(_tree.City, 1, SmallTree.Cover, 1, EmergencyGrade.Serious);
         _tree.Report(_tree.City, 3, SmallTree.Refuse, 1);
         var (content, _) = _tree.City.Core!.Bundles!.Make();
+
+        // The line carries nothing from here on: what comes, comes by the file.
+        _tree.City.Crash(powerCut: false);
         Leave(_tree.Province, isShort ? Reserve / 2 : 2 * Reserve);
         var core = _tree.Province.Core!;
         var cells = content.Requests.First(request => request.Cells is not null);
         var alarms = content.Requests.First(request => request.Escalations is not null);
         Assert.That((core.Door.Shed(cells)?.Code, core.Door.Shed(alarms)), Is.EqualTo((isShort ? DiskRoom.Full : null, (Refusal?)null)));
 
+        var before = core.Cells.DigestOf(_tree.City.Place.Node, Grain.National);
+        Assert.That(core.Escalations.Count, Is.Zero);
         BundleAnswer? answer = null;
         core.BundleDoor.Take(_tree.City.Identity, content, told => answer = told);
         _tree.Run(TimeSpan.FromSeconds(1));
         Assert.That(answer!.Content.Responses.Any(response => response.Refusal?.Code == LinkRefusalCode.Busy), Is.EqualTo(isShort));
+        Assert.That(core.Escalations.Count, Is.Not.Zero, "an alarm is taken, however short the disk");
+        Assert.That(core.Cells.DigestOf(_tree.City.Place.Node, Grain.National) == before, Is.EqualTo(isShort), "and cells only where there is room");
     }
 
     [Test]
