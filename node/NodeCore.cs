@@ -481,12 +481,13 @@ public sealed class NodeCore : IDisposable
         }
 
         var hasRecords = events.Any(e => e.Kind is EventKinds.EscalationRaised or EventKinds.EscalationsReceived or EventKinds.ParkedSettled or EventKinds.OrderReceipted);
+        var hasAlarm = hasRecords && Escalations.ChangedSince(new Lsn(events[0].Lsn.Value - 1), events[^1].Lsn).Any(EscalationReach.IsAlarm);
         var hasEpoch = Uplinks.Count > 1 && events.Any(e => e.Kind == EventKinds.EpochTaken);
         foreach (var uplink in Uplinks)
         {
             if (hasRecords)
             {
-                uplink.Nudge(Lane.Alarms);
+                uplink.Nudge(Lane.Alarms, hasAlarm);
                 uplink.Nudge(Lane.Escalations);
             }
 

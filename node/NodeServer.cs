@@ -52,7 +52,7 @@ public static class NodeServer
         owner.Name(journal.Incarnation);
         using var views = new LiteViewStore(disk, journal.Incarnation);
         GrpcWire? WireTo(ParentConfiguration? parent) => parent is null ? null
-            : new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust), spawner, clock);
+            : new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust) { Proxy = parent.Proxy }, spawner, clock);
         using var core = NodeCore.Open(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), WireTo(configuration.Parent), clock, entropy)
         {
             SectorWire = WireTo(configuration.SectorParent),

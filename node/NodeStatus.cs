@@ -1,6 +1,7 @@
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Reception.V1;
 using CityGrid.Node.Configuration;
@@ -107,13 +108,38 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             response.Links.Add(LinkOf(sector, configuration.SectorParent!));
         }
 
-        response.Links.AddRange(core.Sequencer.Read(() => core.Reception.Children.Select(LinkOf).ToArray()));
+        response.Links.AddRange(core.Sequencer.Read(() =>
+        {
+            var unheard = core.Orders.Unheard.ToArray();
+            return core.Reception.Children.Select(row => LinkOf(row, unheard)).ToArray();
+        }));
         return response;
     }
 
-    /// <summary>Proof of progress is a confirmed exchange; that nothing waits is none, and where no connection stands an old one proves nothing.</summary>
+    /// <summary>Sends to every parent now what waits for it. Answers to whom.</summary>
+    public IReadOnlyList<NodeId> Push()
+    {
+        var parents = new List<NodeId>();
+        foreach (var (kind, parent) in new[] { (ParentKind.Territorial, configuration.Parent), (ParentKind.Sector, configuration.SectorParent) })
+        {
+            if (parent is not null)
+            {
+                core.PushDue(kind);
+                parents.Add(parent.Node);
+            }
+        }
+
+        return parents;
+    }
+
+    /// <summary>
+    /// Proof of progress is a confirmed exchange; that nothing waits is none, and where no connection stands an old one proves nothing. Nor does one of a time that is yet to come: the clock was
+    /// set back since.
+    /// </summary>
     internal static LinkState StateOf(Instant? lastProgress, bool connected, Instant now) =>
-        lastProgress is not { } at ? LinkState.Never : now - at <= (connected ? ProgressWithin : ReconnectWithin) ? LinkState.Progressing : LinkState.Stalled;
+        lastProgress is not { } at ? LinkState.Never
+        : Duration.FromTicks(Math.Abs((now - at).TotalTicks)) <= (connected ? ProgressWithin : ReconnectWithin) ? LinkState.Progressing
+        : LinkState.Stalled;
 
     /// <summary>The window is what the line carries in the sender's patience; so much of it is what waits.</summary>
     internal static long DrainSeconds(long cells, Uplink.Pace pace) => (long)Math.Ceiling(cells * BytesACell * Uplink.Pace.Patience.TotalSeconds / pace.Window);
@@ -161,20 +187,35 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             OldestUnsentSeconds = OldestUnsent(uplink),
             DrainSeconds = DrainSeconds(cells, standing.State.Pace),
             ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
+            CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds())),
         };
     }
 
-    private LinkView LinkOf(ChildRow row) => new()
+    /// <summary>Under the sequencer's lock.</summary>
+    /// <param name="row">The child.</param>
+    /// <param name="unheard">The orders that wait for a word from below.</param>
+    private LinkView LinkOf(ChildRow row, IReadOnlyList<OrderStanding> unheard)
     {
-        Node = row.Node.ToString(),
-        Division = row.Division.ToString(),
-        State = StateOf(row.LastHeard, core.Presence.IsConnected(row.Node), core.Now),
-        Connected = core.Presence.IsConnected(row.Node),
-        LastProgress = Iso(row.LastHeard),
-        Epoch = row.Epoch.Number,
-        Parked = core.Reception.ParkedOf(row.Node),
-        Quarantine = row.Quarantine?.Reason ?? string.Empty,
-    };
+        var connected = core.Presence.IsConnected(row.Node);
+        var line = core.Door.LineOf(row.Node);
+        var waiting = unheard.Where(order => core.RegisterNow.IsAtOrBelow(order.Order!.Target, row.Division)).ToArray();
+        return new LinkView
+        {
+            Node = row.Node.ToString(),
+            Division = row.Division.ToString(),
+            State = StateOf(row.LastHeard, connected, core.Now),
+            Connected = connected,
+            LastProgress = Iso(row.LastHeard),
+            LastError = line.Refused ?? string.Empty,
+            Epoch = row.Epoch.Number,
+            Parked = core.Reception.ParkedOf(row.Node),
+            PendingRecords = waiting.Length,
+            OldestUnsentSeconds = waiting is [var first, ..] ? SecondsSince(first.Order!.Local) : 0,
+            ClockSkewMs = (long)(line.Skew?.TotalMilliseconds ?? 0),
+            Quarantine = row.Quarantine?.Reason ?? string.Empty,
+            CertificateEnds = line.CertificateEnds is { } ends ? InstantPattern.General.Format(Instant.FromDateTimeOffset(ends)) : string.Empty,
+        };
+    }
 
     /// <summary>How long the first of what waits for the parent has waited, in seconds; 0 where nothing does.</summary>
     private long OldestUnsent(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
@@ -182,13 +223,15 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         var state = uplink.Standing.State;
         var head = core.Sequencer.Applied;
         var first = core.Cells.FirstChange(state.Cells.From.Lsn, head, Goes);
-        foreach (var record in core.Escalations.ChangedSince(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), head).Where(record => Waits(record, state)).Take(1))
+        foreach (var record in Waiting(state).Order().Take(1))
         {
-            first = first is { } cell ? Lsn.Min(cell, record.Local) : record.Local;
+            first = first is { } cell ? Lsn.Min(cell, record) : record;
         }
 
-        return first is { } at && core.Journal.ReadAt(at) is { } record2 ? Math.Max(0, (long)(core.Now - record2.RecordedAt).TotalSeconds) : 0;
+        return first is { } at ? SecondsSince(at) : 0;
     });
+
+    private long SecondsSince(Lsn at) => core.Journal.ReadAt(at) is { } record ? Math.Max(0, (long)(core.Now - record.RecordedAt).TotalSeconds) : 0;
 
     private bool Goes(NodeId origin, Grain grain) => origin == configuration.Node || grain == Grain.National;
 
@@ -267,11 +310,14 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             return report;
         }
 
+        var heard = new[] { row.Cells, row.Escalations, row.Alarms }.Select(lane => lane.Heard).MaxBy(mark => mark.Lsn);
+
         // Alarms overtake, so their positions do not rise as they came. Each is looked up in the journal, beside the writer.
         var later = found.Raised.TakeLast(escalationsLookedAt).Select(e => (Record: e, At: PositionAtChild(e, life))).Where(e => e.At > past).OrderBy(e => e.At).ToArray();
         return report with
         {
-            Heard = new[] { row.Cells, row.Escalations, row.Alarms }.Max(lane => lane.Heard.Lsn.Value),
+            Heard = heard.Lsn.Value,
+            HeardChain = heard.ChainHash.ToString(),
             CellsLater = found.Cells,
             EscalationsLater = later.Length,
             Escalations =
@@ -341,11 +387,15 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, Goes));
 
     private long PendingEscalations(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
-        Waiting(uplink.Standing.State));
+        Waiting(uplink.Standing.State).LongCount());
 
-    /// <summary>Escalations that have not been sent, each on the lane that it goes by. Under the sequencer's lock.</summary>
-    private long Waiting(Uplink.SenderState state) =>
-        core.Escalations.ChangedSince(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), core.Sequencer.Applied).LongCount(record => Waits(record, state));
+    /// <summary>Where what has not been taken above stands here: escalations, each on the lane that it goes by, and what became of orders. Under the sequencer's lock.</summary>
+    private IEnumerable<Lsn> Waiting(Uplink.SenderState state)
+    {
+        var raised = core.Escalations.ChangedSince(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), core.Sequencer.Applied).Where(record => Waits(record, state)).Select(record => record.Local);
+        return state.Settings.Kind == ParentKind.Sector ? raised
+            : raised.Concat(core.Orders.ReceiptsSince(state.Alarms.From.Lsn, core.Sequencer.Applied).Where(receipt => receipt.Content.Issuer != configuration.Node.ToString()).Select(receipt => receipt.Local));
+    }
 
     private bool Waits(EscalationRecord record, Uplink.SenderState state) =>
         core.Reach.GoesUp(record) && record.Local > (state.Carries(state.Alarms) && EscalationReach.IsAlarm(record) ? state.Alarms : state.Escalations).From.Lsn;

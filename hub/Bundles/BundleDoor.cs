@@ -1,5 +1,4 @@
 using CityGrid.Hub.Journal;
-using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
@@ -20,15 +19,13 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
         var answers = new List<ConnectResponse>();
         foreach (var request in content.Requests.TakeWhile(_ => !connection.IsOver))
         {
-            if (BusyFor(request) is { } busy)
-            {
-                answers.Add(busy);
-                break;
-            }
-
             if (await door.TakeAsync(connection, request) is { } response)
             {
                 answers.Add(response);
+                if (IsBusy(response))
+                {
+                    break;
+                }
             }
         }
 
@@ -50,17 +47,10 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
                 return;
             }
 
-            if (BusyFor(content.Requests[at]) is { } busy)
-            {
-                answers.Add(busy);
-                answered(AnswerOf(connection, content, answers));
-                return;
-            }
-
             door.Take(connection, content.Requests[at], response =>
             {
                 answers.Add(response);
-                Next(at + 1);
+                Next(IsBusy(response) ? content.Requests.Count : at + 1);
             });
         }
     }
@@ -68,8 +58,7 @@ public sealed class BundleDoor(LinkDoor door, OrderReader orders, Sequencer sequ
     /// <summary>
     /// What can wait is not taken from a file either while the node lets go of it; the same bundle again brings the rest. Cells stand last in it, so whatever cannot wait was taken.
     /// </summary>
-    private ConnectResponse? BusyFor(ConnectRequest request) =>
-        door.Shed(request) is { } shed ? Answers.Busy(request.Number, shed.Message, Shedding.PauseOf(CallKind.IndicatorPush)) : null;
+    private static bool IsBusy(ConnectResponse response) => response.Refusal is { Code: LinkRefusalCode.Busy };
 
     private BundleAnswer AnswerOf(LinkConnection connection, BundleContent content, List<ConnectResponse> answers)
     {

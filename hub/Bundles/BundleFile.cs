@@ -199,7 +199,7 @@ public static class BundleFile
     private static byte[] Bound(Bundle bundle) => Encoding.UTF8.GetBytes($"citygrid/bundle/1\n{bundle.From}\n{bundle.To}\n{bundle.MadeAt}");
 
     /// <summary>The hash that is signed: each field with its length before it, so that no two bundles give the same bytes.</summary>
-    private static byte[] Signed(Bundle bundle)
+    internal static byte[] Signed(Bundle bundle)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Add(Bound(bundle));

@@ -48,6 +48,9 @@ public sealed class OrderFold(NodeId node) : IFold
     /// <summary>The orders that stand on the lane at positions in (<paramref name="from"/>, <paramref name="to"/>], in order: each once, where it came or was last rerouted.</summary>
     public IEnumerable<OrderStanding> OrdersSince(Lsn from, Lsn to) => Since(_lane, from, to, standing => standing.Position);
 
+    /// <summary>The orders of which nothing has been heard yet, in the order in which they stand on the lane.</summary>
+    public IEnumerable<OrderStanding> Unheard => _lane.Where(standing => standing is { Receipts.Count: 0, Order.IsBelieved: true });
+
     /// <summary>The receipts that came at positions in (<paramref name="from"/>, <paramref name="to"/>], in order.</summary>
     public IEnumerable<OrderReceiptRecord> ReceiptsSince(Lsn from, Lsn to) => Since(_receipts, from, to, receipt => receipt.Local);
 
@@ -103,6 +106,9 @@ public sealed class OrderFold(NodeId node) : IFold
                 break;
             case EventKinds.EscalationsReceived when ReceptionEvents.Read(journalEvent) is EscalationsTaken { Part.Receipts.Count: > 0 } taken:
                 Hear(taken, journalEvent);
+                break;
+            case EventKinds.ParkedSettled when ParkedSettled.Parser.ParseFrom(journalEvent.Payload.Span) is { Escalations.IsEmpty: false } settled:
+                Hear(new EscalationsTaken(NodeId.Parse(settled.Child), Incarnation.None, Epoch.NotGranted, EscalationsPart.Parser.ParseFrom(settled.Escalations), []), journalEvent);
                 break;
             default:
                 break;

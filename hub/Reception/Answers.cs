@@ -13,11 +13,18 @@ internal static class Answers
     public static LinkDecision Quarantined(long number, NodeId child, Quarantine quarantine) =>
         Refuse(number, LinkRefusalCode.Fork, $"{child} is quarantined since {quarantine.Since}: {quarantine.Reason} A person must release it.");
 
-    /// <summary>The receiver cannot take it now.</summary>
-    public static ConnectResponse Busy(long number, string message, TimeSpan retryAfter) => new()
+    /// <summary>The receiver cannot take it now: of a part, that lane waits and the others go on.</summary>
+    public static ConnectResponse Busy(ConnectRequest request, string message, TimeSpan retryAfter) => new()
     {
-        Number = number,
-        Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Message = message, RetryAfterMs = (long)retryAfter.TotalMilliseconds },
+        Number = request.Number,
+        Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Message = message, RetryAfterMs = (long)retryAfter.TotalMilliseconds, Lane = LaneOf(request) },
+    };
+
+    public static Lane LaneOf(ConnectRequest request) => request.FrameCase switch
+    {
+        ConnectRequest.FrameOneofCase.Cells => Lane.Cells,
+        ConnectRequest.FrameOneofCase.Escalations => request.Escalations.LaneOf(),
+        _ => Lane.Unspecified,
     };
 
     public static ConnectResponse Receipt(long number, StreamPosition position, Judgement judgement)

@@ -127,6 +127,12 @@ internal sealed class InTurn<TInput>
     public void Then(TInput input) => _inputs.Enqueue(input);
 }
 
+/// <summary>What a parent has seen of a child's line since it started.</summary>
+/// <param name="Skew">How far the child's clock is ahead of this one, and how long its hello took; null where it did not say.</param>
+/// <param name="CertificateEnds">When the certificate ends that it showed; null where none stands behind it.</param>
+/// <param name="Refused">Why it was refused after its last welcome; null where it was not.</param>
+public readonly record struct ChildLine(Duration? Skew, DateTimeOffset? CertificateEnds, string? Refused);
+
 /// <summary>
 /// Where children's frames come in, one after the other on each connection: the effect and the new cursor are one record, and the answer leaves only
 /// when that is durable. Orders and packages go out by it.
@@ -142,6 +148,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>Of more packages than this the rest goes with the next answer by file.</summary>
     private const int PackagesByFileBytes = 8 << 20;
 
+    /// <summary>Lines that are remembered: whoever has a certificate of this network is remembered where he is refused, and an authority below may issue any number.</summary>
+    private const int LinesMax = 4096;
+
     /// <summary>The first protocol that has orders, and queries.</summary>
     private const int ProtocolOfOrders = 2;
 
@@ -151,6 +160,8 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>The newest connection of each child that was welcomed, whichever protocol it speaks.</summary>
     private readonly ConcurrentDictionary<NodeId, LinkConnection> _standing = [];
     private long _opened;
+
+    private readonly ConcurrentDictionary<NodeId, ChildLine> _lines = [];
 
     /// <summary>Is told of a child whose signer or signature was refused, which only a person can explain.</summary>
     public Action<NodeId, string>? SignatureRefused { get; set; }
@@ -170,6 +181,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>Whether there is room for what children bring; null where that is not asked.</summary>
     public DiskRoom? Room { get; init; }
 
+    /// <summary>What this process has seen of a child's line.</summary>
+    public ChildLine LineOf(NodeId child) => _lines.GetValueOrDefault(child, default);
+
     /// <summary>How many bytes of parts a child may have under way now (L14). As soon as anything is let go of, it is the least: children slow down before they are turned away.</summary>
     public long Credit => Pressure.Now.Level > 0 ? CreditLeast : CreditOf(presence.Count, sequencer.Waiting);
 
@@ -180,7 +194,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     internal static long CreditOf(int connected, int waiting) =>
         waiting > Sequencer.QueueMax / 2 ? CreditLeast : Math.Max(UnderWayInAll / Math.Max(connected, 1), CreditLeast);
 
-    /// <summary>Takes a frame; null where it has no answer.</summary>
+    /// <summary>Takes a frame; null where it has no answer. What there is no room for now is answered BUSY, and the connection goes on.</summary>
     public async Task<ConnectResponse?> TakeAsync(LinkConnection connection, ConnectRequest request)
     {
         if (TakeReceipt(connection, request))
@@ -191,6 +205,11 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         if (TakeAnswer(connection, request) is { } taken)
         {
             return taken;
+        }
+
+        if (BusyFor(connection, request) is { } busy)
+        {
+            return busy;
         }
 
         var found = notary?.Look(connection.Session, request);
@@ -208,6 +227,10 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         if (TakeAnswer(connection, request) is { } taken)
         {
             answered(taken);
+        }
+        else if (BusyFor(connection, request) is { } busy)
+        {
+            answered(busy);
         }
         else
         {
@@ -278,6 +301,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         ReachAnswered?.Invoke(session.Child, request.ReachAnswer);
         return new ConnectResponse { Number = request.Number, ReachTaken = new ReachTaken() };
     }
+
+    private ConnectResponse? BusyFor(LinkConnection connection, ConnectRequest request) =>
+        connection.Session is not null && Shed(request) is { } shed ? Answers.Busy(request, shed.Message, Shedding.PauseOf(CallKind.IndicatorPush)) : null;
 
     private bool TakeReceipt(LinkConnection connection, ConnectRequest request)
     {
@@ -363,6 +389,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             SignatureRefused?.Invoke(connection.Peer.Node, refusal.Message);
         }
 
+        Note(connection.Peer, request, decision.Response);
         desk.Asks.PutOn(decision.Response, decision.Session);
         connection.Session = decision.Session;
         connection.IsOver = decision.HangUp;
@@ -374,6 +401,19 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         }
 
         return decision.Response;
+    }
+
+    private void Note(IPeerIdentity peer, ConnectRequest request, ConnectResponse response)
+    {
+        if (response.Welcome is { } welcome)
+        {
+            var skew = request.Hello.SentAt is > 0 and < 253_402_300_800_000 ? Duration.FromMilliseconds(request.Hello.SentAt - welcome.ReceivedAt) : (Duration?)null;
+            _lines[peer.Node] = new ChildLine(skew, peer.Mark?.NotAfter, null);
+        }
+        else if (response.Refusal is { Code: not (LinkRefusalCode.Gap or LinkRefusalCode.Busy) } refusal && (_lines.Count < LinesMax || _lines.ContainsKey(peer.Node)))
+        {
+            _lines[peer.Node] = LineOf(peer.Node) with { CertificateEnds = peer.Mark?.NotAfter, Refused = $"{LinkWords.NameOf(refusal.Code)}: {refusal.Message}" };
+        }
     }
 
     /// <summary>

@@ -1,7 +1,6 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using CityGrid.Hub.Journal;
-using CityGrid.Hub.Load;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -43,8 +42,8 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
 
     public static void Bind(ServiceBinderBase binder, LinkService.LinkServiceBase service) => LinkService.BindService(new BoundedCalls(binder, Descriptor), service);
 
-    /// <summary>A full queue is half a second of work; with the children's own jitter (L14) they come back over more than that.</summary>
-    private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(5);
+    /// <summary>A full queue is half a second of work.</summary>
+    private static readonly TimeSpan BusyPause = TimeSpan.FromSeconds(1);
 
     /// <summary>Frames that wait to be written: a child has at most eight parts under way, one part of orders, one chunk of a package, and each query once.</summary>
     private const int OutgoingMax = 16 + Reach.Gathering.UnderWayMax;
@@ -98,12 +97,6 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
         {
             while (!connection.IsOver && await requests.MoveNext(stop))
             {
-                if (door.Shed(requests.Current) is { } shed)
-                {
-                    await outgoing.Writer.WriteAsync(Answers.Busy(requests.Current.Number, shed.Message, Shedding.PauseOf(CallKind.IndicatorPush)), stop);
-                    return;
-                }
-
                 ConnectResponse? response;
                 try
                 {
@@ -111,8 +104,12 @@ public sealed class LinkGrpcService(LinkDoor door, LinkPresence presence, PeerJu
                 }
                 catch (NodeBusyException busy)
                 {
-                    await outgoing.Writer.WriteAsync(Answers.Busy(requests.Current.Number, busy.Message, BusyPause), stop);
-                    return;
+                    response = Answers.Busy(requests.Current, busy.Message, BusyPause);
+                    if (connection.Session is null || response.Refusal.Lane == Lane.Unspecified)
+                    {
+                        await outgoing.Writer.WriteAsync(response, stop);
+                        return;
+                    }
                 }
 
                 if (response is not null)

@@ -38,7 +38,7 @@ internal static class ParkedRecords
         }
 
         result.Cells = cells.Cells.Count > 0 ? cells.ToByteString() : ByteString.Empty;
-        result.Escalations = escalations.Escalations.Count > 0 ? escalations.ToByteString() : ByteString.Empty;
+        result.Escalations = escalations.Escalations.Count + escalations.Receipts.Count > 0 ? escalations.ToByteString() : ByteString.Empty;
         return result.Settled.Count > 0 ? result : null;
     }
 
@@ -67,15 +67,26 @@ internal static class ParkedRecords
 
     private static void SettleEscalations(ChildRow row, EscalationsTaken taken, IEnumerable<SetAside> aside, IRecordJudge judge, ParkedSettled result, EscalationsPart into)
     {
-        foreach (var parked in aside.Where(a => a.Verdict.Index < taken.Part.Escalations.Count))
+        foreach (var parked in aside)
         {
             var alone = new EscalationsPart();
-            alone.Escalations.Add(taken.Part.Escalations[parked.Verdict.Index]);
+            if (parked.Verdict.Index < taken.Part.Escalations.Count)
+            {
+                alone.Escalations.Add(taken.Part.Escalations[parked.Verdict.Index]);
+            }
+            else
+            {
+                // The receipt alone: whether its order is believed was for those to look at who saw it come, and an order that is known needs it no more.
+                var receipt = taken.Part.Receipts[parked.Verdict.Index - taken.Part.Escalations.Count].Clone();
+                (receipt.Order, receipt.Signature) = (ByteString.Empty, null);
+                alone.Receipts.Add(receipt);
+            }
+
             var outcome = OutcomeOf(judge.Judge(SessionOf(row), row, new Welcomed(row), alone));
             Note(result, parked, outcome);
             if (outcome == RecordOutcome.Accepted)
             {
-                into.Escalations.Add(alone.Escalations[0]);
+                into.MergeFrom(alone);
             }
         }
     }

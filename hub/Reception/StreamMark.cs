@@ -69,6 +69,23 @@ public static class LinkWords
     /// <summary>The lane of a part of records.</summary>
     public static Lane LaneOf(this EscalationsPart part) => part.Lane == Lane.Alarms ? Lane.Alarms : Lane.Escalations;
 
+    /// <summary>A refusal in the words of the contract.</summary>
+    public static string NameOf(LinkRefusalCode code) => code switch
+    {
+        LinkRefusalCode.Gap => "GAP",
+        LinkRefusalCode.Fenced => "FENCED",
+        LinkRefusalCode.Fork => "FORK",
+        LinkRefusalCode.EpochRegression => "EPOCH_REGRESSION",
+        LinkRefusalCode.IncarnationUnknown => "INCARNATION_UNKNOWN",
+        LinkRefusalCode.PermissionDenied => "PERMISSION_DENIED",
+        LinkRefusalCode.Malformed => "MALFORMED",
+        LinkRefusalCode.Version => "VERSION",
+        LinkRefusalCode.Busy => "BUSY",
+        LinkRefusalCode.NoSession => "NO_SESSION",
+        LinkRefusalCode.Signature => "SIGNATURE",
+        _ => $"CODE_{(int)code}",
+    };
+
     /// <summary>True where the position speaks of exactly this stream.</summary>
     public static bool IsOf([NotNullWhen(true)] this StreamPosition? position, Incarnation incarnation, Epoch epoch) =>
         position is not null

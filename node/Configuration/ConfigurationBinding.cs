@@ -33,7 +33,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Node = node,
             Division = division,
             Tier = tier,
-            Zone = root.Required("zone", "an IANA time zone such as Asia/Shanghai", JsonReads.Text<DateTimeZone>(TryParseZone), DateTimeZone.Utc),
+            Zone = root.Required("zone", "an IANA time zone such as Asia/Shanghai that this machine knows too (package tzdata)", JsonReads.Text<DateTimeZone>(TryParseZone), DateTimeZone.Utc),
             RegisterFile = Register(root),
             DataFolder = PathAt(root, "data", "the path of the data directory", "data", mustExist: false),
             TokensFile = PathAt(root, "tokens", "the path of the file of bearer tokens, mode 0600", "tokens", mustExist: true),
@@ -167,6 +167,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Url = section.Required("url", "https://HOST:PORT of the parent's link", JsonReads.Text<Uri>(TryParseUrl), new Uri("https://localhost")),
             Node = section.Required("node", "the name of the parent node", JsonReads.Text<NodeId>(NodeId.TryParse), default),
             Division = section.Required("division", "the division that the parent's certificate must name", JsonReads.Text<DivisionCode>(DivisionCode.TryParse), default),
+            Proxy = section.Optional<Uri?>("proxy", "http://HOST:PORT of a forward proxy that knows CONNECT", JsonReads.Text<Uri?>(TryParseProxy), null, "none"),
             Schedule = section.Optional(
                 "schedule", "a Quartz cron expression of 6 or 7 fields with seconds, such as 0 0/5 * * * ?", JsonReads.Text<string>(TryParseCron), preset.Schedule, preset.Schedule),
             Jitter = DurationAt(section, "jitter", Duration.Zero, Duration.FromHours(1), preset.Jitter),
@@ -314,7 +315,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
     private static bool TryParseZone(string? text, out DateTimeZone zone)
     {
         zone = text is null ? DateTimeZone.Utc : DateTimeZoneProviders.Tzdb.GetZoneOrNull(text) ?? DateTimeZone.Utc;
-        return text is not null && DateTimeZoneProviders.Tzdb.GetZoneOrNull(text) is not null;
+        return text is not null && DateTimeZoneProviders.Tzdb.GetZoneOrNull(text) is not null && TimeZoneInfo.TryFindSystemTimeZoneById(text, out _);
     }
 
     private static bool TryParseAddress(string? text, out IPAddress address)
@@ -330,6 +331,9 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         url = found ?? new Uri("https://localhost");
         return read && url.Scheme == Uri.UriSchemeHttps && url is { PathAndQuery: "/", Fragment.Length: 0, UserInfo.Length: 0 };
     }
+
+    private static bool TryParseProxy(string? text, out Uri? url) =>
+        Uri.TryCreate(text, UriKind.Absolute, out url) && url.Scheme == Uri.UriSchemeHttp && url is { PathAndQuery: "/", Fragment.Length: 0, UserInfo.Length: 0 };
 
     private static bool TryParseCron(string? text, out string expression)
     {

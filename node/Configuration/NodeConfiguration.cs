@@ -140,6 +140,9 @@ public sealed record ParentConfiguration
 
     public required DivisionCode Division { get; init; }
 
+    /// <summary>The forward proxy by which the parent's link is reached; null for none.</summary>
+    public required Uri? Proxy { get; init; }
+
     /// <summary>When changed cells go up: a Quartz expression of 6 or 7 fields with seconds, in the place's zone. Escalations never wait for it.</summary>
     public required string Schedule { get; init; }
 

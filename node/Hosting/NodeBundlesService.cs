@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using CityGrid.Hub.Bundles;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
-using CityGrid.Node.Uplink;
+using CityGrid.Hub.Reception;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.Wire;
@@ -85,7 +85,7 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
                 Accepted = receipts.Sum(receipt => receipt.Accepted),
                 Unchanged = receipts.Sum(receipt => receipt.Unchanged),
                 SetAside = receipts.Sum(receipt => receipt.Parked + receipt.Refused),
-                RefusalCode = refused is null ? string.Empty : LinkSender.NameOf(refused.Code),
+                RefusalCode = refused is null ? string.Empty : LinkWords.NameOf(refused.Code),
                 RefusalMessage = refused?.Message ?? string.Empty,
                 ReachesHead = opened.Content.ReachesHead,
             },
@@ -133,7 +133,7 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
                 Packages = packages,
                 RefusedPackages = { unfollowed },
                 From = opened.Maker.Node.ToString(),
-                RefusalCode = outcome.Refusal is null ? string.Empty : LinkSender.NameOf(outcome.Refusal.Code),
+                RefusalCode = outcome.Refusal is null ? string.Empty : LinkWords.NameOf(outcome.Refusal.Code),
                 RefusalMessage = outcome.Refusal?.Message ?? string.Empty,
                 Orders = outcome.Orders,
                 ReachesHead = opened.Content.ReachesHead,

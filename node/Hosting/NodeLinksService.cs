@@ -39,6 +39,15 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
     }
 
     [Authorize(Policy = Access.Keep)]
+    public override Task<PushResponse> Push(PushRequest request, ServerCallContext context)
+    {
+        var parents = status.Push();
+        return parents.Count > 0
+            ? Task.FromResult(new PushResponse { Parents = { parents.Select(parent => parent.ToString()) } })
+            : throw new RefusedException(StatusCode.FailedPrecondition, new Refusal("NO_PARENT", "This node has no parent in its configuration; there is nobody to send to."));
+    }
+
+    [Authorize(Policy = Access.Keep)]
     public override async Task<RedriveResponse> Redrive(RedriveRequest request, ServerCallContext context)
     {
         if (!NodeId.TryParse(request.Child, out var child) || core.Sequencer.Read(() => core.Reception.Child(child)) is null)

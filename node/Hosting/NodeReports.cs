@@ -42,10 +42,11 @@ public sealed record ReleaseReport(string NodeId, bool Released);
 
 /// <summary>
 /// What this node has heard of a child past a position of the child's journal: <see cref="Heard"/> is the furthest, and the rest is what the child would
-/// lose by going back to that position. Only where <see cref="SameLife"/>: positions of two data directories cannot be compared.
+/// lose by going back to that position. Only where <see cref="SameLife"/>: positions of two data directories cannot be compared. <see cref="HeardChain"/> is the child's chain hash at
+/// <see cref="Heard"/>: a directory that has another one there holds another history.
 /// </summary>
 public sealed record ChildBeyond(
-    string NodeId, string Incarnation, string Epoch, bool SameLife, long Heard, long CellsLater, long EscalationsLater, IReadOnlyList<EscalationBeyond> Escalations);
+    string NodeId, string Incarnation, string Epoch, bool SameLife, long Heard, long CellsLater, long EscalationsLater, IReadOnlyList<EscalationBeyond> Escalations, string HeardChain = "");
 
 /// <summary>An escalation that the child itself raised past the position; <see cref="Subject"/> is its case.</summary>
 public sealed record EscalationBeyond(long Lsn, string Id, int Version, string Grade, string Type, string Division, string Stage, string Subject);

@@ -13,7 +13,7 @@ public enum Role
     /// <summary>Takes in cases, works them, and sees what reporters said; and what a viewer sees.</summary>
     Operator,
 
-    /// <summary>What concerns the node: digests, sending now, erasing a person; and what a viewer sees. No cases are worked with it alone.</summary>
+    /// <summary>What concerns the node: digests, sending now, what is kept aside; and what a viewer sees. No cases are worked with it alone.</summary>
     Admin,
 }
 

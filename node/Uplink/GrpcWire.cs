@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -14,6 +15,9 @@ namespace CityGrid.Node.Uplink;
 /// <summary>What a child shows and expects at the other end.</summary>
 public sealed record GrpcWireSettings(Uri Parent, NodeId ParentNode, DivisionCode ParentDivision, Func<LinkCredential> Credential, Func<NetworkTrust> Trust)
 {
+    /// <summary>The forward proxy by which the parent is reached (HTTP CONNECT, so that it sees nothing but TLS); null for none. What the environment says of proxies is never asked.</summary>
+    public Uri? Proxy { get; init; }
+
     /// <summary>A part of 1,000 cells is about 100 kB.</summary>
     public int MessageBytesMax { get; init; } = 8 << 20;
 }
@@ -40,7 +44,8 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             using var handler = Handler(credential, refusal => parentRefused = refusal);
             using var channel = GrpcChannel.ForAddress(settings.Parent, new GrpcChannelOptions
             {
-                HttpHandler = handler,
+                HttpHandler = settings.Proxy is null ? handler : new Behind(handler),
+                DisposeHttpClient = true,
                 MaxReceiveMessageSize = settings.MessageBytesMax,
                 MaxSendMessageSize = settings.MessageBytesMax,
                 MaxRetryAttempts = 1,
@@ -134,7 +139,8 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         ConnectTimeout = TimeSpan.FromSeconds(10),
         AllowAutoRedirect = false,
-        UseProxy = false,
+        UseProxy = settings.Proxy is not null,
+        Proxy = settings.Proxy is { } proxy ? new WebProxy(proxy) : null,
         SslOptions = LinkTls.Client(credential, (certificate, between) => IsParent(certificate, between, refused)),
     };
 
@@ -152,6 +158,23 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         }
 
         return refusal is null;
+    }
+
+    /// <summary>
+    /// The library chooses among a parent's addresses itself where it finds the handler of sockets, and then fails at a proxy's; behind a handler that it does not know it leaves
+    /// connecting to the handler.
+    /// </summary>
+    private sealed class Behind(HttpMessageHandler inner) : HttpMessageHandler
+    {
+        private readonly HttpMessageInvoker _inner = new(inner, disposeHandler: false);
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => _inner.SendAsync(request, cancellationToken);
+
+        protected override void Dispose(bool disposing)
+        {
+            _inner.Dispose();
+            base.Dispose(disposing);
+        }
     }
 
     private sealed class Line(CancellationTokenSource hangUp) : IWireLine

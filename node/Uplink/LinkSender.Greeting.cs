@@ -109,7 +109,7 @@ public static partial class LinkSender
             State = State with
             {
                 Phase = granted == State.Epoch && !parentIsNews ? SenderPhase.Open : SenderPhase.TakingEpoch,
-                AnswerBy = null,
+                AnswerBy = granted == State.Epoch && !parentIsNews ? null : now + State.Settings.AnswerWait,
                 Speaks = welcome.Protocol,
                 Welcomed = granted,
                 Parent = parent,
@@ -198,7 +198,7 @@ public static partial class LinkSender
         {
             if (State.Epoch == State.Welcomed)
             {
-                State = State with { Phase = SenderPhase.Open };
+                State = State with { Phase = SenderPhase.Open, AnswerBy = State.Phase == SenderPhase.TakingEpoch ? null : State.AnswerBy };
             }
             else
             {

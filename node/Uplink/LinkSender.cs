@@ -19,22 +19,6 @@ public static partial class LinkSender
         return (turn.State, turn.Effects);
     }
 
-    /// <summary>A refusal in the words of the contract.</summary>
-    internal static string NameOf(LinkRefusalCode code) => code switch
-    {
-        LinkRefusalCode.Gap => "GAP",
-        LinkRefusalCode.Fenced => "FENCED",
-        LinkRefusalCode.Fork => "FORK",
-        LinkRefusalCode.EpochRegression => "EPOCH_REGRESSION",
-        LinkRefusalCode.IncarnationUnknown => "INCARNATION_UNKNOWN",
-        LinkRefusalCode.PermissionDenied => "PERMISSION_DENIED",
-        LinkRefusalCode.Malformed => "MALFORMED",
-        LinkRefusalCode.Version => "VERSION",
-        LinkRefusalCode.Busy => "BUSY",
-        LinkRefusalCode.NoSession => "NO_SESSION",
-        _ => "UNKNOWN",
-    };
-
     private sealed partial class Turn(SenderState state, Instant now)
     {
         public SenderState State { get; private set; } = state;
@@ -58,6 +42,7 @@ public static partial class LinkSender
                 case SenderInput.Nudged nudged:
                     Set(State.Lane(nudged.Lane) with { Due = true });
                     Hurry();
+                    TryAtOnce(nudged.IsAlarm);
                     break;
                 case SenderInput.Connected connected:
                     SayHello(connected);
@@ -113,7 +98,7 @@ public static partial class LinkSender
                 }
 
                 Effects.Add(new SenderEffect.Dial());
-                State = State with { Phase = SenderPhase.Dialling, AnswerBy = now + State.Settings.AnswerWait };
+                State = State with { Phase = SenderPhase.Dialling, DialledAt = now, AnswerBy = now + State.Settings.AnswerWait };
             }
 
             if (State.AnswerBy is { } set && set - now > State.Settings.AnswerWait)
@@ -121,9 +106,10 @@ public static partial class LinkSender
                 State = State with { AnswerBy = now + State.Settings.AnswerWait, Alarm = null };
             }
 
-            if (State.AnswerBy is { } by && by <= now && State.Phase is SenderPhase.Dialling or SenderPhase.Greeting or SenderPhase.Open)
+            if (State.AnswerBy is { } by && by <= now && State.Phase is SenderPhase.Dialling or SenderPhase.Greeting or SenderPhase.TakingEpoch or SenderPhase.Open)
             {
-                HangUp($"The parent did not answer within {State.Settings.AnswerWait.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s.");
+                var wait = State.Settings.AnswerWait.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+                HangUp(State.Phase == SenderPhase.TakingEpoch ? $"This node did not make its epoch durable within {wait} s; it greets its parent anew." : $"The parent did not answer within {wait} s.");
             }
 
             if (State.Phase == SenderPhase.Open)
@@ -153,6 +139,7 @@ public static partial class LinkSender
                 Failures = failures,
                 NotBefore = now + State.Pause + Backoff.Drawn(Duration.Max(most, State.RedialWithin), disconnected.Draw),
                 NotBeforeUrgent = isSpread ? now + State.Pause + Backoff.Drawn(most, disconnected.Draw) : null,
+                PausedUntil = now + State.Pause,
                 Pause = Duration.Zero,
                 AnswerBy = null,
                 UnderWay = [],
@@ -173,6 +160,25 @@ public static partial class LinkSender
             if (State is { Phase: SenderPhase.Resting, IsUrgent: true, NotBeforeUrgent: { } urgent } && urgent < State.NotBefore)
             {
                 State = State with { NotBefore = urgent, NotBeforeUrgent = null };
+            }
+        }
+
+        /// <summary>
+        /// The parent may be there again long before the back-off is over, and an alarm does not wait to find that out: each one is a try, of which there is one in a
+        /// while. A pause that the parent asked for is kept.
+        /// </summary>
+        private void TryAtOnce(bool isAlarm)
+        {
+            if (State.Phase != SenderPhase.Resting || !isAlarm)
+            {
+                return;
+            }
+
+            var next = State.DialledAt is { } dialled && dialled <= now ? Instant.Max(now, dialled + State.Settings.AlarmTriesApart) : now;
+            var at = State.PausedUntil - now <= State.Settings.PauseMost ? Instant.Max(next, State.PausedUntil) : next;
+            if (at < State.NotBefore)
+            {
+                State = State with { NotBefore = at };
             }
         }
 
@@ -209,14 +215,19 @@ public static partial class LinkSender
 
         private void ReadCuts(LaneState lane)
         {
-            if (lane is { Due: true, Phase: LanePhase.Idle } && State.Carries(lane))
+            // As with dialling, a pause longer than any that is ever taken is one of a clock that was set back since.
+            if (lane is { Due: true, Phase: LanePhase.Idle, NotBefore: { } pause } && pause > now && pause - now <= State.Settings.RetryAfterMost)
+            {
+                Arm(pause);
+            }
+            else if (lane is { Due: true, Phase: LanePhase.Idle } && State.Carries(lane))
             {
                 Effects.Add(new SenderEffect.ReadCut(lane.Lane, lane.From.Lsn, State.Grains, lane.EvenIfEmpty, State.Pace.PartBytes)
                 {
                     AlarmsApart = State.Carries(State.Alarms),
                     Ranges = lane.Lane == Lane.Cells && State.Speaks >= 2 ? State.Ranges.Wish : null,
                 });
-                Set(lane with { Phase = LanePhase.Reading, Due = false });
+                Set(lane with { Phase = LanePhase.Reading, Due = false, NotBefore = null });
             }
         }
 
@@ -422,19 +433,27 @@ public static partial class LinkSender
                 return;
             }
 
+            var busy = Duration.Min(Duration.FromMilliseconds(Math.Clamp(refusal.RetryAfterMs, 0, 86_400_000)), State.Settings.RetryAfterMost);
+            if (refusal.Code == LinkRefusalCode.Busy && asked is { Lane: not Lane.Unspecified } && refusal.Lane == asked.Lane)
+            {
+                // The others go on: what cannot wait never stands behind what the parent has no room for now.
+                SendAgain(State.Lane(asked.Lane) with { NotBefore = now + busy });
+                return;
+            }
+
             var patience = refusal.Code switch
             {
-                LinkRefusalCode.Busy => Duration.Min(Duration.FromMilliseconds(Math.Clamp(refusal.RetryAfterMs, 0, 86_400_000)), State.Settings.RetryAfterMost),
+                LinkRefusalCode.Busy => busy,
                 LinkRefusalCode.NoSession => Duration.Zero,
                 _ => State.Settings.RefusedPause,
             };
             State = State with { Pause = patience };
             if (refusal.Code is not (LinkRefusalCode.Busy or LinkRefusalCode.NoSession))
             {
-                Effects.Add(new SenderEffect.Report(NameOf(refusal.Code), $"The parent refused: {refusal.Message}"));
+                Effects.Add(new SenderEffect.Report(LinkWords.NameOf(refusal.Code), $"The parent refused: {refusal.Message}"));
             }
 
-            HangUp($"The parent refused: {NameOf(refusal.Code)}. {refusal.Message}".TrimEnd());
+            HangUp($"The parent refused: {LinkWords.NameOf(refusal.Code)}. {refusal.Message}".TrimEnd());
         }
 
         /// <summary>A part was lost on the way: the lane is read again from where the parent stands, which within a connection is where we thought.</summary>
@@ -448,9 +467,15 @@ public static partial class LinkSender
                 return;
             }
 
+            SendAgain(lane with { Gaps = lane.Gaps + 1 });
+        }
+
+        /// <summary>Nothing of the lane is under way any more; it is read again from where the parent stands.</summary>
+        private void SendAgain(LaneState lane)
+        {
             var left = State.UnderWay.RemoveAll(o => o.Lane == lane.Lane);
             State = State with { UnderWay = left, AnswerBy = left.IsEmpty ? null : State.AnswerBy };
-            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true, Gaps = lane.Gaps + 1 });
+            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true });
         }
 
         private void Disbelieve(string message, Duration pause)

@@ -15,8 +15,8 @@ public abstract record SenderInput
     /// <summary>The schedule: send this lane now, an empty cut too.</summary>
     public sealed record PushDue(Lane Lane) : SenderInput;
 
-    /// <summary>Something of this lane has changed: send it soon.</summary>
-    public sealed record Nudged(Lane Lane) : SenderInput;
+    /// <summary>Something of this lane has changed: send it soon; an alarm, as soon as anybody listens.</summary>
+    public sealed record Nudged(Lane Lane, bool IsAlarm = false) : SenderInput;
 
     /// <summary>Somebody wants what the parent holds compared with what this node has (L16).</summary>
     public sealed record RangesDue : SenderInput;

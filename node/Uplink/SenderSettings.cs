@@ -28,6 +28,9 @@ public sealed record SenderSettings(NodeId Node, DivisionCode Division)
 
     public Duration BackoffMost { get; init; } = Duration.FromSeconds(60);
 
+    /// <summary>An alarm does not wait for the back-off to end: it dials, no sooner than this after the dialling before.</summary>
+    public Duration AlarmTriesApart { get; init; } = Duration.FromSeconds(5);
+
     /// <summary>An unanswered frame ends the connection after this.</summary>
     public Duration AnswerWait { get; init; } = Duration.FromSeconds(30);
 

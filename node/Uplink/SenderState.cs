@@ -100,6 +100,9 @@ public sealed record LaneState(Lane Lane)
     /// <summary>Gaps in a row without progress.</summary>
     public int Gaps { get; init; }
 
+    /// <summary>The parent had no room for the lane (<c>BUSY</c>): nothing of it is read before this. Null where it did not say so.</summary>
+    public Instant? NotBefore { get; init; }
+
     /// <summary>
     /// The bytes that the lane has had of the line, divided by its weight (stride scheduling, Waldspurger and Weihl 1995): of the lanes that have
     /// something to send, the one with the least is next.
@@ -194,7 +197,13 @@ public sealed record SenderState(SenderSettings Settings, Incarnation Incarnatio
     /// <summary>No dialling before this either once there is more to send than cells; null where <see cref="NotBefore"/> is no later for the parent's wish.</summary>
     public Instant? NotBeforeUrgent { get; init; }
 
-    /// <summary>The oldest unanswered frame must be answered by this.</summary>
+    /// <summary>No dialling before this in any case: the parent, or its refusal, asked for it.</summary>
+    public Instant PausedUntil { get; init; } = Instant.MinValue;
+
+    /// <summary>When this node last dialled; null before the first time.</summary>
+    public Instant? DialledAt { get; init; }
+
+    /// <summary>The oldest unanswered frame must be answered by this, and an epoch that is being taken must be durable.</summary>
     public Instant? AnswerBy { get; init; }
 
     /// <summary>The wake-up that the shell was asked for and has not given yet.</summary>

@@ -58,8 +58,8 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     /// <summary>The schedule: cells now, an empty cut too.</summary>
     public void PushDue() => _inputs.Bring(new SenderInput.PushDue(Lane.Cells));
 
-    /// <summary>Something of a lane changed.</summary>
-    public void Nudge(Lane lane) => _inputs.Bring(new SenderInput.Nudged(lane));
+    /// <summary>Something of a lane changed, an alarm or not.</summary>
+    public void Nudge(Lane lane, bool isAlarm = false) => _inputs.Bring(new SenderInput.Nudged(lane, isAlarm));
 
     /// <summary>A bundle, or another parent, may have brought an epoch: what this end says from now on, it says in that.</summary>
     public void EpochMayHaveChanged() => _inputs.Bring(_ground.Sequencer.Read(() => new SenderInput.EpochHeld(_ground.Uplink.EpochOf(_ground.Journal.Incarnation), _ground.Parent.Node, _ground.Parent.Epoch)));

@@ -48,7 +48,7 @@ public sealed class A_backup_of_a_running_city_is_restored
         var token = Path.Combine(_shelf, "token");
         await File.WriteAllTextAsync(token, parent.Tokens["admin"]);
         var told = await RunAsync(0, "restore", backup, "--to", data, "--key-file", Key, "--parent", parent.OperatorUrl, "--parent-token-file", token);
-        Assert.That(told, Does.Match(@"The parent has heard of positions up to \d+, this backup ends at \d+\. Lost here and known there: [1-9]\d* cells .* and [1-9]\d* escalations"));
+        Assert.That(told, Does.Match(@"The parent has heard of positions up to \d+, what is here ends at \d+\. Lost here and known there: [1-9]\d* cells .* and [1-9]\d* escalations"));
         Assert.That(told, Does.Match(@"at \d+: escalation [0-9a-f]{32} version 1"));
 
         await trees.Running.StartAsync(city);

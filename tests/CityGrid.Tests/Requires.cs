@@ -42,9 +42,6 @@ public enum Need
 
     /// <summary>Node.js with @grpc/grpc-js in tests/tools/node_modules.</summary>
     GrpcJs,
-
-    /// <summary>PostgreSQL 15 server binaries.</summary>
-    PostgreSql,
 }
 
 /// <summary>Skips a test loudly, with the reason, where the machine lacks what it needs.</summary>
@@ -101,7 +98,6 @@ public static class Machine
         Need.Buf => Buf is null ? "no buf (npm install in tests/tools)" : null,
         Need.GrpcJs => OnPath("node") is null ? "no Node.js"
             : !Directory.Exists(Path.Combine(Tools, "node_modules", "@grpc", "grpc-js")) ? "no @grpc/grpc-js (npm install in tests/tools)" : null,
-        Need.PostgreSql => Directory.Exists("/usr/lib/postgresql/15/bin") ? null : "no PostgreSQL 15 server",
         _ => throw new ArgumentOutOfRangeException(nameof(need), need, "unknown need"),
     };
 

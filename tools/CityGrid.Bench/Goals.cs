@@ -27,6 +27,9 @@ internal static class Goals
     public static readonly Goal NationOverGrpc = new(
         "PERF-8", "the same asked over gRPC ÷ PostgreSQL GROUP BY over 1 M raw cases", Bound.Most(1.0 / 200), Bound.Most(1.0 / 800), "the round trip, writing and reading 150 rows with 600 figures by name and 340 missing origins, and the memory that these take");
 
+    public static readonly Goal NationBesideRollUp = new(
+        "PERF-8", "the same asked over gRPC ÷ one PostgreSQL GROUP BY over a roll-up table of 340 cities × 90 days × 150 types", Bound.Most(1.0 / 200), Bound.Most(1.0 / 1500), "as above");
+
     public static readonly Goal RollUp = new(
         "PERF-9", "reading 1,000 changed cells: with 1 M stored cases ÷ with 10 k", Bound.Most(2.5), Bound.Most(1.6), "the cells changed, and memory that is cold with more cells");
 
@@ -61,13 +64,13 @@ internal static class Goals
         "T8", "the same: the parent's own processor time a cell", Bound.Most(1.25), Bound.Most(1.25), "as above, without what the children take");
 
     public static readonly Goal ReconnectingOne = new(
-        "T8", "one child that comes back: ms of the parent's processor; in such a storm it takes this every 30 ms", Bound.Most(6), Bound.Most(3), "two P-256 signatures of TLS and two of the child's chains where they are not known yet, TLS and HTTP/2 of .NET, the hello");
+        "T8", "one child that comes back: ms of the parent's processor; in such a storm it takes this every 30 ms", Bound.Most(15), Bound.Most(3), "two P-256 signatures of TLS and two of the child's chains where they are not known yet, TLS and HTTP/2 of .NET, the hello");
 
     public static readonly Goal ReconnectingLast = new(
         "T8", "the same storm: seconds from the cut until the last child is back", Bound.Most(30), Bound.Most(12), "the 30 ms for each child that a parent asks its children to spread over; one with an alarm comes within a second");
 
     public static readonly Goal ParentRestarted = new(
-        "T8", "the parent killed and started again: seconds from when it serves until the last of the 340 children is back", Bound.Most(60), Bound.Most(30), "the back-off that doubles while nobody answers");
+        "T8", "the parent killed and started again: seconds from when it serves until the last of the 340 children is back", Bound.Most(75), Bound.Most(30), "the back-off that doubles while nobody answers, up to a minute; a child with an alarm dials at once");
 
     public static readonly Goal ImportRows = new(
         "import", "rows of the Boston file imported through the tool, a second", Bound.Least(5_000), Bound.Least(20_000), "the tool, gRPC, sealing and deciding of each row on two cores");

@@ -11,7 +11,7 @@ internal static class Report
         var text = new StringBuilder();
         text.AppendLine("# Performance, as measured");
         text.AppendLine();
-        text.AppendLine("Written by `dotnet run -c Release --project tools/CityGrid.Bench`. Every figure is a ratio of two measures taken in turn in one run on");
+        text.AppendLine("Written by `dotnet run -c Release --project tools/CityGrid.Bench`. A figure with ÷ is a ratio of two measures taken in turn in one run on");
         text.AppendLine("one machine, the median of the rounds, with the smallest and largest in brackets. Absolute numbers move by 2 to 4 times with the");
         text.AppendLine("machine's other load; ratios are what to compare. The command exits 1 when a figure is below its *gate*; the *goal* is what is aimed for.");
         text.AppendLine();

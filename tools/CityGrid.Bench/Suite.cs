@@ -165,7 +165,7 @@ internal sealed class Suite(string? report, string? only)
     {
         if (PostgresPeer.Missing is { } reason)
         {
-            foreach (var goal in new[] { Goals.Merge, Goals.NationInProcess, Goals.NationOverGrpc, Goals.ReportsOverGrpc })
+            foreach (var goal in new[] { Goals.Merge, Goals.NationInProcess, Goals.NationOverGrpc, Goals.NationBesideRollUp, Goals.ReportsOverGrpc, Goals.GrpcBound })
             {
                 Keep(new Outcome(goal, null, 0, 0, string.Empty, reason));
             }
@@ -186,6 +186,7 @@ internal sealed class Suite(string? report, string? only)
         {
             Figures.Warm(100, views.NationByTypeSeconds);
             Keep(Figures.Interleave(Goals.NationOverGrpc, Rounds, "s", views.NationByTypeSeconds, theirs.RawByTypeSeconds));
+            Keep(Figures.Interleave(Goals.NationBesideRollUp, Rounds, "s", views.NationByTypeSeconds, theirs.CellsByTypeSeconds));
         }
 
         double Inserts() => theirs.FilingsPerSecondAsync(JournalMeasures.Callers, 300).GetAwaiter().GetResult();

@@ -51,14 +51,7 @@ internal static class BackupCommands
         var to = new Option<string>("--to") { Description = Texts.Get("OptionRestoreTo"), Required = true };
         var keys = new Option<FileInfo?>("--keys") { Description = Texts.Get("OptionRestoreKeys") };
         var key = KeyOption();
-        var parent = new Option<string?>("--parent") { Description = Texts.Get("OptionRestoreParent") };
-        parent.Validators.Add(result =>
-        {
-            if (result.Tokens is not [{ Value: var url }] || !IsHttp(url))
-            {
-                result.AddError(Texts.Get("ParentBad", string.Join(' ', result.Tokens)));
-            }
-        });
+        var parent = BeyondReport.ParentOption();
         var token = new Option<FileInfo?>("--parent-token-file") { Description = Texts.Get("OptionRestoreToken") };
         var command = new Command("restore", Texts.Get("CommandRestore")) { file, to, key, keys, parent, token };
         command.SetAction(async (parsed, stop) => await GuardedAsync(async () =>
@@ -70,7 +63,7 @@ internal static class BackupCommands
             using var keyFiles = Open(keysFile, secret);
 
             // Before anything is written: a parent that does not answer is better known now.
-            var beyond = parsed.GetValue(parent) is { } url ? await BeyondReport.AskAsync(new Uri(url), parsed.GetValue(token), node.Content, stop) : null;
+            var beyond = parsed.GetValue(parent) is { } url ? await new BeyondReport(new Uri(url), parsed.GetValue(token)).AskAsync(node.Content.Node, node.Content.Incarnation, node.Content.Head.Lsn, stop) : null;
             var folder = parsed.GetRequiredValue(to);
             var restored = new BackupRestoring(PosixDisk.At(folder), new SystemEntropy(), TimeProvider.System) { Progress = new ProgressLines().Tell }.Restore(node, keyFiles);
             Console.Out.WriteLine(Texts.Get("RestoreDone", restored.Content.Node, folder, restored.Content.Head.Lsn, restored.Content.TakenAt, restored.Incarnation));
@@ -133,8 +126,6 @@ internal static class BackupCommands
         }
     }
 
-    private static bool IsHttp(string url) => Uri.TryCreate(url, UriKind.Absolute, out var parsed) && (parsed.Scheme == Uri.UriSchemeHttp || parsed.Scheme == Uri.UriSchemeHttps);
-
     private static Option<FileInfo> KeyOption() => new("--key-file") { Description = Texts.Get("OptionBackupKey"), Required = true };
 
     private static BackupReader Open(FileInfo file, BackupKey key) => file.Exists
@@ -183,7 +174,7 @@ internal static class BackupCommands
     private static int Guarded(Func<int> work) => GuardedAsync(() => Task.FromResult(work())).GetAwaiter().GetResult();
 
     /// <summary>1 where it was refused, 2 where the command line names what cannot be used, 64, 70 and 78 as the node itself ends.</summary>
-    private static async Task<int> GuardedAsync(Func<Task<int>> work)
+    internal static async Task<int> GuardedAsync(Func<Task<int>> work)
     {
         try
         {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using CityGrid.Cli.Network;
 using CityGrid.Node.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -12,18 +11,17 @@ internal static class BundleCommand
 {
     private const int PieceBytes = 1 << 20;
 
-    /// <param name="options">The node and token options, fresh for each command.</param>
-    /// <param name="guarded">Runs a call and tells what was refused.</param>
-    public static Command Create(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded) =>
-        new("bundle", Texts.Get("CommandBundle")) { Make(options, guarded), Take(options, guarded) };
+    public static Command Create() =>
+        new("bundle", Texts.Get("CommandBundle")) { Make(), Take() };
 
-    private static Command Make(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command Make()
     {
-        var (node, token) = options();
+        var node = new NodeCall();
         var reader = new Option<FileInfo>("--for") { Description = Texts.Get("OptionBundleFor"), Required = true };
         var target = new Option<string>("--out") { Description = Texts.Get("OptionBundleOut"), Required = true };
-        var command = new Command("make", Texts.Get("CommandBundleMake")) { node, token, reader, target };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command("make", Texts.Get("CommandBundleMake")) { reader, target };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var path = parsed.GetRequiredValue(target);
             var request = new MakeBundleRequest { ReaderCertificate = await File.ReadAllTextAsync(parsed.GetRequiredValue(reader).FullName, stop) };
@@ -41,14 +39,15 @@ internal static class BundleCommand
         return command;
     }
 
-    private static Command Take(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command Take()
     {
-        var (node, token) = options();
+        var node = new NodeCall();
         var file = new Argument<FileInfo>("FILE") { Description = Texts.Get("ArgumentBundle") };
         file.AcceptExistingOnly();
         var answer = new Option<string?>("--answer") { Description = Texts.Get("OptionBundleAnswer") };
-        var command = new Command("take", Texts.Get("CommandBundleTake")) { file, node, token, answer };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command("take", Texts.Get("CommandBundleTake")) { file, answer };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var source = parsed.GetRequiredValue(file).FullName;
             using var call = client.Bundles.TakeBundle(client.Options.WithCancellationToken(stop));

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using CityGrid.Cli.Network;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.V1;
@@ -12,27 +11,26 @@ namespace CityGrid.Cli;
 /// <summary><c>citygrid catalogue publish|list|show</c>: versions of the catalogue for a place and all below it (clauses K1 to K6).</summary>
 internal static class CatalogueCommand
 {
-    /// <param name="options">The node and token options, fresh for each command.</param>
-    /// <param name="guarded">Runs a call and tells what was refused.</param>
-    public static Command Create(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded) =>
+    public static Command Create() =>
         new("catalogue", Texts.Get("CommandCatalogue"))
         {
-            Publish(options, guarded),
-            List(options, guarded),
-            ShowVersion(options, guarded),
+            Publish(),
+            List(),
+            ShowVersion(),
         };
 
-    private static Command Publish(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command Publish()
     {
-        var (node, token) = options();
+        var node = new NodeCall();
         var version = new Option<string>("--version") { Description = Texts.Get("OptionCatalogueVersion"), Required = true };
         var from = new Option<string>("--from") { Description = Texts.Get("OptionCatalogueFrom"), Required = true };
         var file = new Option<FileInfo>("--file") { Description = Texts.Get("OptionCatalogueFile"), Required = true };
         file.AcceptExistingOnly();
         var title = new Option<string>("--title") { Description = Texts.Get("OptionCatalogueTitle"), DefaultValueFactory = _ => string.Empty };
         var key = new Option<string?>("--key") { Description = Texts.Get("OptionCatalogueKey") };
-        var command = new Command("publish", Texts.Get("CommandCataloguePublish")) { node, token, version, from, file, title, key };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command("publish", Texts.Get("CommandCataloguePublish")) { version, from, file, title, key };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             if (await RowsOfAsync(parsed.GetRequiredValue(file), stop) is not { } rows)
             {
@@ -67,11 +65,12 @@ internal static class CatalogueCommand
         }
     }
 
-    private static Command List(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command List()
     {
-        var (node, token) = options();
-        var command = new Command("list", Texts.Get("CommandCatalogueList")) { node, token };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var node = new NodeCall();
+        var command = new Command("list", Texts.Get("CommandCatalogueList"));
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Catalogue.ListPackagesAsync(new ListPackagesRequest(), client.Options.WithCancellationToken(stop));
             Show(answer.Packages);
@@ -85,12 +84,13 @@ internal static class CatalogueCommand
         return command;
     }
 
-    private static Command ShowVersion(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command ShowVersion()
     {
-        var (node, token) = options();
+        var node = new NodeCall();
         var version = new Argument<string>("VERSION") { Description = Texts.Get("OptionCatalogueVersion") };
-        var command = new Command("show", Texts.Get("CommandCatalogueShow")) { version, node, token };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command("show", Texts.Get("CommandCatalogueShow")) { version };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Catalogue.GetPackageAsync(new GetPackageRequest { Version = parsed.GetRequiredValue(version) }, client.Options.WithCancellationToken(stop));
 

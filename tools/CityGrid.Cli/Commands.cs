@@ -14,7 +14,6 @@ using CityGrid.Node.Enrolment;
 using CityGrid.Node.Intake.Import;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
-using Google.Protobuf;
 using Grpc.Core;
 using Spectre.Console;
 
@@ -58,18 +57,19 @@ internal static class Commands
         root.Subcommands.Add(ImportCommand());
         root.Subcommands.Add(ViewCommand());
         root.Subcommands.Add(StatusCommand());
-        root.Subcommands.Add(OrderCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
-        root.Subcommands.Add(CatalogueCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
-        root.Subcommands.Add(LiveCommand.Pull(() => (NodeOption(), TokenOption()), AtNode));
-        root.Subcommands.Add(LinkCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
-        root.Subcommands.Add(BundleCommand.Create(() => (NodeOption(), TokenOption()), AtNode));
-        root.Subcommands.Add(RegisterCommand.Create(() => (NodeOption(), TokenOption()), TokenOf, work => Guarded(work)));
+        root.Subcommands.Add(OrderCommand.Create());
+        root.Subcommands.Add(CatalogueCommand.Create());
+        root.Subcommands.Add(LiveCommand.Pull());
+        root.Subcommands.Add(LinkCommand.Create());
+        root.Subcommands.Add(BundleCommand.Create());
+        root.Subcommands.Add(RegisterCommand.Create());
         root.Subcommands.Add(ReconcileCommand.Create());
         root.Subcommands.Add(WhyCommand.Create());
         root.Subcommands.Add(JournalCommand());
         root.Subcommands.Add(AuditCommand());
         root.Subcommands.Add(BackupCommands.Backup());
         root.Subcommands.Add(BackupCommands.Restore());
+        root.Subcommands.Add(ReinstateCommand.Create());
         root.Subcommands.Add(RebuildCommand.Create());
         root.Subcommands.Add(SimulateCommand.Create());
         root.Subcommands.Add(ChildrenCommands.Root());
@@ -151,28 +151,6 @@ internal static class Commands
 
     private static bool NotEmpty(string folder) => Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any();
 
-    internal static Option<string> NodeOption()
-    {
-        var node = new Option<string>("--node") { Description = Texts.Get("OptionNode"), Required = true };
-        node.Validators.Add(result =>
-        {
-            if (result.Tokens.Count == 1 && !(Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps)))
-            {
-                result.AddError(Texts.Get("NodeBad", result.Tokens[0].Value));
-            }
-        });
-        return node;
-    }
-
-    /// <summary>Runs a call at the node named, with the token given, and tells what was refused.</summary>
-    private static Task<int> AtNode(ParseResult parsed, Option<string> node, Option<FileInfo?> token, Func<NodeClient, Task<int>> call) => Guarded(async () =>
-    {
-        using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
-        return await call(client);
-    });
-
-    internal static Option<FileInfo?> TokenOption() => new("--token-file") { Description = Texts.Get("OptionToken") };
-
     private static Command ImportCommand()
     {
         var file = new Argument<FileInfo?>("FILE") { Description = Texts.Get("ArgumentFile"), Arity = ArgumentArity.ZeroOrOne };
@@ -180,9 +158,9 @@ internal static class Commands
         var errors = new Option<string?>("--errors") { Description = Texts.Get("OptionErrors") };
         var schema = new Option<bool>("--print-schema") { Description = Texts.Get("OptionSchema") };
         var districts = new Option<bool>("--print-districts") { Description = Texts.Get("OptionDistricts") };
-        var (node, token) = (NodeOption(), TokenOption());
-        node.Required = false;
-        var command = new Command("import", Texts.Get("CommandImport")) { file, mapping, errors, schema, districts, node, token };
+        var node = new NodeCall(NodeCall.Desk, required: false);
+        var command = new Command("import", Texts.Get("CommandImport")) { file, mapping, errors, schema, districts };
+        node.AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
             if (parsed.GetValue(schema))
@@ -191,7 +169,7 @@ internal static class Commands
                 return 0;
             }
 
-            var url = parsed.GetValue(node);
+            var url = node.AddressIn(parsed);
             if (parsed.GetValue(file) is not { } input || parsed.GetValue(mapping) is not { } name || (url is null && !parsed.GetValue(districts)))
             {
                 return Fail(Texts.Get("ImportWants"), 2);
@@ -231,7 +209,7 @@ internal static class Commands
 
             return await Guarded(async () =>
             {
-                using var client = new NodeClient(url!, TokenOf(parsed.GetValue(token)));
+                using var client = node.Open(parsed);
                 var at = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options.WithCancellationToken(stop));
                 if (at.Division != map.City.ToString())
                 {
@@ -255,7 +233,7 @@ internal static class Commands
 
     private static Command ViewCommand()
     {
-        var (node, token) = (NodeOption(), TokenOption());
+        var node = new NodeCall();
         var by = new Option<string>("--by") { Description = Texts.Get("OptionBy"), DefaultValueFactory = _ => string.Empty };
         var where = new Option<string[]>("--where") { Description = Texts.Get("OptionWhere"), DefaultValueFactory = _ => [] };
         var from = new Option<string>("--from") { Description = Texts.Get("OptionFrom"), DefaultValueFactory = _ => string.Empty };
@@ -264,7 +242,8 @@ internal static class Commands
         var hierarchy = new Option<string>("--hierarchy") { Description = Texts.Get("OptionHierarchy"), DefaultValueFactory = _ => string.Empty };
         var json = new Option<bool>("--json") { Description = Texts.Get("OptionJson") };
         var live = new LiveOptions();
-        var command = new Command("view", Texts.Get("CommandView")) { node, token, by, where, from, to, measures, hierarchy, json };
+        var command = new Command("view", Texts.Get("CommandView")) { by, where, from, to, measures, hierarchy, json };
+        node.AddTo(command);
         live.AddTo(command);
         var folder = DataOption();
         command.Subcommands.Add(VerifyCommand(Texts.Get("VerifyView"), folder, parsed => ViewCheck.Verify(parsed.GetRequiredValue(folder))));
@@ -290,7 +269,7 @@ internal static class Commands
                 target.Add(value);
             }
 
-            using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
+            using var client = node.Open(parsed);
             if (live.Of(parsed, out var misplaced) is { } asked)
             {
                 return await LiveCommand.ViewAsync(client, asked, request, parsed.GetValue(json), stop);
@@ -304,7 +283,7 @@ internal static class Commands
             var response = await client.Views.QueryAsync(request, client.Options.WithCancellationToken(stop));
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(JsonFormatter.Default.Format(response));
+                Console.Out.WriteLine(JsonText.Of(response));
                 return 0;
             }
 
@@ -317,13 +296,13 @@ internal static class Commands
 
     private static Command StatusCommand()
     {
-        var (node, token) = (NodeOption(), TokenOption());
-        var command = new Command("status", Texts.Get("CommandStatus")) { node, token };
-        command.SetAction(async (parsed, stop) => await Guarded(async () =>
+        var node = new NodeCall();
+        var command = new Command("status", Texts.Get("CommandStatus"));
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
-            using var client = new NodeClient(parsed.GetRequiredValue(node), TokenOf(parsed.GetValue(token)));
             var status = await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options.WithCancellationToken(stop));
-            Console.Out.WriteLine(new JsonFormatter(JsonFormatter.Settings.Default.WithIndentation()).Format(status));
+            Console.Out.WriteLine(JsonText.Of(status, indented: true));
             return 0;
         }));
         return command;
@@ -403,12 +382,6 @@ internal static class Commands
 
     private static IEnumerable<string> Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    internal static string TokenOf(FileInfo? file) =>
-        file is { Exists: false } ? throw new IOException(Texts.Get("TokenFileMissing", file.FullName))
-        : file is not null ? File.ReadAllText(file.FullName).Trim()
-        : Environment.GetEnvironmentVariable("CITYGRID_TOKEN") is { Length: > 0 } token ? token
-        : throw new TokenMissingException();
-
     internal static async Task<int> Guarded(Func<Task<int>> work, bool namesNode = true)
     {
         try
@@ -431,7 +404,7 @@ internal static class Commands
         {
             return Fail(DetailOf(refused), 1);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or TokenMissingException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             return Fail(failure.Message, 2);
         }
@@ -464,7 +437,6 @@ internal static class Commands
         return code;
     }
 
-    private sealed class TokenMissingException() : IOException(Texts.Get("TokenMissing"));
 }
 
 /// <summary>Shows how far an import has come: a bar on a terminal, plain lines elsewhere.</summary>

@@ -51,6 +51,7 @@ public sealed class Demo(DemoOptions options, IAnsiConsole console)
         var tree = TreeWriter.Write(folder, plan, TimeProvider.System.GetUtcNow(), new SystemEntropy());
 
         var running = new RunningTree(tree);
+        var keeps = options.Folder is not null;
         try
         {
             await running.StartAsync(node => console.WriteLine(Texts.Get("DemoStarted", node.Node, node.OperatorUrl)), stop);
@@ -69,6 +70,8 @@ public sealed class Demo(DemoOptions options, IAnsiConsole console)
             var limit = TimeSpan.FromMinutes(2);
             if (!await running.WaitUntilEqualAsync(limit, stop))
             {
+                // The logs that it names are what tells why.
+                keeps = true;
                 console.WriteLine(Texts.Get("DemoNotEqual", (long)limit.TotalSeconds, folder));
                 return 1;
             }
@@ -90,7 +93,7 @@ public sealed class Demo(DemoOptions options, IAnsiConsole console)
         {
             console.WriteLine(Texts.Get("DemoStopping", tree.Nodes.Count));
             await running.DisposeAsync();
-            if (options.Folder is null)
+            if (!keeps)
             {
                 Directory.Delete(folder, recursive: true);
             }

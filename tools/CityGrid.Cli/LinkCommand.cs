@@ -1,32 +1,30 @@
 using System.CommandLine;
-using CityGrid.Cli.Network;
 using CityGrid.Node.V1;
 using Spectre.Console;
 
 namespace CityGrid.Cli;
 
-/// <summary><c>citygrid link list|parked|redrive</c>: how the links of a node stand, and what is kept aside on them (L10, O1).</summary>
+/// <summary><c>citygrid link list|push|parked|redrive</c>: how the links of a node stand, and what is kept aside on them (L10, O1).</summary>
 internal static class LinkCommand
 {
-    /// <param name="options">The node and token options, fresh for each command.</param>
-    /// <param name="guarded">Runs a call and tells what was refused.</param>
-    public static Command Create(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded) =>
-        new("link", Texts.Get("CommandLink")) { List(options, guarded), Parked(options, guarded), Redrive(options, guarded) };
+    public static Command Create() =>
+        new("link", Texts.Get("CommandLink")) { List(), Push(), Parked(), Redrive() };
 
-    private static Command List(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command List()
     {
-        var (node, token) = options();
-        var command = new Command("list", Texts.Get("CommandLinkList")) { node, token };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var node = new NodeCall();
+        var command = new Command("list", Texts.Get("CommandLinkList"));
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Links.ListLinksAsync(new ListLinksRequest(), client.Options.WithCancellationToken(stop));
-            var table = TableOf("ColumnNode", "ColumnDirection", "ColumnState", "ColumnProgress", "ColumnPending", "ColumnOldest", "ColumnDrain", "ColumnParked", "ColumnSkew", "ColumnError");
+            var table = TableOf("ColumnNode", "ColumnDirection", "ColumnState", "ColumnProgress", "ColumnPending", "ColumnOldest", "ColumnDrain", "ColumnParked", "ColumnSkew", "ColumnCertificateEnds", "ColumnError");
             foreach (var link in answer.Links)
             {
                 table.AddRow(
                     link.Node, Texts.Get(!link.Up ? "LinkDown" : link.Sector ? "LinkUpSector" : "LinkUp"), Texts.Get(WordOf(link)), link.LastProgress,
-                    link.Up ? $"{link.PendingCells} + {link.PendingRecords}" : string.Empty, link.Up ? $"{link.OldestUnsentSeconds} s" : string.Empty, link.Up ? $"{link.DrainSeconds} s" : string.Empty,
-                    $"{link.Parked}", link.Up ? $"{link.ClockSkewMs} ms" : string.Empty, Markup.Escape(link.Quarantine.Length > 0 ? link.Quarantine : link.LastError));
+                    link.Up ? $"{link.PendingCells} + {link.PendingRecords}" : $"{link.PendingRecords}", $"{link.OldestUnsentSeconds} s", link.Up ? $"{link.DrainSeconds} s" : string.Empty,
+                    $"{link.Parked}", $"{link.ClockSkewMs} ms", link.CertificateEnds, Markup.Escape(link.Quarantine.Length > 0 ? link.Quarantine : link.LastError));
             }
 
             AnsiConsole.Write(table);
@@ -36,11 +34,26 @@ internal static class LinkCommand
         return command;
     }
 
-    private static Command Parked(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command Push()
     {
-        var (node, token) = options();
-        var command = new Command("parked", Texts.Get("CommandLinkParked")) { node, token };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var node = new NodeCall();
+        var command = new Command("push", Texts.Get("CommandLinkPush"));
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
+        {
+            var answer = await client.Links.PushAsync(new PushRequest(), client.Options.WithCancellationToken(stop));
+            AnsiConsole.WriteLine(Texts.Get("LinkPushed", string.Join(", ", answer.Parents)));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Parked()
+    {
+        var node = new NodeCall();
+        var command = new Command("parked", Texts.Get("CommandLinkParked"));
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Links.ListParkedAsync(new ListParkedRequest(), client.Options.WithCancellationToken(stop));
             var table = TableOf("ColumnNode", "ColumnLane", "ColumnOutcome", "ColumnCode", "ColumnPosition", "ColumnText");
@@ -60,13 +73,14 @@ internal static class LinkCommand
         return command;
     }
 
-    private static Command Redrive(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command Redrive()
     {
-        var (node, token) = options();
+        var node = new NodeCall();
         var child = new Argument<string>("CHILD") { Description = Texts.Get("ArgumentChild") };
         var again = new Option<bool>("--send-again") { Description = Texts.Get("OptionSendAgain") };
-        var command = new Command("redrive", Texts.Get("CommandLinkRedrive")) { child, node, token, again };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command("redrive", Texts.Get("CommandLinkRedrive")) { child, again };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Links.RedriveAsync(
                 new RedriveRequest { Child = parsed.GetRequiredValue(child), SendAgain = parsed.GetValue(again) }, client.Options.WithCancellationToken(stop));

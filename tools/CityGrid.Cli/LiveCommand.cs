@@ -1,7 +1,6 @@
 using System.CommandLine;
 using CityGrid.Cli.Network;
 using CityGrid.Protocol.V1;
-using Google.Protobuf;
 using NodaTime;
 using NodaTime.Text;
 using Spectre.Console;
@@ -65,7 +64,7 @@ internal static class LiveCommand
         var response = await client.Reach.PullViewAsync(asked, client.Options.WithCancellationToken(stop));
         if (json)
         {
-            Console.Out.WriteLine(JsonFormatter.Default.Format(response));
+            Console.Out.WriteLine(JsonText.Of(response));
             return CodeOf(response.Partial);
         }
 
@@ -86,33 +85,31 @@ internal static class LiveCommand
         return CodeOf(response.Partial);
     }
 
-    /// <param name="options">The node and token options, fresh for each command.</param>
-    /// <param name="guarded">Runs a call and tells what was refused.</param>
-    public static Command Pull(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded) =>
+    public static Command Pull() =>
         new("pull", Texts.Get("CommandPull"))
         {
-            Pull("case", "CommandPullCase", "ArgumentPullCase", needsPlace: true, (request, id) => request.CaseId = id, options, guarded),
-            Pull("escalation", "CommandPullEscalation", "ArgumentPullEscalation", needsPlace: false, (request, id) => request.EscalationId = id, options, guarded),
+            Pull("case", "CommandPullCase", "ArgumentPullCase", needsPlace: true, (request, id) => request.CaseId = id),
+            Pull("escalation", "CommandPullEscalation", "ArgumentPullEscalation", needsPlace: false, (request, id) => request.EscalationId = id),
         };
 
     private static Command Pull(
-        string name, string description, string argument, bool needsPlace, Action<PullCaseRequest, string> naming,
-        Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+        string name, string description, string argument, bool needsPlace, Action<PullCaseRequest, string> naming)
     {
-        var (node, token) = options();
+        var node = new NodeCall();
         var id = new Argument<string>("ID") { Description = Texts.Get(argument) };
         var at = new Option<string?>("--at") { Description = Texts.Get("OptionPullAt"), Required = needsPlace };
         var wait = WaitOption();
         var json = new Option<bool>("--json") { Description = Texts.Get("OptionJson") };
-        var command = new Command(name, Texts.Get(description)) { id, node, token, at, wait, json };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command(name, Texts.Get(description)) { id, at, wait, json };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var request = new PullCaseRequest { TargetDivision = parsed.GetValue(at) ?? string.Empty, WaitMs = Milliseconds(parsed.GetValue(wait)) };
             naming(request, parsed.GetRequiredValue(id));
             var response = await client.Reach.PullCaseAsync(request, client.Options.WithCancellationToken(stop));
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(JsonFormatter.Default.Format(response));
+                Console.Out.WriteLine(JsonText.Of(response));
                 return CodeOf(response.Partial);
             }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using CityGrid.Cli.Network;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.V1;
@@ -19,21 +18,19 @@ internal static class OrderCommand
         ["cancel"] = OrderKind.Cancel,
     };
 
-    /// <param name="options">The node and token options, fresh for each command.</param>
-    /// <param name="guarded">Runs a call and tells what was refused.</param>
-    public static Command Create(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded) =>
+    public static Command Create() =>
         new("order", Texts.Get("CommandOrder"))
         {
-            Issue(options, guarded),
-            List(options, guarded),
-            Step("sign", "CommandOrderSign", OrderState.Signed, options, guarded),
-            Step("answer", "CommandOrderAnswer", OrderState.Answered, options, guarded),
-            Step("reject", "CommandOrderReject", OrderState.Rejected, options, guarded),
+            Issue(),
+            List(),
+            Step("sign", "CommandOrderSign", OrderState.Signed),
+            Step("answer", "CommandOrderAnswer", OrderState.Answered),
+            Step("reject", "CommandOrderReject", OrderState.Rejected),
         };
 
-    private static Command Issue(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command Issue()
     {
-        var (node, token) = options();
+        var node = new NodeCall(NodeCall.Desk);
         var to = new Option<string>("--to") { Description = Texts.Get("OptionOrderTo"), Required = true };
         var kind = new Option<string>("--kind") { Description = Texts.Get("OptionOrderKind"), DefaultValueFactory = _ => "assign" };
         kind.AcceptOnlyFromAmong([.. Kinds.Keys]);
@@ -42,8 +39,9 @@ internal static class OrderCommand
         var answerBy = new Option<string>("--answer-by") { Description = Texts.Get("OptionOrderAnswerBy"), DefaultValueFactory = _ => string.Empty };
         var expires = new Option<string>("--expires-at") { Description = Texts.Get("OptionOrderExpires"), DefaultValueFactory = _ => string.Empty };
         var key = new Option<string?>("--key") { Description = Texts.Get("OptionOrderKey") };
-        var command = new Command("issue", Texts.Get("CommandOrderIssue")) { node, token, to, kind, text, subject, answerBy, expires, key };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command("issue", Texts.Get("CommandOrderIssue")) { to, kind, text, subject, answerBy, expires, key };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Orders.IssueOrderAsync(new IssueOrderRequest
             {
@@ -61,12 +59,13 @@ internal static class OrderCommand
         return command;
     }
 
-    private static Command List(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command List()
     {
-        var (node, token) = options();
+        var node = new NodeCall(NodeCall.Desk);
         var open = new Option<bool>("--open") { Description = Texts.Get("OptionOrderOpen") };
-        var command = new Command("list", Texts.Get("CommandOrderList")) { node, token, open };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command("list", Texts.Get("CommandOrderList")) { open };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var all = new List<OrderView>();
             for (var page = string.Empty; ;)
@@ -87,14 +86,14 @@ internal static class OrderCommand
         return command;
     }
 
-    private static Command Step(
-        string name, string description, OrderState state, Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<ParseResult, Option<string>, Option<FileInfo?>, Func<NodeClient, Task<int>>, Task<int>> guarded)
+    private static Command Step(string name, string description, OrderState state)
     {
-        var (node, token) = options();
+        var node = new NodeCall(NodeCall.Desk);
         var id = new Argument<string>("ORDER") { Description = Texts.Get("ArgumentOrder") };
         var text = new Option<string>("--text") { Description = Texts.Get("OptionOrderAnswer"), DefaultValueFactory = _ => string.Empty, Required = state != OrderState.Signed };
-        var command = new Command(name, Texts.Get(description)) { id, node, token, text };
-        command.SetAction((parsed, stop) => guarded(parsed, node, token, async client =>
+        var command = new Command(name, Texts.Get(description)) { id, text };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Orders.StepOrderAsync(
                 new StepOrderRequest { OrderId = parsed.GetRequiredValue(id), State = state, Text = parsed.GetRequiredValue(text) }, client.Options.WithCancellationToken(stop));

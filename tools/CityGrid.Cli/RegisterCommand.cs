@@ -17,18 +17,15 @@ internal static class RegisterCommand
 {
     private const string BuiltIn = "gbt2260";
 
-    /// <param name="options">The node and token options, fresh.</param>
-    /// <param name="tokenOf">The token in a file, or else the usual one.</param>
-    /// <param name="guarded">Runs a call and tells what was refused.</param>
-    public static Command Create(Func<(Option<string> Node, Option<FileInfo?> Token)> options, Func<FileInfo?, string> tokenOf, Func<Func<Task<int>>, Task<int>> guarded)
+    public static Command Create()
     {
         var file = new Argument<string>("NEW") { Description = Texts.Get("ArgumentRegister") };
         var present = new Option<string>("--present") { Description = Texts.Get("OptionPresent"), DefaultValueFactory = _ => BuiltIn };
         var today = new Option<string?>("--today") { Description = Texts.Get("OptionToday") };
-        var (node, token) = options();
-        (node.Required, node.Description) = (false, Texts.Get("OptionRegisterNode"));
-        var check = new Command("check", Texts.Get("CommandRegisterCheck")) { file, present, today, node, token };
-        check.SetAction((parsed, stop) => guarded(async () =>
+        var node = new NodeCall(required: false, description: "OptionRegisterNode");
+        var check = new Command("check", Texts.Get("CommandRegisterCheck")) { file, present, today };
+        node.AddTo(check);
+        check.SetAction((parsed, stop) => Commands.Guarded(async () =>
         {
             if (DayOf(parsed.GetValue(today)) is not { } day)
             {
@@ -42,7 +39,7 @@ internal static class RegisterCommand
             }
 
             var change = RegisterChange.Of(old, next, day);
-            using var client = parsed.GetValue(node) is { } address ? new NodeClient(address, tokenOf(parsed.GetValue(token))) : null;
+            using var client = node.AddressIn(parsed) is null ? null : node.Open(parsed);
             foreach (var one in change.Changes)
             {
                 Console.Out.WriteLine(Told(one));

@@ -117,12 +117,17 @@ public sealed class A_child_has_its_places_and_no_more
         time.Run(TimeSpan.FromSeconds(1));
         var escalation = (await AskAsync(call, child.Raise(0, 5, child.Escalation(3, 1)))).Receipt;
         var cells = (await AskAsync(call, child.Cut(0, 5, [child.Cell(3, 1)]))).Refusal;
+        var held = node.Core.Cells.Count;
+        var alarm = (await AskAsync(call, child.Raise(5, 8, child.Escalation(7, 2)))).Receipt;
+        share = 0;
+        time.Run(TimeSpan.FromSeconds(1));
+        var again = (await AskAsync(call, child.Cut(0, 8, [child.Cell(3, 1)]))).Receipt;
 
         Assert.Multiple(() =>
         {
             Assert.That((escalation.Accepted, escalation.WindowBytes), Is.EqualTo((1, Hub.Reception.LinkDoor.CreditLeast)), "slower before it is turned away");
-            Assert.That((cells.Code, cells.RetryAfterMs), Is.EqualTo((LinkRefusalCode.Busy, 2000L)), cells.Message);
-            Assert.That(node.Core.Cells.Count, Is.Zero);
+            Assert.That((cells.Code, cells.Lane, cells.RetryAfterMs), Is.EqualTo((LinkRefusalCode.Busy, Lane.Cells, 2000L)), cells.Message);
+            Assert.That((held, alarm.Accepted, again.Accepted), Is.EqualTo((0, 1, 1)), "the connection goes on, and what cannot wait with it");
         });
     }
 

@@ -17,6 +17,9 @@ public sealed class A_link_is_well_only_with_proof_of_progress
     [TestCase(86_400 * 30, true, LinkState.Stalled)]
     [TestCase(60, false, LinkState.Progressing)]
     [TestCase(61, false, LinkState.Stalled)]
+    [TestCase(-5, true, LinkState.Progressing)]
+    [TestCase(-86_400 * 3, true, LinkState.Stalled)]
+    [TestCase(-86_400 * 3, false, LinkState.Stalled)]
     public void As_old_as_its_last_confirmed_exchange(int seconds, bool connected, LinkState expected) =>
         Assert.That(NodeStatus.StateOf(Now - Duration.FromSeconds(seconds), connected, Now), Is.EqualTo(expected));
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
+using CityGrid.Hub.Seams;
 using CityGrid.Node.Intake.Import;
 using CsCheck;
 using NUnit.Framework;
@@ -144,7 +145,7 @@ public sealed class When_a_file_is_broken
     public void A_compressed_file_that_is_cut_anywhere_says_so()
     {
         var random = new byte[3000];
-        new Random(7).NextBytes(random);
+        new SeededEntropy(7).Fill(random);
         var rows = string.Concat(Enumerable.Range(1, 200).Select(i => $"{i},2026-01-02 03:04:05,t,{Convert.ToHexString(random, i * 10, 10)}\n"));
         var whole = Gzip(Encoding.UTF8.GetBytes(Header + rows));
         using var stream = new MemoryStream(whole);

@@ -19,7 +19,7 @@ public sealed class Callers_go_on_away_from_the_writer
             try
             {
                 // The context of a test would bring every caller to one thread, whoever let it go.
-                var answer = await sequencer.SubmitAsync(new Number(number, () => writer = Environment.CurrentManagedThreadId) { Actor = "a" }).ConfigureAwait(false);
+                var answer = await sequencer.SubmitAsync(new Number(number, () => writer = Environment.CurrentManagedThreadId) { Actor = "a" }).ConfigureAwait(ConfigureAwaitOptions.None);
                 return (Answer: answer, Thread: Environment.CurrentManagedThreadId);
             }
             catch (InvalidDataException)

@@ -416,6 +416,99 @@ public sealed class A_sender_paces_itself_and_believes_little
     }
 
     [Test]
+    public void A_lane_that_the_parent_has_no_room_for_waits_alone()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 20, 12)));
+        var refused = story.Outstanding;
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = refused.Number, Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Lane = Lane.Cells, RetryAfterMs = 2000 } }));
+        Assert.That((story.State.Phase, story.State.UnderWay.Count, story.State.AnswerBy), Is.EqualTo((SenderPhase.Open, 0, (Instant?)null)), "What is under way of it is not waited for.");
+        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Min(wake => wake.At), Is.EqualTo(Start + Duration.FromSeconds(2)));
+
+        story.Step(new SenderInput.CutReady(Raised(0, 1, Lane.Alarms)));
+        Assert.That(LaneOf(story.Sent[^1]), Is.EqualTo(Lane.Alarms));
+        story.Answer(story.Outstanding);
+        story.Step(new SenderInput.PushDue(Lane.Cells));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Where(read => read.Lane == Lane.Cells), Is.Empty);
+        story.Now += Duration.FromSeconds(2);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single(read => read.Lane == Lane.Cells).From, Is.EqualTo(Lsn.Zero));
+    }
+
+    [Test]
+    public void The_pause_of_a_lane_outlives_its_connection_and_no_clock_that_is_set_back()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(Cells(0, 20, 1)));
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Outstanding.Number, Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Lane = Lane.Cells, RetryAfterMs = 60_000 } }));
+        story.Step(new SenderInput.Disconnected("A parent of before ends the connection.", 0));
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Step(new SenderInput.Responded(Welcomed()));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(read => read.Lane), Is.EqualTo(new[] { Lane.Alarms, Lane.Escalations }));
+        story.Now -= Duration.FromDays(3);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(read => read.Lane), Is.EqualTo(new[] { Lane.Cells }));
+    }
+
+    [Test]
+    public void An_alarm_does_not_wait_for_the_back_off()
+    {
+        // A parent that was away for minutes may have been back for most of one.
+        var story = Quiet(redialWithinMs: 0);
+        for (var failures = 0; failures < 8; failures++)
+        {
+            story.Step(new SenderInput.Disconnected("nobody answers", 59_999));
+            story.Now = story.State.NotBefore;
+            story.Step(new SenderInput.Woken());
+        }
+
+        var dialled = story.Now;
+        story.Step(new SenderInput.Disconnected("nobody answers", 59_999));
+        story.Step(new SenderInput.Nudged(Lane.Alarms));
+        Assert.That(story.State.NotBefore - dialled, Is.GreaterThan(Duration.FromSeconds(59)), "What became of an order waits.");
+        story.Now += Duration.FromSeconds(1);
+        story.Step(new SenderInput.Nudged(Lane.Alarms, true));
+        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Single().At, Is.EqualTo(dialled + Settings.AlarmTriesApart), "Nor do a thousand alarms dial a thousand times.");
+        story.Now += Duration.FromSeconds(30);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void An_alarm_waits_where_the_parent_asked_for_it()
+    {
+        var story = new Sender();
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = 1, Refusal = new LinkRefusal { Code = LinkRefusalCode.Fenced } }));
+        story.Step(new SenderInput.Disconnected("hung up", 500));
+        story.Now += Duration.FromSeconds(20);
+        story.Step(new SenderInput.Nudged(Lane.Alarms, true));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMinutes(5)));
+    }
+
+    [Test]
+    public void An_epoch_that_does_not_become_durable_ends_the_connection()
+    {
+        // A node whose queue is full forgets the command: without an end nothing would ever go up again.
+        var story = new Sender();
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(Welcomed()));
+        Assert.That(story.State.Phase, Is.EqualTo(SenderPhase.TakingEpoch));
+        story.Now += Duration.FromSeconds(30);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Each_refusal_has_its_word()
+    {
+        var words = Enum.GetValues<LinkRefusalCode>().Except([LinkRefusalCode.Unspecified]).Select(LinkWords.NameOf).ToArray();
+        Assert.That(words, Is.EqualTo(Enum.GetValues<LinkRefusalCode>().Except([LinkRefusalCode.Unspecified]).Select(code => string.Concat(code.ToString().Select((letter, at) => at > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{letter}")).ToUpperInvariant())));
+    }
+
+    [Test]
     public void Silence_ends_the_connection_after_half_a_minute()
     {
         var story = Opened();

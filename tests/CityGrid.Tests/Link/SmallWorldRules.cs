@@ -447,6 +447,8 @@ internal sealed class SmallWorldRules : IRecordJudge
         AnswerBy = state.AnswerBy is null ? null : Now + Duration.FromSeconds(30),
         NotBefore = state.NotBefore > Now ? Now + Duration.FromSeconds(30) : Instant.MinValue,
         Alarm = state.Alarm is null ? null : Now + Duration.FromSeconds(30),
+        PausedUntil = Instant.MinValue,
+        DialledAt = null,
         Failures = 0,
     };
 }

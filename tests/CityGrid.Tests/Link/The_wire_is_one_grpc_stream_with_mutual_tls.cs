@@ -96,6 +96,25 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         Assert.That(await heard.EndAsync(), Does.Contain("Hung up"));
     }
 
+    /// <summary>T2: a city whose only way out is a proxy. It carries TLS and sees nothing of it; who answers behind it is judged as ever.</summary>
+    [Test]
+    public async Task Through_a_forward_proxy_it_is_the_same_stream()
+    {
+        using var proxy = new ForwardProxy();
+        var heard = new Listener();
+        Wire(Issue(_authority, "tianmen", "429004"), proxy: proxy.Address).Dial(heard);
+        var line = await heard.LineAsync();
+        line.Send(new Child("tianmen", "429004").Hello());
+        Assert.That((await heard.NextAsync()).Welcome.Node, Is.EqualTo("hubei"));
+        line.HangUp();
+        await heard.EndAsync();
+        Assert.That(proxy.Asked, Is.EqualTo(new[] { $"CONNECT 127.0.0.1:{_address.Port} HTTP/1.1" }));
+
+        var fooled = new Listener();
+        Wire(Issue(_authority, "wuhan", "4201"), "hunan", "43", proxy.Address).Dial(fooled);
+        Assert.That(await fooled.EndAsync(), Does.Contain("PARENT_IS_ANOTHER"));
+    }
+
     [Test]
     public async Task A_frame_of_another_node_than_the_certificates_is_denied_and_the_stream_ends()
     {
@@ -184,8 +203,8 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
     private IPeerIdentity? Judge(X509Certificate2? certificate, X509Certificate2Collection between, out Refusal? refusal) =>
         PeerCertificate.Read(certificate, _roots, PeerUse.Client, TimeProvider.System.GetUtcNow(), out refusal);
 
-    private GrpcWire Wire(LinkCredential certificate, string parent = "hubei", string division = "42") => new(
-        new GrpcWireSettings(_address, NodeId.Parse(parent), DivisionCode.Parse(division), () => certificate, () => new NetworkTrust(_roots, null)),
+    private GrpcWire Wire(LinkCredential certificate, string parent = "hubei", string division = "42", Uri? proxy = null) => new(
+        new GrpcWireSettings(_address, NodeId.Parse(parent), DivisionCode.Parse(division), () => certificate, () => new NetworkTrust(_roots, null)) { Proxy = proxy },
         new PoolSpawner(CancellationToken.None, (_, failure) => Assert.Fail(failure.ToString())),
         TimeProvider.System);
 

@@ -2,6 +2,7 @@ using CityGrid.Hub.Cells;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -33,6 +34,7 @@ internal sealed class Parent
         Cells = new CellFold();
         Reception = new ReceptionFold(Cells);
         Escalations = new EscalationFold(Settings.Node);
+        Orders = new OrderFold(Settings.Node);
     }
 
     public ReceiverSettings Settings { get; set; }
@@ -42,6 +44,8 @@ internal sealed class Parent
     public ReceptionFold Reception { get; }
 
     public EscalationFold Escalations { get; }
+
+    public OrderFold Orders { get; }
 
     /// <summary>Events so far: what nothing was applied of leaves it as it is.</summary>
     public Lsn Head => new(_lsn);
@@ -91,6 +95,7 @@ internal sealed class Parent
         _journal.Add(new JournalRecord(Now, "test", Hash256.Zero, Hash256.Zero, [journalEvent]));
         Reception.Apply(journalEvent);
         Escalations.Apply(journalEvent);
+        Orders.Apply(journalEvent);
     }
 
     /// <summary>Judges again what is kept aside of a child; how many records were settled.</summary>

@@ -1,6 +1,9 @@
 using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
+using Google.Protobuf;
 using NodaTime;
 using NUnit.Framework;
 
@@ -26,6 +29,25 @@ public sealed class What_was_kept_aside_is_judged_again
         Assert.That((parent.Cells.Count, parent.Escalations.Count, parent.Reception.Parked.Count), Is.EqualTo((2L, 1, 0)));
         var newest = parent.Cells.ChangedSince(new Lsn(parent.Head.Value - 1), parent.Head).Single();
         Assert.That(newest.Key.Division.ToString(), Is.EqualTo("420199"), "It goes up from here like any other.");
+        Assert.That(parent.Redrive(child.Node), Is.Zero);
+    }
+
+    [Test]
+    public void What_became_of_an_order_is_heard_then()
+    {
+        var (parent, child) = Joined();
+        var order = new Order { Id = OrderId.ToBytes(1), Issuer = "ministry", IssuerDivision = "CN", TargetDivision = "420199", Kind = OrderKind.Assign };
+        var place = new OrderPlace(NodeId.Parse("xinqu"), DivisionCode.Parse("420199"), Grown);
+        var frame = child.Raise(0, 5, child.Escalation(4, 1, 1, e => e.Division = "420199"));
+        frame.Escalations.Lane = Lane.Alarms;
+        frame.Escalations.Receipts.Add(new OrderReceiptEnvelope { Lsn = 5, Receipt = OrderJudge.Of(place, order, 1, OrderState.Delivered, Parent.Noon).ToByteString(), Order = order.ToByteString() });
+        parent.Take(child.Peer, frame);
+        Assert.That((parent.Reception.Parked.Count, parent.Orders.Find(1)), Is.EqualTo((2, (OrderStanding?)null)));
+
+        parent.Settings = parent.Settings with { Register = Grown };
+        Assert.That(parent.Redrive(child.Node), Is.EqualTo(2));
+        Assert.That((parent.Reception.Parked.Count, parent.Escalations.Count, parent.Orders.Find(1)?.State), Is.EqualTo((0, 1, OrderState.Delivered)));
+        Assert.That(parent.Orders.ReceiptsSince(Lsn.Zero, parent.Head).Single().Hops.Select(hop => hop.Node), Is.EqualTo(new[] { parent.Settings.Node }), "It goes up from here like any other.");
         Assert.That(parent.Redrive(child.Node), Is.Zero);
     }
 

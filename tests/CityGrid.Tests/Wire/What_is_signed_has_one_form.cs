@@ -1,4 +1,6 @@
 using System.Globalization;
+using CityGrid.Hub.Bundles;
+using CityGrid.Hub.Children;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
 using Google.Protobuf;
@@ -6,7 +8,7 @@ using NUnit.Framework;
 
 namespace CityGrid.Tests.Wire;
 
-/// <summary>Clauses A1, A2, A4 and A7: the bytes that are signed, and that nothing can be moved from one field to another.</summary>
+/// <summary>Clauses A1, A2, A4, A7, B2 and E3: the bytes that are signed or hashed, and that nothing can be moved from one field to another.</summary>
 public sealed class What_is_signed_has_one_form
 {
     private static readonly SignedHead Head = new()
@@ -61,6 +63,29 @@ public sealed class What_is_signed_has_one_form
             Assert.That(Convert.ToHexStringLower(Statements.BytesOf(Said)), Is.EqualTo(vectors["a countersignature"]));
             Assert.That(Convert.ToHexStringLower(Statements.BytesOf("order", "jiangsu", Bytes(8, 9), Word)), Is.EqualTo(vectors["an issuer's word for 8 bytes"]));
             Assert.That(Statements.HashOf(new CellsPart { CutTo = 300, CutChainHash = Bytes(32, 2), Part = 1, Parts = 1 }).ToString(), Is.EqualTo(vectors["the hash of an empty part"]));
+        });
+    }
+
+    [Test]
+    public void The_vectors_of_what_is_hashed_are_kept()
+    {
+        var vectors = Contract.TableAfter("#### Vectors of A1, B2 and E3: what is hashed").ToDictionary(row => row[0], row => row[1]);
+        var part = new EscalationsPart { From = 3, To = 5, ChainHash = Bytes(32, 2), FromChainHash = Bytes(32, 1), Lane = Lane.Alarms };
+        var bundle = new Bundle
+        {
+            From = "suzhou",
+            To = "jiangsu",
+            MadeAt = 1_795_500_000_000,
+            Certificates = { Bytes(32, 1), Bytes(32, 2) },
+            EphemeralKey = Bytes(32, 3),
+            Nonce = Bytes(16, 4),
+            Sealed = Bytes(32, 5),
+        };
+        Assert.Multiple(() =>
+        {
+            Assert.That(Statements.HashOf(part).ToString(), Is.EqualTo(vectors["an `EscalationsPart` on the lane of alarms with nothing in it"]));
+            Assert.That(Convert.ToHexStringLower(BundleFile.Signed(bundle)), Is.EqualTo(vectors["a bundle, as it is signed"]));
+            Assert.That(EnrolmentCode.HashOf(Bytes(20, 5).Span).ToString(), Is.EqualTo(vectors["the secret of a code, as the parent keeps it"]));
         });
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using CityGrid.Cli.Network;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Enrolment;
@@ -39,11 +38,11 @@ internal static class ChildrenCommands
 
     private static Command List()
     {
-        var (node, token) = (Commands.NodeOption(), Commands.TokenOption());
-        var command = new Command("list", Texts.Get("CommandChildrenList")) { node, token };
-        command.SetAction((parsed, stop) => Commands.Guarded(async () =>
+        var node = new NodeCall();
+        var command = new Command("list", Texts.Get("CommandChildrenList"));
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
-            using var client = Client(parsed, node, token);
             var answer = await client.Children.ListChildrenAsync(new ListChildrenRequest(), client.Options.WithCancellationToken(stop));
             var table = new Table().AddColumns(Texts.Get("ColumnNode"), Texts.Get("ColumnState"), Texts.Get("ColumnDivisions"), Texts.Get("ColumnConnected"), Texts.Get("ColumnSerial"), Texts.Get("ColumnUntil"));
             foreach (var child in answer.Children)
@@ -64,13 +63,13 @@ internal static class ChildrenCommands
 
     private static Command Open(string name, string description, bool replaces)
     {
-        var (child, node, token) = (ChildArgument(), Commands.NodeOption(), Commands.TokenOption());
+        var (child, node) = (ChildArgument(), new NodeCall());
         var divisions = new Option<string[]>("--division") { Description = Texts.Get("OptionDivisions"), Required = true, AllowMultipleArgumentsPerToken = true };
         var authority = new Option<bool>("--authority") { Description = Texts.Get("OptionAuthority") };
-        var command = new Command(name, description) { child, divisions, authority, node, token };
-        command.SetAction((parsed, stop) => Commands.Guarded(async () =>
+        var command = new Command(name, description) { child, divisions, authority };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
-            using var client = Client(parsed, node, token);
             var request = new OpenPlaceRequest { Node = parsed.GetRequiredValue(child), Authority = parsed.GetValue(authority), Replaces = replaces };
             request.Divisions.AddRange(parsed.GetRequiredValue(divisions));
             var answer = await client.Children.OpenPlaceAsync(request, client.Options.WithCancellationToken(stop));
@@ -90,11 +89,11 @@ internal static class ChildrenCommands
 
     private static Command Approve()
     {
-        var (child, node, token) = (ChildArgument(), Commands.NodeOption(), Commands.TokenOption());
-        var command = new Command("approve", Texts.Get("CommandChildrenApprove")) { child, node, token };
-        command.SetAction((parsed, stop) => Commands.Guarded(async () =>
+        var (child, node) = (ChildArgument(), new NodeCall());
+        var command = new Command("approve", Texts.Get("CommandChildrenApprove")) { child };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
-            using var client = Client(parsed, node, token);
             var answer = await client.Children.ApprovePlaceAsync(new ApprovePlaceRequest { Node = parsed.GetRequiredValue(child) }, client.Options.WithCancellationToken(stop));
             Show(answer.Place, answer.Code);
             return 0;
@@ -104,12 +103,12 @@ internal static class ChildrenCommands
 
     private static Command Revoke()
     {
-        var (child, node, token, reason) = (ChildArgument(), Commands.NodeOption(), Commands.TokenOption(), ReasonOption());
+        var (child, node, reason) = (ChildArgument(), new NodeCall(), ReasonOption());
         var serial = new Option<string>("--serial") { Description = Texts.Get("OptionSerial"), DefaultValueFactory = _ => string.Empty };
-        var command = new Command("revoke", Texts.Get("CommandChildrenRevoke")) { child, serial, reason, node, token };
-        command.SetAction((parsed, stop) => Commands.Guarded(async () =>
+        var command = new Command("revoke", Texts.Get("CommandChildrenRevoke")) { child, serial, reason };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
-            using var client = Client(parsed, node, token);
             var request = new RevokeChildRequest { Node = parsed.GetRequiredValue(child), Serial = parsed.GetRequiredValue(serial), Reason = parsed.GetRequiredValue(reason) };
             var answer = await client.Children.RevokeChildAsync(request, client.Options.WithCancellationToken(stop));
             AnsiConsole.WriteLine(Texts.Get("ChildStands", answer.Place.Node, answer.Place.State));
@@ -120,11 +119,11 @@ internal static class ChildrenCommands
 
     private static Command Retire()
     {
-        var (child, node, token, reason) = (ChildArgument(), Commands.NodeOption(), Commands.TokenOption(), ReasonOption());
-        var command = new Command("retire", Texts.Get("CommandChildrenRetire")) { child, reason, node, token };
-        command.SetAction((parsed, stop) => Commands.Guarded(async () =>
+        var (child, node, reason) = (ChildArgument(), new NodeCall(), ReasonOption());
+        var command = new Command("retire", Texts.Get("CommandChildrenRetire")) { child, reason };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
-            using var client = Client(parsed, node, token);
             var request = new RetireChildRequest { Node = parsed.GetRequiredValue(child), Reason = parsed.GetRequiredValue(reason) };
             var answer = await client.Children.RetireChildAsync(request, client.Options.WithCancellationToken(stop));
             AnsiConsole.WriteLine(Texts.Get("ChildStands", answer.Place.Node, answer.Place.State));
@@ -143,6 +142,4 @@ internal static class ChildrenCommands
     private static Argument<string> ChildArgument() => new("CHILD") { Description = Texts.Get("ArgumentChild") };
 
     private static Option<string> ReasonOption() => new("--reason") { Description = Texts.Get("OptionReason"), Required = true };
-
-    private static NodeClient Client(ParseResult parsed, Option<string> node, Option<FileInfo?> token) => new(parsed.GetRequiredValue(node), Commands.TokenOf(parsed.GetValue(token)));
 }

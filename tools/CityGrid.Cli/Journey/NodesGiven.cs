@@ -14,7 +14,7 @@ internal sealed class NodesGiven
     {
         _nodes.Validators.Add(result =>
         {
-            foreach (var token in result.Tokens.Where(t => !(Uri.TryCreate(t.Value, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps))))
+            foreach (var token in result.Tokens.Where(token => !NodeCall.IsAddress(token.Value)))
             {
                 result.AddError(Texts.Get("NodeBad", token.Value));
             }
@@ -51,6 +51,6 @@ internal sealed class NodesGiven
             return null;
         }
 
-        return [.. urls.Select((url, i) => new NodeClient(url, Commands.TokenOf(tokens.Length == 0 ? null : tokens[Math.Min(i, tokens.Length - 1)])))];
+        return [.. urls.Select((url, i) => new NodeClient(url, NodeCall.TokenFor(url, tokens.Length == 0 ? null : tokens[Math.Min(i, tokens.Length - 1)], NodeCall.Keeper)))];
     }
 }
