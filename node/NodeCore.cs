@@ -58,7 +58,9 @@ public sealed class NodeCore : IDisposable
         (_settings, _seams) = (settings, seams);
         _startedAt = seams.Clock.Now();
         Cells = new CellFold();
-        UplinkFold = new UplinkFold((epoch, lsn) => Cells.Restamp(settings.Node, new Revision(epoch.Number, lsn.Value), lsn));
+        UplinkFold = new UplinkFold(
+            (epoch, lsn) => Cells.Restamp(settings.Node, new Revision(epoch.Number, lsn.Value), lsn),
+            (types, lsn) => Cells.Restamp(settings.Node, new Revision(UplinkFold!.RevisionEpoch, lsn.Value), lsn, types));
         Reception = new ReceptionFold(Cells);
         var finality = new FinalityFold(Reception);
         Escalations = new EscalationFold(settings.Node);
@@ -322,6 +324,27 @@ public sealed class NodeCore : IDisposable
     /// <summary>The scheduled push to a parent; an empty one too proves that this node lives.</summary>
     public void PushDue(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.PushDue();
 
+    /// <summary>
+    /// Begins to speak to the parents, to a sector's once it is durable of which matters it is told. What it holds is compared where that is another choice than before: it
+    /// finds out what only a comparison can.
+    /// </summary>
+    public void StartUplinks()
+    {
+        Uplink?.Start();
+        if (SectorUplink is { } sector)
+        {
+            Sequencer.Submit(new ChooseMatters(UplinkFold[ParentKind.Sector], Escalations, _settings.SectorMatters) { Actor = "configuration" }, changed =>
+            {
+                if (changed)
+                {
+                    sector.CompareRanges();
+                }
+
+                sector.Start();
+            });
+        }
+    }
+
     /// <summary>Compares what a parent holds with what is here (L16).</summary>
     public void CompareRanges(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.CompareRanges();
 
@@ -397,10 +420,14 @@ public sealed class NodeCore : IDisposable
     }
 
     private CutReader CutsFor(ParentKind kind) =>
-        new(_settings.Node, Cells, Reception, Escalations, Reach, Orders, IsOurs, _settings.Cuts, _seams.Entropy.NextUInt64()) { TellsOfOrders = kind == ParentKind.Territorial };
+        new(_settings.Node, Cells, Reception, Escalations, Reach, Orders, IsOurs, _settings.Cuts, _seams.Entropy.NextUInt64(), () => UplinkFold[kind].Matters)
+        {
+            TellsOfOrders = kind == ParentKind.Territorial,
+            TellsAgain = kind == ParentKind.Sector,
+        };
 
     private UplinkGround GroundOf(ParentKind kind, CutReader cuts) =>
-        new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? OwnWatermark : null)
+        new(kind, Sequencer, UplinkFold, cuts, _seams.Journal, OrderDesk, KeepsCases ? () => WatermarkFor(kind) : null)
         {
             Signatures = _seams.Signatures,
             Reach = kind == ParentKind.Territorial ? ReachDesk : null,
@@ -409,7 +436,7 @@ public sealed class NodeCore : IDisposable
 
     private SenderSettings SendingTo(ParentKind kind, NodeId? parent)
     {
-        var sending = new SenderSettings(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest, Parent = parent, Kind = kind };
+        var sending = new SenderSettings(_settings.Node, _settings.Division) { ProtocolNewest = _settings.ProtocolNewest, Parent = parent, Kind = kind, Matters = kind == ParentKind.Sector ? _settings.SectorMatters : Matters.All };
         var longest = (long)sending.BackoffMost.TotalMilliseconds;
         Failpoint.Shorten("backoff-ms", ref longest);
         return sending with { BackoffMost = Duration.FromMilliseconds(longest) };
@@ -428,6 +455,11 @@ public sealed class NodeCore : IDisposable
         _settings.Division,
         Cells.DigestOf(_settings.Node, Grain.National),
         _settings.Zone.Id);
+
+    /// <summary>What this node says of itself to a parent: where that is told of some matters alone, as if there were no others, and that it is so.</summary>
+    private OriginWatermark WatermarkFor(ParentKind kind) => UplinkFold[kind] is { Matters: { IsAll: false } matters } parent
+        ? OwnWatermark() with { Digest = Cells.DigestOf(_settings.Node, Grain.National, matters), Matters = matters, MattersSince = parent.MattersSince }
+        : OwnWatermark();
 
     /// <summary>A place of this kind keeps cases, or it has some. Such a node states itself even while it has none: only so does what an earlier life counted end (L12).</summary>
     private bool KeepsCases => RegisterNow.Find(_settings.Division) is { MayKeepCases: true } || Book.Count > 0;

@@ -15,6 +15,7 @@ using CityGrid.Node.Intake;
 using CityGrid.Node.Journey;
 using CityGrid.Node.Schedule;
 using CityGrid.Node.Uplink;
+using CityGrid.Protocol.Names;
 
 namespace CityGrid.Node;
 
@@ -82,10 +83,7 @@ public static class NodeServer
         Failpoint.Hit("serve.before");
         await app.StartAsync();
         Failpoint.Hit("serve.after");
-        foreach (var uplink in core.Uplinks)
-        {
-            uplink.Start();
-        }
+        core.StartUplinks();
 
         var addresses = NodeHost.Addresses(app);
         Console.WriteLine($"citygrid-node {configuration.Node} ready link={addresses.Link ?? "none"} operator={addresses.Operator} grpc={addresses.Grpc}{(addresses.Enrolment is { } enrolment ? $" enrolment={enrolment}" : string.Empty)}");
@@ -168,6 +166,7 @@ public static class NodeServer
             ClosingDelay = configuration.ClosingDelay,
             Parent = configuration.Parent?.Node,
             SectorParent = configuration.SectorParent?.Node,
+            SectorMatters = configuration.SectorParent?.Matters ?? Matters.All,
             ParentDivision = configuration.Parent?.Division,
             EscalationRules = escalation,
             Signatures = configuration.Link.Signatures,

@@ -52,6 +52,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>A sector's parent beside it (L17); null where there is none.</summary>
     public NodeId? SectorParent { get; init; }
 
+    /// <summary>The matters that it is told of.</summary>
+    public Matters SectorMatters { get; init; } = Matters.All;
+
     /// <summary>The division of the parent; null for the root of a tree.</summary>
     public DivisionCode? ParentDivision { get; init; }
 

@@ -163,6 +163,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             Epoch = core.OwnEpoch.Number,
             RangesCompared = Iso(standing.State.Ranges.EndedAt),
             RangesPersisting = standing.State.Ranges.Persisting,
+            Matters = { MattersOf(uplink).Beginnings },
         };
     }
 
@@ -188,8 +189,14 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             DrainSeconds = DrainSeconds(cells, standing.State.Pace),
             ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
             CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds())),
+            Matters = { MattersOf(uplink).Beginnings },
         };
     }
+
+    private Matters MattersOf(Uplink.UplinkPump uplink) => core.Sequencer.Read(() => core.UplinkFold[uplink.Standing.State.Settings.Kind].Matters);
+
+    /// <summary>What a child tells of its own cases, as it last said. Under the sequencer's lock.</summary>
+    private Matters MattersOf(NodeId child) => core.Reception.Origin(child)?.Watermark.Matters ?? Matters.All;
 
     /// <summary>Under the sequencer's lock.</summary>
     /// <param name="row">The child.</param>
@@ -201,6 +208,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         var waiting = unheard.Where(order => core.RegisterNow.IsAtOrBelow(order.Order!.Target, row.Division)).ToArray();
         return new LinkView
         {
+            Matters = { MattersOf(row.Node).Beginnings },
             Node = row.Node.ToString(),
             Division = row.Division.ToString(),
             State = StateOf(row.LastHeard, connected, core.Now),
@@ -222,10 +230,10 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     {
         var state = uplink.Standing.State;
         var head = core.Sequencer.Applied;
-        var first = core.Cells.FirstChange(state.Cells.From.Lsn, head, Goes);
-        foreach (var record in Waiting(state).Order().Take(1))
+        var first = core.Cells.FirstChange(state.Cells.From.Lsn, head, uplink.Tells, MattersOf(uplink));
+        foreach (var waiting in Waiting(uplink).Order().Take(1))
         {
-            first = first is { } cell ? Lsn.Min(cell, record) : record;
+            first = first is { } cell ? Lsn.Min(cell, waiting) : waiting;
         }
 
         return first is { } at ? SecondsSince(at) : 0;
@@ -233,10 +241,9 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
 
     private long SecondsSince(Lsn at) => core.Journal.ReadAt(at) is { } record ? Math.Max(0, (long)(core.Now - record.RecordedAt).TotalSeconds) : 0;
 
-    private bool Goes(NodeId origin, Grain grain) => origin == configuration.Node || grain == Grain.National;
-
     private ChildStatus StatusOf(ChildRow row, ChildRanges ranges) => new()
     {
+        Matters = { MattersOf(row.Node).Beginnings },
         RangesCompared = ranges.ComparedLsn == Lsn.Zero ? string.Empty : Iso(ranges.ComparedAt),
         RangesDiffering = ranges.Open.Count,
         RangesPersisting = ranges.Persisting,
@@ -384,21 +391,20 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     private long SecondsLeft(IReadOnlyList<CertificateEnd> ends) => ends.Count == 0 ? 0 : (long)ends.Min(end => (end.NotAfter - core.Now).TotalSeconds);
 
     private long PendingCells(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
-        core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, Goes));
+        core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, uplink.Tells, MattersOf(uplink)));
 
     private long PendingEscalations(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
-        Waiting(uplink.Standing.State).LongCount());
+        Waiting(uplink).LongCount());
 
-    /// <summary>Where what has not been taken above stands here: escalations, each on the lane that it goes by, and what became of orders. Under the sequencer's lock.</summary>
-    private IEnumerable<Lsn> Waiting(Uplink.SenderState state)
+    /// <summary>Where what has not been taken above stands: escalations, each on the lane that it goes by, and what became of orders. Under the sequencer's lock.</summary>
+    private IEnumerable<Lsn> Waiting(Uplink.UplinkPump uplink)
     {
-        var raised = core.Escalations.ChangedSince(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), core.Sequencer.Applied).Where(record => Waits(record, state)).Select(record => record.Local);
+        var state = uplink.Standing.State;
+        var raised = uplink.Raised(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), core.Sequencer.Applied)
+            .Where(told => told.At > (state.Carries(state.Alarms) && EscalationReach.IsAlarm(told.Record) ? state.Alarms : state.Escalations).From.Lsn).Select(told => told.At);
         return state.Settings.Kind == ParentKind.Sector ? raised
             : raised.Concat(core.Orders.ReceiptsSince(state.Alarms.From.Lsn, core.Sequencer.Applied).Where(receipt => receipt.Content.Issuer != configuration.Node.ToString()).Select(receipt => receipt.Local));
     }
-
-    private bool Waits(EscalationRecord record, Uplink.SenderState state) =>
-        core.Reach.GoesUp(record) && record.Local > (state.Carries(state.Alarms) && EscalationReach.IsAlarm(record) ? state.Alarms : state.Escalations).From.Lsn;
 
     private static string Iso(Instant? at) => at is { } some ? InstantPattern.ExtendedIso.Format(some) : string.Empty;
 }

@@ -8,9 +8,10 @@ namespace CityGrid.Hub.Cells;
 
 /// <summary>
 /// The digest tree of clause C8: day, month, grain, origin, root. Only what changed since it was last asked for is hashed again. Cells whose value
-/// is zero are left out, so that a cell which fell to zero and one that never was are the same content.
+/// is zero are left out, so that a cell which fell to zero and one that never was are the same content. Over all cells, or over those of some
+/// <paramref name="matters"/> alone, as if there were no others (L17): of one selection at a time is that kept.
 /// </summary>
-internal sealed class CellDigests(CellStore store)
+internal sealed class CellDigests(CellStore store, Matters matters)
 {
     private readonly ArrayBufferWriter<byte> _buffer = new();
     private readonly List<int> _cells = [];
@@ -48,7 +49,7 @@ internal sealed class CellDigests(CellStore store)
             return [];
         }
 
-        return [.. store.Names.Scopes[store.Names.FindScope(origin, grain)].Months.Select(m => (m.Key, m.Value))];
+        return [.. TreeOf(store.Names.Scopes[store.Names.FindScope(origin, grain)]).Months.Select(m => (m.Key, m.Value))];
     }
 
     /// <summary>The digest of a grain whose months have these digests; null for none. Reads no cell.</summary>
@@ -95,13 +96,37 @@ internal sealed class CellDigests(CellStore store)
         return (parts.Count, OriginOver(origin, parts));
     }
 
+    private MonthDigests TreeOf(Scope scope) => matters.IsAll ? scope.Whole : PartOf(scope).Digests;
+
+    /// <summary>What is kept of another selection gives way.</summary>
+    private PartDigests PartOf(Scope scope) => scope.InPart is { } part && part.Matters.Equals(matters)
+        ? part
+        : scope.InPart = new PartDigests(matters, scope.Days.Between(int.MinValue, int.MaxValue).Select(day => day.Value));
+
     private Hash256? Refresh(Scope scope)
     {
-        if (scope.Dirty.Count == 0)
+        var months = matters.IsAll ? RefreshDays(scope) : RefreshDays(scope, PartOf(scope));
+        var tree = TreeOf(scope);
+        if (months.Count == 0)
         {
-            return scope.Digest;
+            return tree.Digest;
         }
 
+        foreach (var month in months)
+        {
+            tree.Months.Remove(month);
+            if (Month(scope, month) is { } digest)
+            {
+                tree.Months.Add(month, digest);
+            }
+        }
+
+        return tree.Digest = GrainOver(scope.Origin, scope.Grain, [.. tree.Months.Select(m => (m.Key, m.Value))]);
+    }
+
+    /// <summary>Works the changed days out; the months that they lie in.</summary>
+    private SortedSet<int> RefreshDays(Scope scope)
+    {
         var months = new SortedSet<int>();
         foreach (var number in scope.Dirty)
         {
@@ -112,28 +137,40 @@ internal sealed class CellDigests(CellStore store)
         }
 
         scope.Dirty.Clear();
-        foreach (var month in months)
+        return months;
+    }
+
+    private SortedSet<int> RefreshDays(Scope scope, PartDigests part)
+    {
+        var months = new SortedSet<int>();
+        foreach (var number in part.Dirty)
         {
-            scope.Months.Remove(month);
-            if (Month(scope, month) is { } digest)
+            ref var bucket = ref store.BucketAt(number);
+            months.Add(MonthOf(bucket.Day));
+            part.Days.Remove(number);
+            if (Day(scope, bucket) is { } digest)
             {
-                scope.Months.Add(month, digest);
+                part.Days.Add(number, digest);
             }
         }
 
-        return scope.Digest = GrainOver(scope.Origin, scope.Grain, [.. scope.Months.Select(m => (m.Key, m.Value))]);
+        part.Dirty.Clear();
+        return months;
     }
+
+    private Hash256? DigestOfDay(Scope scope, int bucket) =>
+        matters.IsAll ? store.BucketAt(bucket).Digest : PartOf(scope).Days.TryGetValue(bucket, out var digest) ? digest : null;
 
     private Hash256? Month(Scope scope, int month)
     {
-        var days = scope.Days.Between(FirstDayOf(month), FirstDayOf(month + 1)).Where(d => store.BucketAt(d.Value).Digest is not null).ToList();
+        var days = scope.Days.Between(FirstDayOf(month), FirstDayOf(month + 1)).Where(d => DigestOfDay(scope, d.Value) is not null).ToList();
         Begin("citygrid/month/1", scope);
         Number(Varint.ZigZag(month));
         Number((ulong)days.Count);
         foreach (var (day, bucket) in days)
         {
             Number(Varint.ZigZag(day));
-            Hash(store.BucketAt(bucket).Digest!.Value);
+            Hash(DigestOfDay(scope, bucket)!.Value);
         }
 
         return days.Count > 0 ? End() : null;
@@ -144,7 +181,7 @@ internal sealed class CellDigests(CellStore store)
         _cells.Clear();
         for (var cell = bucket.First; cell >= 0; cell = store.At(cell).NextInDay)
         {
-            if (!CellCodec.IsZero(store.ValueOf(cell)))
+            if (!CellCodec.IsZero(store.ValueOf(cell)) && (matters.IsAll || matters.Includes(store.Names.Types[store.Names.SeriesAt(store.At(cell).Series).Type].Code)))
             {
                 _cells.Add(cell);
             }

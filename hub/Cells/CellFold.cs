@@ -55,6 +55,8 @@ public sealed class CellFold : IFold
     private byte[] _scratch = new byte[1024];
     private CellStore _store;
     private CellDigests _digests;
+    private CellDigests? _digestsInPart;
+    private Matters _part = Matters.All;
 
     /// <summary>The cells with all that was added to them.</summary>
     private CellStore Store
@@ -78,7 +80,7 @@ public sealed class CellFold : IFold
     public CellFold()
     {
         _store = new CellStore();
-        _digests = new CellDigests(_store);
+        _digests = new CellDigests(_store, Matters.All);
     }
 
     public string Name => "cells";
@@ -131,7 +133,8 @@ public sealed class CellFold : IFold
     public void Load(Stream source)
     {
         _store = CellSnapshot.Load(source);
-        _digests = new CellDigests(_store);
+        _digests = new CellDigests(_store, Matters.All);
+        (_digestsInPart, _part) = (null, Matters.All);
     }
 
     public long CountOf(NodeId origin, Grain grain) =>
@@ -275,11 +278,11 @@ public sealed class CellFold : IFold
     /// The cells whose last change here lies in (<paramref name="from"/>, <paramref name="to"/>], in the order of those changes. Costs the cells
     /// changed, not the cells held. Nothing may change while it is walked.
     /// </summary>
-    public IEnumerable<CellRow> ChangedSince(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes = null) =>
-        Walk(from, to, includes).Select(RowOf);
+    public IEnumerable<CellRow> ChangedSince(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes = null, Matters? matters = null) =>
+        Walk(from, to, includes, matters).Select(RowOf);
 
     /// <summary>How many cells <see cref="ChangedSince"/> would give.</summary>
-    public long CountChanged(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes = null) => Walk(from, to, includes).LongCount();
+    public long CountChanged(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes = null, Matters? matters = null) => Walk(from, to, includes, matters).LongCount();
 
     /// <summary>How many cells of an origin that origin itself changed past a position of its own journal.</summary>
     public long CountRevisedAfter(NodeId origin, Lsn lsn) =>
@@ -289,11 +292,11 @@ public sealed class CellFold : IFold
     /// The cells that changed after <paramref name="from"/>, about <paramref name="cellsMax"/> of them and never more than one event's past it: the cut
     /// ends with a whole event, at <paramref name="head"/> when all fit.
     /// </summary>
-    public CellCut Cut(Lsn from, Lsn head, int cellsMax, Func<NodeId, Grain, bool>? includes = null)
+    public CellCut Cut(Lsn from, Lsn head, int cellsMax, Func<NodeId, Grain, bool>? includes = null, Matters? matters = null)
     {
         var rows = new List<CellRow>();
         long last = -1;
-        foreach (var cell in Walk(from, head, includes))
+        foreach (var cell in Walk(from, head, includes, matters))
         {
             var local = Store.At(cell).Local;
             if (rows.Count >= cellsMax && local != last)
@@ -309,9 +312,9 @@ public sealed class CellFold : IFold
     }
 
     /// <summary>The position of the first change after <paramref name="from"/>; null where there is none.</summary>
-    public Lsn? FirstChange(Lsn from, Lsn head, Func<NodeId, Grain, bool>? includes = null)
+    public Lsn? FirstChange(Lsn from, Lsn head, Func<NodeId, Grain, bool>? includes = null, Matters? matters = null)
     {
-        foreach (var cell in Walk(from, head, includes))
+        foreach (var cell in Walk(from, head, includes, matters))
         {
             return new Lsn(Store.At(cell).Local);
         }
@@ -323,12 +326,22 @@ public sealed class CellFold : IFold
     /// A complete set of an origin at these grains (clause C7): each cell that it does not name becomes zero with this revision, unless it is zero
     /// or newer already. Answers how many did.
     /// </summary>
-    public int Complete(NodeId origin, IReadOnlyCollection<Grain> grains, IReadOnlySet<CellKey> named, Revision revision, Lsn local)
+    public int Complete(NodeId origin, IReadOnlyCollection<Grain> grains, IReadOnlySet<CellKey> named, Revision revision, Lsn local) =>
+        End(CellsOf(origin, grains).Where(cell => !named.Contains(Store.KeyOf(cell))), revision, local);
+
+    /// <summary>
+    /// An origin tells of these matters alone (clause L17): each cell of another type becomes zero with this revision, unless it is zero or newer already. Answers how
+    /// many did.
+    /// </summary>
+    public int EndOthers(NodeId origin, IReadOnlyCollection<Grain> grains, Matters matters, Revision revision, Lsn local) =>
+        End(CellsOf(origin, grains).Where(cell => !matters.Includes(TypeOf(cell).Code)), revision, local);
+
+    private int End(IEnumerable<int> cells, Revision revision, Lsn local)
     {
         var zeroed = 0;
-        foreach (var cell in CellsOf(origin, grains))
+        foreach (var cell in cells)
         {
-            if (Store.RevisionOf(cell) < revision && !CellCodec.IsZero(Store.ValueOf(cell)) && !named.Contains(Store.KeyOf(cell)))
+            if (Store.RevisionOf(cell) < revision && !CellCodec.IsZero(Store.ValueOf(cell)))
             {
                 Store.Change(cell, revision, CellCodec.Zero, local.Value);
                 zeroed++;
@@ -339,12 +352,12 @@ public sealed class CellFold : IFold
     }
 
     /// <summary>
-    /// Gives every cell of an origin this revision: what a node does with its own when it takes a new epoch, so that its whole state goes up again
-    /// above whatever an earlier life had sent (clause C2). Answers how many it were.
+    /// Gives every cell of an origin this revision, or those of some types: what a node does with its own when it takes a new epoch, so that its whole state goes up
+    /// again above whatever an earlier life had sent (clause C2), and when a parent is told of more matters (L17). Answers how many it were.
     /// </summary>
-    public int Restamp(NodeId origin, Revision revision, Lsn local)
+    public int Restamp(NodeId origin, Revision revision, Lsn local, Func<Protocol.Names.TypeCode, bool>? types = null)
     {
-        var cells = CellsOf(origin, [.. Store.Names.Scopes.Where(s => s.Origin == origin).Select(s => s.Grain)]);
+        var cells = CellsOf(origin, [.. Store.Names.Scopes.Where(s => s.Origin == origin).Select(s => s.Grain)]).Where(cell => types?.Invoke(TypeOf(cell).Code) != false).ToList();
         foreach (var cell in cells)
         {
             Store.Change(cell, revision, Store.ValueOf(cell).ToArray(), local.Value);
@@ -434,11 +447,14 @@ public sealed class CellFold : IFold
     /// <summary>The digest of an origin's cells at these grains (clause C8): equal exactly if the content is.</summary>
     public Hash256 DigestOf(NodeId origin, params IReadOnlyCollection<Grain> grains) => Digests.DigestOf(origin, grains);
 
+    /// <summary>The digest that an origin's cells would have at one grain if those of these matters were all that there are (L17).</summary>
+    public Hash256 DigestOf(NodeId origin, Grain grain, Matters matters) => DigestsOf(matters).DigestOf(origin, [grain]);
+
     /// <summary>The digest of an origin's cells at one grain (clause C8); null where nothing is counted.</summary>
-    public Hash256? GrainDigestOf(NodeId origin, Grain grain) => Digests.OfGrain(origin, grain);
+    public Hash256? GrainDigestOf(NodeId origin, Grain grain, Matters? matters = null) => DigestsOf(matters).OfGrain(origin, grain);
 
     /// <summary>The digests of the months that count anything, in order.</summary>
-    public IReadOnlyList<(int Month, Hash256 Digest)> MonthDigestsOf(NodeId origin, Grain grain) => Digests.MonthsOf(origin, grain);
+    public IReadOnlyList<(int Month, Hash256 Digest)> MonthDigestsOf(NodeId origin, Grain grain, Matters? matters = null) => DigestsOf(matters).MonthsOf(origin, grain);
 
     /// <summary>The digest of a grain whose months have these digests, in order; null for none. Reads no cell.</summary>
     public Hash256? GrainDigestOver(NodeId origin, Grain grain, IReadOnlyCollection<(int Month, Hash256 Digest)> months) => _digests.GrainOver(origin, grain, months);
@@ -477,18 +493,38 @@ public sealed class CellFold : IFold
         }
     }
 
-    private IEnumerable<int> Walk(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes)
+    private IEnumerable<int> Walk(Lsn from, Lsn to, Func<NodeId, Grain, bool>? includes, Matters? matters)
     {
         var store = Store;
         var names = store.Names;
         var scopes = includes is null ? null : new Verdicts(names.Scopes.Count, n => includes(names.Scopes[n].Origin, names.Scopes[n].Grain));
+        var types = matters is null or { IsAll: true } ? null : new Verdicts(names.Types.Count, n => matters.Includes(names.Types[n].Code));
         for (var cell = store.FirstAfter(from.Value); cell >= 0 && store.At(cell).Local <= to.Value; cell = store.At(cell).Newer)
         {
-            if (scopes is null || scopes[names.SeriesAt(store.At(cell).Series).Scope])
+            if ((scopes is null || scopes[names.SeriesAt(store.At(cell).Series).Scope]) && (types is null || types[names.SeriesAt(store.At(cell).Series).Type]))
             {
                 yield return cell;
             }
         }
+    }
+
+    private TypeKey TypeOf(int cell) => Store.Names.Types[Store.Names.SeriesAt(Store.At(cell).Series).Type];
+
+    /// <summary>The digests of one selection are kept up; another one is worked out anew.</summary>
+    private CellDigests DigestsOf(Matters? matters)
+    {
+        if (matters is null or { IsAll: true })
+        {
+            return Digests;
+        }
+
+        Settle();
+        if (_digestsInPart is null || !_part.Equals(matters))
+        {
+            (_digestsInPart, _part) = (new CellDigests(_store, matters), matters);
+        }
+
+        return _digestsInPart;
     }
 
     private List<int> CellsOf(NodeId origin, IReadOnlyCollection<Grain> grains) =>

@@ -24,11 +24,37 @@ internal sealed class Scope(NodeId origin, Grain grain)
     /// <summary>Buckets that changed since the digest was last worked out.</summary>
     public List<int> Dirty { get; } = [];
 
-    /// <summary>The digests of the months that hold anything, by year × 12 + month - 1.</summary>
+    /// <summary>The digests of the months that hold anything, and of all of them.</summary>
+    public MonthDigests Whole { get; } = new();
+
+    /// <summary>The same over some types alone, with the buckets that changed since it was worked out; null where nobody asks for it.</summary>
+    public PartDigests? InPart { get; set; }
+
+    /// <summary>About what the digests take.</summary>
+    public long DigestBytes => (Whole.Months.Count * 100L) + (Dirty.Capacity * 4L) + (InPart is { } part ? (part.Digests.Months.Count * 100L) + (part.Days.Count * 60L) + (part.Dirty.Count * 20L) : 0);
+}
+
+/// <summary>The upper part of a scope's digest tree.</summary>
+internal sealed class MonthDigests
+{
+    /// <summary>By year × 12 + month - 1; months that hold nothing are not there.</summary>
     public SortedDictionary<int, Hash256> Months { get; } = [];
 
     /// <summary>Null while nothing is held.</summary>
     public Hash256? Digest { get; set; }
+}
+
+/// <summary>A scope's digest tree over the cells of some types.</summary>
+internal sealed class PartDigests(Matters matters, IEnumerable<int> buckets)
+{
+    public Matters Matters { get; } = matters;
+
+    public HashSet<int> Dirty { get; } = [.. buckets];
+
+    /// <summary>By bucket; days on which nothing of these types counts are not there.</summary>
+    public Dictionary<int, Hash256> Days { get; } = [];
+
+    public MonthDigests Digests { get; } = new();
 }
 
 /// <summary>Numbers for the names that cells share, so that a name stands in memory once.</summary>
@@ -55,7 +81,7 @@ internal sealed class CellNames
 
     /// <summary>About what the names take: a dictionary entry, its bucket and the list's place, for series; the texts for the rest.</summary>
     public long Bytes =>
-        _series.EnsureCapacity(0) * 28L + _seriesList.Capacity * 16L + Scopes.Sum(s => 400 + s.Days.Bytes + (s.Months.Count * 100L) + (s.Dirty.Capacity * 4L))
+        _series.EnsureCapacity(0) * 28L + _seriesList.Capacity * 16L + Scopes.Sum(s => 400 + s.Days.Bytes + s.DigestBytes)
         + Origins.Bytes(60) + Types.Bytes(90) + Divisions.Bytes(60) + Sources.Bytes(60) + Epochs.Bytes(0);
 
     public ref readonly Series SeriesAt(int number) => ref CollectionsMarshal.AsSpan(_seriesList)[number];

@@ -364,6 +364,8 @@ internal sealed class CellStore
             bucket.IsDirty = true;
             Names.Scopes[bucket.Scope].Dirty.Add(number);
         }
+
+        Names.Scopes[bucket.Scope].InPart?.Dirty.Add(number);
     }
 
     /// <summary>The order of change is that of the journal; a fold that is driven otherwise is broken, and the journal is not.</summary>

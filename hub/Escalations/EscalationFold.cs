@@ -45,6 +45,7 @@ public sealed class EscalationFold : IFold
 {
     private readonly List<EscalationRecord> _records = [];
     private readonly Dictionary<UInt128, SortedList<int, EscalationRecord>> _versions = [];
+    private readonly List<(Lsn At, EscalationRecord Record)> _toldAgain = [];
     private readonly NodeId _node;
 
     /// <param name="node">This node: its name is the hop that it adds.</param>
@@ -79,6 +80,18 @@ public sealed class EscalationFold : IFold
         }
     }
 
+    /// <summary>What stands in (<paramref name="from"/>, <paramref name="to"/>] of the sector's lanes, in order: records as they came, and those that it was not told before it was told of more matters (L17).</summary>
+    public IEnumerable<(Lsn At, EscalationRecord Record)> ForSector(Lsn from, Lsn to) =>
+        ChangedSince(from, to).Select(record => (At: record.Local, Record: record)).Concat(_toldAgain.Where(told => told.At > from && told.At <= to)).OrderBy(told => told.At);
+
+    /// <summary>The ids of the escalations that a choice of matters adds for the sector's parent, in the order in which they came.</summary>
+    public IReadOnlyList<UInt128> Added(Matters before, Matters after) =>
+        [.. _records.Where(record => IsToldOf(after, record) && !IsToldOf(before, record)).Select(record => record.Id).Distinct()];
+
+    /// <summary>Whether a parent that is told of these matters is told of an escalation: of one that this node raised, by its type; of what others raised where it is told of all.</summary>
+    public static bool IsToldOf(Matters matters, EscalationRecord record) =>
+        matters.IsAll || (record.Via is null && Protocol.Names.TypeCode.TryParse(record.Content.TypeCode, out var code) && matters.Includes(code));
+
     /// <summary>
     /// At most <paramref name="most"/> escalations in their newest version, the newest first. <paramref name="before"/> is the
     /// <see cref="EscalationPage.Next"/> of the page before; null for the first.
@@ -112,6 +125,16 @@ public sealed class EscalationFold : IFold
         {
             Receive(taken.Child, taken.Part, taken.Verdicts.Select(v => v.Index).ToHashSet(), journalEvent.Lsn, journalEvent.RecordedAt);
         }
+        else if (journalEvent.Kind == EventKinds.MattersChosen)
+        {
+            foreach (var id in MattersChosen.Parser.ParseFrom(journalEvent.Payload.Span).Escalations)
+            {
+                if (Find(System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(id.Span)) is { } record)
+                {
+                    _toldAgain.Add((journalEvent.Lsn, record));
+                }
+            }
+        }
         else if (journalEvent.Kind == EventKinds.ParkedSettled && ParkedSettled.Parser.ParseFrom(journalEvent.Payload.Span) is { Escalations.IsEmpty: false } settled)
         {
             Receive(NodeId.Parse(settled.Child), EscalationsPart.Parser.ParseFrom(settled.Escalations), [], journalEvent.Lsn, journalEvent.RecordedAt);
@@ -132,6 +155,7 @@ public sealed class EscalationFold : IFold
             });
         }
 
+        image.ToldAgain.AddRange(_toldAgain.Select(told => new ToldAgainImage { Lsn = told.At.Value, Id = told.Record.Content.Id, Version = told.Record.Content.Version }));
         image.WriteTo(target);
     }
 
@@ -139,13 +163,20 @@ public sealed class EscalationFold : IFold
     {
         _records.Clear();
         _versions.Clear();
-        foreach (var image in EscalationsImage.Parser.ParseFrom(source).Records)
+        _toldAgain.Clear();
+        var whole = EscalationsImage.Parser.ParseFrom(source);
+        foreach (var image in whole.Records)
         {
             Put(
                 new Lsn(image.Lsn),
                 image.Via.Length == 0 ? null : NodeId.Parse(image.Via),
                 image.Escalation.Memory,
                 [.. image.Hops.Select(h => new EscalationHop(NodeId.Parse(h.Node), Instant.FromUnixTimeMilliseconds(h.ReceivedAt)))]);
+        }
+
+        foreach (var told in whole.ToldAgain)
+        {
+            _toldAgain.Add((new Lsn(told.Lsn), _versions[System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(told.Id.Span)][told.Version]));
         }
     }
 

@@ -97,6 +97,9 @@ public static class EventKinds
     /// <summary>What a child said of the packages that it has, and of one that it refused.</summary>
     public const ushort PackagesTold = 82;
 
+    /// <summary>A parent is told of other matters from here on than before.</summary>
+    public const ushort MattersChosen = 83;
+
     /// <summary>The first kind of the node's own events.</summary>
     public const ushort NodeFirst = 1000;
 }

@@ -219,6 +219,7 @@ internal static class Greeting
             ParentEpochNonce = parentEpoch.Nonce,
             ChildEpoch = row.Epoch.Number,
             ChildEpochNonce = row.Epoch.Nonce,
+            ReadsMatters = true,
         };
         foreach (var lane in LinkWords.Lanes)
         {

@@ -10,6 +10,10 @@ namespace CityGrid.Hub.Reception;
 /// </summary>
 public sealed record OriginRow(OriginWatermark Watermark, Watermark Message, NodeId Via, long CompleteEpoch, Lsn Local)
 {
+    /// <summary>Whether the origin tells of the same matters in another statement, by the same choice in the same epoch (L17).</summary>
+    public bool TellsAs(OriginWatermark stated) =>
+        Watermark.Matters.Equals(stated.Matters) && Watermark.MattersSince == stated.MattersSince && (Watermark.Matters.IsAll || Watermark.Epoch.Number == stated.Epoch.Number);
+
     /// <summary>
     /// The row after another statement of the same origin. The newest revision stays, whichever way and in whichever order it came; of one
     /// revision, the later as-of and complete-through, for time passes at an origin where nothing happens.

@@ -12,7 +12,7 @@ public enum ParentKind
     /// <summary>The tier above in the territorial tree (块): it commands, and what it has is summed further up.</summary>
     Territorial,
 
-    /// <summary>A sector's own network (条) beside it, with a register of its own: it is told the same, and orders nothing.</summary>
+    /// <summary>A sector's own network (条) beside it, with a register of its own: it is told the same, or some matters alone, and orders nothing.</summary>
     Sector,
 }
 
@@ -52,6 +52,12 @@ public sealed class ParentRecord
     /// <summary>When it last told that it has this node's head, with its signature where it has shown a signer; null before the first time.</summary>
     public Instant? AnchoredAt { get; private set; }
 
+    /// <summary>The matters that it is told of (L17).</summary>
+    public Matters Matters { get; private set; } = Matters.All;
+
+    /// <summary>The position here since which it is told of these; zero where nothing was ever chosen.</summary>
+    public Lsn MattersSince { get; private set; }
+
     /// <summary>The data directory that the receipts and bundles speak of.</summary>
     internal Incarnation Incarnation { get; private set; }
 
@@ -90,6 +96,8 @@ public sealed class ParentRecord
             (Node, Epoch) = (parent, epoch);
         }
     }
+
+    internal void Choose(Matters matters, Lsn since) => (Matters, MattersSince) = (matters, since);
 
     internal void Meet(SignerChange shown)
     {
@@ -148,6 +156,8 @@ public sealed class ParentRecord
             AlarmVerdicts = { _alarms.Problems.Select(ReceptionEvents.ToVerdict) },
             Bundles = { _bundles.Select(end => end.Value) },
             ParentSigner = Signer is { } signer ? ByteString.CopyFrom(signer.ToBytes()) : ByteString.Empty,
+            Matters = { Matters.Beginnings },
+            MattersSince = MattersSince.Value,
         }.WithTimes(_escalations.KeptAt, _cells.KeptAt, _alarms.KeptAt);
         if (AnchoredAt is { } anchored)
         {
@@ -167,6 +177,7 @@ public sealed class ParentRecord
         _escalations = new LaneReceipt(Images.MarkOf(image.Escalations), image.HasEscalationsKeptAt ? Images.InstantOf(image.EscalationsKeptAt) : null, ReceptionEvents.ToReceipts(image.EscalationVerdicts));
         _cells = new LaneReceipt(Images.MarkOf(image.Cells), image.HasCellsKeptAt ? Images.InstantOf(image.CellsKeptAt) : null, ReceptionEvents.ToReceipts(image.CellVerdicts));
         _alarms = new LaneReceipt(Images.MarkOf(image.Alarms), image.HasAlarmsKeptAt ? Images.InstantOf(image.AlarmsKeptAt) : null, ReceptionEvents.ToReceipts(image.AlarmVerdicts));
+        (Matters, MattersSince) = (Matters.Of(image.Matters) ?? throw new FormatException("A selection of matters in the snapshot is malformed."), new Lsn(image.MattersSince));
         _bundles.Clear();
         _bundles.UnionWith(image.Bundles.Select(end => new Lsn(end)));
     }

@@ -46,7 +46,10 @@ internal sealed class RangeComparison(ReceptionFold reception, CellFold cells)
         var isNewest = row is null
             || ((row.Watermark.Epoch.Number, row.Watermark.Lsn.Value).CompareTo((word.Epoch.Number, word.Lsn.Value)) <= 0 && row.After(word, row.Message, child, row.Local).Via == child);
         var isWhole = statement.Months.Count == 0 || cells.GrainDigestOver(origin, grain, statement.Months.ToArray()) == statement.Root;
-        return !isNewLife && fits && isNewest && isWhole
+
+        // What is held of types that went out of the origin's choice becomes zero with this very part (L17).
+        var isNewChoice = row is not null && !row.TellsAs(word);
+        return !isNewLife && !isNewChoice && fits && isNewest && isWhole
             && (origin == child || IsEqual(statement) || !cells.HoldsAbove(origin, grain, new Revision(word.Epoch.Number, word.Lsn.Value)));
     }
 

@@ -206,6 +206,11 @@ public sealed class ReceptionFold : IFold
                     Ranges.GoesBy(stated.Origin, before.Via);
                 }
 
+                if (before is null || !before.TellsAs(after.Watermark))
+                {
+                    EndOthers(after.Watermark, lsn);
+                }
+
                 NewestStatement = lsn;
             }
         }
@@ -247,8 +252,21 @@ public sealed class ReceptionFold : IFold
         }
     }
 
-    /// <summary>L12: a cell of an older epoch than its origin's complete set comes late, by another path; it is zero already, or was never there.</summary>
-    public bool IsOfAnEarlierLife(in CellRow row) => Origin(row.Key.Origin) is { } origin && row.Revision.Epoch < origin.CompleteEpoch;
+    /// <summary>
+    /// L12, L17: a cell of an older epoch than its origin's complete set, or of matters that its origin told of before, comes late, by another path; it is zero already,
+    /// or was never there.
+    /// </summary>
+    public bool IsOfAnEarlierLife(in CellRow row) =>
+        Origin(row.Key.Origin) is { } origin && (row.Revision.Epoch < origin.CompleteEpoch || origin.Watermark.Ends(row.Key.Type, row.Revision));
+
+    /// <summary>L17: what is held of types that the origin does not tell of becomes zero, with the revision of the choice, so that it does on every path and at every tier alike.</summary>
+    private void EndOthers(OriginWatermark stated, Lsn lsn)
+    {
+        if (!stated.Matters.IsAll)
+        {
+            _cells.EndOthers(stated.Origin, AllGrains, stated.Matters, new Revision(stated.Epoch.Number, stated.MattersSince.Value), lsn);
+        }
+    }
 
     /// <summary>What was kept aside is settled: applied, unchanged or refused, it is listed no more.</summary>
     private void Settle(ParkedSettled settled, Lsn lsn)

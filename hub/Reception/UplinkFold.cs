@@ -13,12 +13,14 @@ namespace CityGrid.Hub.Reception;
 public sealed class UplinkFold : IFold
 {
     private readonly Action<Epoch, Lsn>? _epochTaken;
+    private readonly Action<Func<Protocol.Names.TypeCode, bool>, Lsn>? _mattersAdded;
     private readonly ParentRecord[] _parents = [new(ParentKind.Territorial), new(ParentKind.Sector)];
     private Incarnation _incarnation;
     private Epoch _epoch;
 
     /// <param name="epochTaken">Called when this node takes an epoch, with the event's position: its own cells are stamped anew (L7).</param>
-    public UplinkFold(Action<Epoch, Lsn>? epochTaken = null) => _epochTaken = epochTaken;
+    /// <param name="mattersAdded">Called when a parent is told of more matters than before, with which types came in and the event's position: this node's own cells of them are stamped anew (L17).</param>
+    public UplinkFold(Action<Epoch, Lsn>? epochTaken = null, Action<Func<Protocol.Names.TypeCode, bool>, Lsn>? mattersAdded = null) => (_epochTaken, _mattersAdded) = (epochTaken, mattersAdded);
 
     public string Name => "uplink";
 
@@ -70,10 +72,20 @@ public sealed class UplinkFold : IFold
         ParentKind = (int)kind,
     });
 
+    public static EventDraft MattersChosenEvent(ParentKind kind, Matters matters, IEnumerable<UInt128> escalations) => ReceptionEvents.Draft(EventKinds.MattersChosen, new MattersChosen
+    {
+        ParentKind = (int)kind,
+        Matters = { matters.Beginnings },
+        Escalations = { escalations.Select(EscalationId) },
+    });
+
     public void Apply(in JournalEvent journalEvent)
     {
         switch (journalEvent.Kind)
         {
+            case EventKinds.MattersChosen:
+                Choose(MattersChosen.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
+                break;
             case EventKinds.EpochTaken:
                 Take(EpochTaken.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
                 break;
@@ -121,6 +133,25 @@ public sealed class UplinkFold : IFold
         else
         {
             this[ParentKind.Sector].Begin(_incarnation);
+        }
+    }
+
+    private static ByteString EscalationId(UInt128 id)
+    {
+        var bytes = new byte[16];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt128BigEndian(bytes, id);
+        return UnsafeByteOperations.UnsafeWrap(bytes);
+    }
+
+    /// <summary>A choice of several events stands with the first.</summary>
+    private void Choose(MattersChosen chosen, Lsn lsn)
+    {
+        var parent = Of(chosen.ParentKind);
+        var (before, after) = (parent.Matters, Matters.Of(chosen.Matters) ?? throw new FormatException("A selection of matters in the journal is malformed."));
+        if (!after.Equals(before))
+        {
+            parent.Choose(after, lsn);
+            _mattersAdded?.Invoke(type => after.Includes(type) && !before.Includes(type), lsn);
         }
     }
 

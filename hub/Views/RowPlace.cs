@@ -87,9 +87,6 @@ internal sealed class PlaceTrees
 /// <summary>Where a row stands, but for time; null in what the query does not tell apart.</summary>
 internal readonly record struct RowPlace(string? Province, string? City, string? Own, string? Type, string? Class, string? Source)
 {
-    /// <summary>The large class of what fits nowhere (其他, 99000), below which every local type hangs.</summary>
-    public const string OtherClass = "99";
-
     public static RowPlace Of(ViewQuery query, TypeKey type, PlaceLabel label, SourceCode source)
     {
         var place = default(RowPlace);
@@ -101,20 +98,13 @@ internal readonly record struct RowPlace(string? Province, string? City, string?
                 Dimension.City => place with { City = label.City },
                 Dimension.Division or Dimension.District => place with { Own = label.Own },
                 Dimension.Type => place with { Type = type.Code.ToString() },
-                Dimension.Class => place with { Class = ClassOf(type) },
+                Dimension.Class => place with { Class = type.Code.LargeClass },
                 Dimension.Source => place with { Source = source.ToString() },
                 _ => place,
             };
         }
 
         return place;
-    }
-
-    /// <summary>The large class (大类) of a type: the first two of five digits, as GB/T 47678.5 builds its codes; that of 99000 for a local type.</summary>
-    public static string ClassOf(TypeKey type)
-    {
-        var code = type.Code.ToString();
-        return code.Length == 5 && code.All(char.IsAsciiDigit) ? code[..2] : OtherClass;
     }
 
     /// <summary>The label in a dimension of place or type; null in one of time.</summary>

@@ -118,7 +118,7 @@ public sealed class ViewDesk(
         var concerned = _engine.Concerned(query);
         var expected = _engine.Expected(query);
         var heard = watermarks().Where(w => concerned(w.Division)).ToArray();
-        var coverage = ViewCoverage.Of(expected, heard, lastDay, (origin, day) => finality?.CompleteSince(origin, day));
+        var coverage = ViewCoverage.Of(expected, heard, lastDay, query.Types, (origin, day) => finality?.CompleteSince(origin, day));
         return new Reading(figures, coverage, isClosed && coverage.CompleteSince is { } since ? LastChange(query, figures.Grain, since) : Lsn.Zero, sequencer.Applied);
     }
 
@@ -167,6 +167,7 @@ public sealed class ViewDesk(
         };
         response.Coverage.Missing.AddRange(coverage.Missing.Select(code => code.ToString()));
         response.Coverage.Late.AddRange(coverage.Late.Select(code => code.ToString()));
+        response.Coverage.ToldInPart.AddRange(coverage.ToldInPart.Select(part => new ToldInPart { Division = part.Division.ToString(), Matters = { part.Matters.Beginnings } }));
         response.Rows.Capacity = figures.Lines.Count;
         var dimensions = query.By.Select(ViewQuery.NameOf).ToArray();
         foreach (var line in figures.Lines)

@@ -136,14 +136,14 @@ public sealed record ViewQuery(
             return true;
         }
 
-        var largeClass = RowPlace.ClassOf(type);
+        var largeClass = type.Code.LargeClass;
         return Types.Any(wanted => wanted == type.Code || wanted.ToString() == largeClass);
     }
 
     private delegate bool TryParse<T>(string? text, out T name);
 
     /// <summary>A type or a large class; the class of <c>other</c> goes by that name, too.</summary>
-    private static bool TryParseType(string? text, out TypeCode type) => TypeCode.TryParse(text == "other" ? RowPlace.OtherClass : text, out type);
+    private static bool TryParseType(string? text, out TypeCode type) => TypeCode.TryParse(text == "other" ? TypeCode.OtherClass : text, out type);
 
     /// <summary>A source as cases have it: the one that totals stand under is none.</summary>
     private static bool TryParseSource(string? text, out SourceCode source) => SourceCode.TryParse(text, out source) && text != "all";

@@ -39,8 +39,8 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             TokensFile = PathAt(root, "tokens", "the path of the file of bearer tokens, mode 0600", "tokens", mustExist: true),
             Link = Link(root.Section("link"), preset),
             Operator = Operator(root.Section("operator")),
-            Parent = root.OptionalSection("parent") is { } parent ? Parent(parent, preset, node, division) : null,
-            SectorParent = root.OptionalSection("sectorParent") is { } sector ? Parent(sector, preset, node, division) : null,
+            Parent = root.OptionalSection("parent") is { } parent ? Parent(parent, preset, node, division, isSector: false) : null,
+            SectorParent = root.OptionalSection("sectorParent") is { } sector ? Parent(sector, preset, node, division, isSector: true) : null,
             Children = root.OptionalSection("children") is { } children ? Children(children) : null,
             Calendar = Calendar(root.Section("calendar")),
             ClosingDelay = DurationAt(root, "closingDelay", Duration.Zero, Duration.FromDays(62), preset.ClosingDelay),
@@ -61,6 +61,11 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         else if (configuration.SectorParent is { Node.IsNone: false } beside && beside.Node == configuration.Parent!.Node)
         {
             root.Fault("sectorParent", $"{beside.Node} is the parent already; the sector's is another node");
+        }
+
+        if (configuration is { SectorParent.Matters.IsAll: false, Link.Port: not null })
+        {
+            root.Fault("sectorParent", "matters are chosen where cases are kept, and a node that takes children relays theirs as they are: leave link.port out, or give each child a sectorParent of its own");
         }
 
         audit.End();
@@ -160,7 +165,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         return new OperatorConfiguration { Address = address, Port = port, GrpcPort = grpcPort, CertificateFile = certificate, KeyFile = key };
     }
 
-    private static ParentConfiguration Parent(JsonSection section, TierPreset preset, NodeId self, DivisionCode division)
+    private static ParentConfiguration Parent(JsonSection section, TierPreset preset, NodeId self, DivisionCode division, bool isSector)
     {
         var parent = new ParentConfiguration
         {
@@ -173,6 +178,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Jitter = DurationAt(section, "jitter", Duration.Zero, Duration.FromHours(1), preset.Jitter),
             Reconcile = section.Optional(
                 "reconcile", "a Quartz cron expression of 6 or 7 fields with seconds, such as 0 30 2 * * ?", JsonReads.Text<string>(TryParseCron), "0 30 2 * * ?", "0 30 2 * * ?"),
+            Matters = isSector ? MattersAt(section) : Matters.All,
         };
         if (!parent.Node.IsNone && parent.Node == self)
         {
@@ -186,6 +192,23 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
 
         section.End();
         return parent;
+    }
+
+    private static Matters MattersAt(JsonSection section)
+    {
+        var beginnings = section.List<string>(
+            "matters", $"a type code or the beginning of one, such as 01, 06010 or x, or {Matters.Other} for 99000 and all local types", JsonReads.Text<string>(TryParseBeginning), Matters.CountMax, default, "all");
+        if (beginnings.IsDefault)
+        {
+            return Matters.All;
+        }
+
+        if (beginnings.IsEmpty)
+        {
+            section.Fault("matters", "name at least one type code or beginning of one; for all matters leave the key out");
+        }
+
+        return Matters.Of(beginnings)!;
     }
 
     private static CalendarConfiguration Calendar(JsonSection section)
@@ -310,6 +333,13 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
     {
         path = text ?? string.Empty;
         return path.Length is > 0 and <= 4096 && path.AsSpan().Trim().Length == path.Length && !path.Contains('\0');
+    }
+
+    private static bool TryParseBeginning(string? text, out string beginning)
+    {
+        var read = Matters.TryParseBeginning(text, out var found);
+        beginning = found ?? string.Empty;
+        return read;
     }
 
     private static bool TryParseZone(string? text, out DateTimeZone zone)

@@ -151,6 +151,9 @@ public sealed record ParentConfiguration
 
     /// <summary>When what the parent holds is compared with what is here (clause L16): a Quartz expression as <see cref="Schedule"/>; each time up to a quarter of an hour later.</summary>
     public required string Reconcile { get; init; }
+
+    /// <summary>The matters that it is told of; all but for a sector's parent.</summary>
+    public Matters Matters { get; init; } = Matters.All;
 }
 
 /// <summary>When the place works.</summary>

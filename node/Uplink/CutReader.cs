@@ -26,10 +26,12 @@ public sealed record CutSizes
 /// <summary>
 /// Reads from the folds what a lane has after a position: the feed of architecture 2.4, of which nothing is stored. Call it while the folds hold
 /// still (<c>Sequencer.Read</c>), so that a cut that reaches the head is exactly the state there (INV-11). Of origins that <paramref name="isOurs"/> says have left
-/// this subtree nothing goes up: their new parent reports them (H2).
+/// this subtree nothing goes up: their new parent reports them (H2). A parent that is told of some matters alone (<paramref name="toldOf"/>) is told of this node's own
+/// of them and of nothing else: a relay has no word of its own about a part of others (L17).
 /// </summary>
 public sealed class CutReader(
-    NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach, OrderFold orders, Func<DivisionCode, bool> isOurs, CutSizes? given = null, ulong run = 0)
+    NodeId node, CellFold cells, ReceptionFold reception, EscalationFold escalations, EscalationReach reach, OrderFold orders, Func<DivisionCode, bool> isOurs, CutSizes? given = null, ulong run = 0,
+    Func<Matters>? toldOf = null)
 {
     /// <summary>A cell's names, day and revision on the wire, beside its value.</summary>
     private const int BytesBesideValue = 32;
@@ -39,10 +41,26 @@ public sealed class CutReader(
 
     private readonly CutSizes _sizes = given ?? CutSizes.Default;
 
-    private readonly RangeReader _ranges = new(node, cells, reception, isOurs);
+    private readonly Func<Matters> _toldOf = toldOf ?? (() => Matters.All);
+
+    private readonly RangeReader _ranges = new(node, cells, reception, isOurs, toldOf ?? (() => Matters.All));
 
     /// <summary>Whether what became of orders goes up: to the parent whose tree they came down.</summary>
     public bool TellsOfOrders { get; init; } = true;
+
+    /// <summary>Of a sector's parent: escalations of matters that were added stand on its lanes once more.</summary>
+    public bool TellsAgain { get; init; }
+
+    /// <summary>Whether cells of an origin at a grain go up where all grains are asked for, whatever their type.</summary>
+    public bool Tells(NodeId origin, Grain grain) => origin == node || (grain != Grain.Detail && _toldOf().IsAll && IsRelayed(origin));
+
+    /// <summary>What stands in (from, to] of this parent's lanes of escalations, in order. Under the sequencer's lock.</summary>
+    public IEnumerable<(Lsn At, EscalationRecord Record)> Raised(Lsn from, Lsn to)
+    {
+        var matters = _toldOf();
+        return (TellsAgain ? escalations.ForSector(from, to) : escalations.ChangedSince(from, to).Select(record => (At: record.Local, Record: record)))
+            .Where(told => reach.GoesUp(told.Record) && EscalationFold.IsToldOf(matters, told.Record));
+    }
 
     /// <summary>
     /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
@@ -51,9 +69,9 @@ public sealed class CutReader(
     /// </summary>
     public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true, RangeWish? wish = null)
     {
-        var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && (origin == node || (grain != Grain.Detail && IsRelayed(origin))));
+        var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && Tells(origin, grain), _toldOf());
         var reachesHead = read.To == head.Lsn;
-        var news = reachesHead && states && reception.NewestStatement > from.Lsn;
+        var news = reachesHead && states && _toldOf().IsAll && reception.NewestStatement > from.Lsn;
         if (read.Cells.Count == 0 && reachesHead && !news && !evenIfEmpty && wish is null)
         {
             return new Cut(Lane.Cells, from, head, true, []);
@@ -86,7 +104,7 @@ public sealed class CutReader(
             };
             var complete = last && reachesHead && states ? Complete(own is null ? null : node) : [];
             CellsPartCodec.Write(part, contents[i].Cells, last && reachesHead && states && own is not null ? [own()] : [], complete);
-            if (last && reachesHead && states)
+            if (last && reachesHead && states && _toldOf().IsAll)
             {
                 // Relayed as received: what a newer version may have added goes up with it (RULE-10).
                 part.Watermarks.AddRange(reception.Origins.Where(o => isOurs(o.Watermark.Division)).Select(o => o.Message));
@@ -172,9 +190,9 @@ public sealed class CutReader(
     /// <summary>What a lane of records has in (from, to], in order.</summary>
     private IEnumerable<Waiting> WaitingOn(Lane lane, bool alarmsApart, Lsn from, Lsn to)
     {
-        var raised = escalations.ChangedSince(from, to)
-            .Where(r => reach.GoesUp(r) && (!alarmsApart || EscalationReach.IsAlarm(r) == (lane == Lane.Alarms)))
-            .Select(r => new Waiting(r.Local, r, null));
+        var raised = Raised(from, to)
+            .Where(told => !alarmsApart || EscalationReach.IsAlarm(told.Record) == (lane == Lane.Alarms))
+            .Select(told => new Waiting(told.At, told.Record, null));
         return lane != Lane.Alarms || !TellsOfOrders ? raised : raised
             .Concat(orders.ReceiptsSince(from, to).Where(r => r.Content.Issuer != node.ToString()).Select(r => new Waiting(r.Local, null, r)))
             .OrderBy(waiting => waiting.Local);
@@ -243,7 +261,7 @@ public sealed class CutReader(
             yield return self;
         }
 
-        foreach (var origin in reception.Origins.Where(o => o.CompleteEpoch == o.Watermark.Epoch.Number && isOurs(o.Watermark.Division)))
+        foreach (var origin in reception.Origins.Where(o => _toldOf().IsAll && o.CompleteEpoch == o.Watermark.Epoch.Number && isOurs(o.Watermark.Division)))
         {
             yield return origin.Watermark.Origin;
         }

@@ -13,6 +13,9 @@ public static partial class LinkSender
     /// <summary>The code under which a parent's earlier epoch is told.</summary>
     public const string ParentFenced = "PARENT_FENCED";
 
+    /// <summary>The code under which it is told that a parent would take some matters for the whole.</summary>
+    public const string MattersNotRead = "MATTERS_NOT_READ";
+
     /// <summary>Why what a parent says in an epoch of its own is not believed (L15); null where it is.</summary>
     internal static string? OutOfOffice(NodeId parent, Epoch epoch, NodeId? heard, Epoch heardIn) =>
         parent == heard && (epoch.Number < heardIn.Number || (epoch.Number == heardIn.Number && epoch != heardIn))
@@ -96,6 +99,15 @@ public static partial class LinkSender
                 // A restored parent that its own parent has not granted its epoch yet comes by here too, so the next try is not far.
                 Effects.Add(new SenderEffect.Report(ParentFenced, fenced));
                 HangUp($"{ParentFenced}: {fenced} Nothing is sent to it. Stop the old one; if there is no other any more, POST /ops/parent/forget?parent={parent}.");
+                return;
+            }
+
+            if (!State.Settings.Matters.IsAll && !welcome.ReadsMatters)
+            {
+                var unread = $"{parent} does not read of which matters it is told, and would show them as the whole.";
+                Effects.Add(new SenderEffect.Report(MattersNotRead, unread));
+                State = State with { Pause = State.Settings.RefusedPause };
+                HangUp($"{MattersNotRead}: {unread} Nothing is sent to it. Upgrade it, or take sectorParent.matters out of the configuration.");
                 return;
             }
 

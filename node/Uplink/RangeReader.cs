@@ -13,9 +13,9 @@ public sealed record RangeReading(IReadOnlyList<RepairShare> Repairs, IReadOnlyL
 
 /// <summary>
 /// Reads what a cut shall say of ranges (clause L16). While the folds hold still, at the position where the cut ends. Of origins that <paramref name="isOurs"/>
-/// says have left this subtree it says nothing (H2).
+/// says have left this subtree it says nothing (H2), and to a parent that is told of some matters alone it says what it would if there were no others (L17).
 /// </summary>
-public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold reception, Func<DivisionCode, bool> isOurs)
+public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold reception, Func<DivisionCode, bool> isOurs, Func<Matters> toldOf)
 {
     /// <summary>Roots in one part: 45 kB. The origins of a province are some dozens.</summary>
     public const int RootsAPart = 1000;
@@ -42,7 +42,7 @@ public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold recep
                 (IsFit(scope) ? roots : unfit).Add(scope);
             }
 
-            statements.AddRange(roots.Select(scope => new RangeStatement(scope, cells.GrainDigestOf(scope.Origin, scope.Grain), [])));
+            statements.AddRange(roots.Select(scope => new RangeStatement(scope, cells.GrainDigestOf(scope.Origin, scope.Grain, toldOf()), [])));
             last = left.Length > RootsAPart ? left[RootsAPart - 1] : null;
         }
 
@@ -56,7 +56,7 @@ public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold recep
                 continue;
             }
 
-            var digests = cells.MonthDigestsOf(scope.Origin, scope.Grain);
+            var digests = cells.MonthDigestsOf(scope.Origin, scope.Grain, toldOf());
             if (months > 0 && months + digests.Count > MonthsAPart)
             {
                 break;
@@ -64,7 +64,7 @@ public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold recep
 
             months += digests.Count;
             stated.Add(scope);
-            statements.Add(new RangeStatement(scope, cells.GrainDigestOf(scope.Origin, scope.Grain), digests));
+            statements.Add(new RangeStatement(scope, cells.GrainDigestOf(scope.Origin, scope.Grain, toldOf()), digests));
         }
 
         return new RangeReading(shares, statements, new RangeWords(roots, unfit, last, stated, whole, repairedTo));
@@ -83,7 +83,7 @@ public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold recep
             }
 
             // A share begins with the last cell of the one before, so that nothing lies between two stretches.
-            var rows = cells.RangeOf(range.Origin, range.Grain, range.Month).Where(row => from is not { } key || row.Key.CompareTo(key) >= 0).ToArray();
+            var rows = cells.RangeOf(range.Origin, range.Grain, range.Month).Where(row => toldOf().Includes(row.Key.Type.Code) && (from is not { } key || row.Key.CompareTo(key) >= 0)).ToArray();
             var pieces = split(rows);
             for (var i = 0; i < pieces.Count; i++)
             {
@@ -107,7 +107,7 @@ public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold recep
     private IEnumerable<RangeScope> Scopes(IReadOnlyCollection<Grain> grains, bool keepsCells)
     {
         var own = keepsCells ? grains.Select(grain => new RangeScope(node, grain)) : [];
-        var relayed = reception.Origins.Where(o => o.Watermark.Origin != node && isOurs(o.Watermark.Division)).Select(o => new RangeScope(o.Watermark.Origin, Grain.National));
+        var relayed = reception.Origins.Where(o => toldOf().IsAll && o.Watermark.Origin != node && isOurs(o.Watermark.Division)).Select(o => new RangeScope(o.Watermark.Origin, Grain.National));
         return own.Concat(grains.Contains(Grain.National) ? relayed : []).Order();
     }
 
@@ -116,5 +116,5 @@ public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold recep
     /// must be repaired from below first.
     /// </summary>
     private bool IsFit(RangeScope scope) =>
-        scope.Origin == node || (reception.Origin(scope.Origin) is { } row && isOurs(row.Watermark.Division) && cells.DigestOf(scope.Origin, Grain.National) == row.Watermark.Digest);
+        scope.Origin == node || (toldOf().IsAll && reception.Origin(scope.Origin) is { } row && isOurs(row.Watermark.Division) && cells.DigestOf(scope.Origin, Grain.National) == row.Watermark.Digest);
 }

@@ -17,6 +17,9 @@ public sealed record SenderSettings(NodeId Node, DivisionCode Division)
     /// <summary>The node that is to be the parent; null where whoever answers may be.</summary>
     public NodeId? Parent { get; init; }
 
+    /// <summary>The matters that it is told of; one that is told of some alone must be a parent that does not take them for the whole (L17).</summary>
+    public Matters Matters { get; init; } = Matters.All;
+
     /// <summary>The newest protocol that is spoken; a network that is being upgraded may hold back.</summary>
     public int ProtocolNewest { get; init; } = ProtocolMax;
 

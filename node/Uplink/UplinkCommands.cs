@@ -1,3 +1,4 @@
+using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
@@ -60,6 +61,28 @@ public sealed class TakeEpoch(UplinkFold uplink, ParentKind kind, Incarnation in
     {
         Failpoint.Hit("parent-epoch.keep.after");
         return epoch;
+    }
+}
+
+/// <summary>
+/// From here on a parent is told of these matters alone (L17). Answers false where it was before. Escalations of matters that come in stand at the end of its lanes, as many at a
+/// position as a part may have.
+/// </summary>
+public sealed class ChooseMatters(ParentRecord parent, EscalationFold escalations, Matters matters) : Command<bool>
+{
+    private const int EscalationsAnEvent = 200;
+
+    public override IReadOnlyCollection<Touched> Touches => [.. LinkWords.Lanes.Select(lane => Touched.By("uplink", lane.ToString())), Touched.By("escalations", string.Empty)];
+
+    public override Decision<bool> Decide(Instant now)
+    {
+        if (parent.Matters.Equals(matters))
+        {
+            return Decision<bool>.Nothing(false);
+        }
+
+        var added = escalations.Added(parent.Matters, matters).Chunk(EscalationsAnEvent).DefaultIfEmpty([]);
+        return Decision<bool>.Of(new RecordDraft(Actor, [.. added.Select(ids => UplinkFold.MattersChosenEvent(parent.Kind, matters, ids))]), _ => true);
     }
 }
 

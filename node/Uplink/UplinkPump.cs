@@ -1,4 +1,5 @@
 using CityGrid.Hub.Catalogue;
+using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reach;
@@ -32,6 +33,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private SenderState _state;
     private IWireLine? _line;
     private bool _hangUpWhenConnected;
+    private volatile bool _isBegun;
 
     /// <summary>What the parent countersigned with the answer that is being heard.</summary>
     private Countersignature? _said;
@@ -50,25 +52,36 @@ public sealed class UplinkPump : IWireEvents, IDisposable
 
     public UplinkStanding Standing => _standing;
 
+    /// <summary>Whether this parent is told of an origin's cells at a grain, whatever their type. Under the sequencer's lock, as is <see cref="Raised"/>.</summary>
+    public bool Tells(NodeId origin, Grain grain) => _ground.Cuts.Tells(origin, grain);
+
+    /// <summary>The escalations that stand in (from, to] of this parent's lanes, in order.</summary>
+    public IEnumerable<(Lsn At, EscalationRecord Record)> Raised(Lsn from, Lsn to) => _ground.Cuts.Raised(from, to);
+
     /// <summary>What the operator should hear of: a code and a message.</summary>
     public Action<string, string>? Reported { get; set; }
 
-    public void Start() => _inputs.Bring(new SenderInput.Woken());
+    /// <summary>Begins to speak; what happened before is taken in order now.</summary>
+    public void Start()
+    {
+        _isBegun = true;
+        _inputs.Bring(new SenderInput.Woken());
+    }
 
     /// <summary>The schedule: cells now, an empty cut too.</summary>
-    public void PushDue() => _inputs.Bring(new SenderInput.PushDue(Lane.Cells));
+    public void PushDue() => OnceBegun(new SenderInput.PushDue(Lane.Cells));
 
     /// <summary>Something of a lane changed, an alarm or not.</summary>
-    public void Nudge(Lane lane, bool isAlarm = false) => _inputs.Bring(new SenderInput.Nudged(lane, isAlarm));
+    public void Nudge(Lane lane, bool isAlarm = false) => OnceBegun(new SenderInput.Nudged(lane, isAlarm));
 
     /// <summary>A bundle, or another parent, may have brought an epoch: what this end says from now on, it says in that.</summary>
-    public void EpochMayHaveChanged() => _inputs.Bring(_ground.Sequencer.Read(() => new SenderInput.EpochHeld(_ground.Uplink.EpochOf(_ground.Journal.Incarnation), _ground.Parent.Node, _ground.Parent.Epoch)));
+    public void EpochMayHaveChanged() => OnceBegun(_ground.Sequencer.Read(() => new SenderInput.EpochHeld(_ground.Uplink.EpochOf(_ground.Journal.Incarnation), _ground.Parent.Node, _ground.Parent.Epoch)));
 
     /// <summary>What was heard of the parent's epoch is forgotten, durably.</summary>
-    public void ParentForgotten() => _inputs.Bring(new SenderInput.ParentForgotten());
+    public void ParentForgotten() => OnceBegun(new SenderInput.ParentForgotten());
 
     /// <summary>Compares what the parent holds with what this node has, and sends again what differs (L16).</summary>
-    public void CompareRanges() => _inputs.Bring(new SenderInput.RangesDue());
+    public void CompareRanges() => OnceBegun(new SenderInput.RangesDue());
 
     /// <summary>A result of a query that the parent asked; of no use to it once <paramref name="left"/> is over.</summary>
     public void Tell(UInt128 query, int number, ReachResult result, Duration left) => _inputs.Bring(new SenderInput.ResultReady(query, number, result, _clock.Now() + left));
@@ -105,6 +118,23 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         _inputs.Stop();
         _alarm.Dispose();
         _line?.HangUp();
+    }
+
+    /// <summary>Nothing makes this end speak before it is to.</summary>
+    private void OnceBegun(SenderInput input)
+    {
+        if (_isBegun)
+        {
+            _inputs.Bring(input);
+            return;
+        }
+
+        _inputs.Add(input);
+        if (_isBegun)
+        {
+            // It began between the two.
+            _inputs.Bring(new SenderInput.Woken());
+        }
     }
 
     private void Take(SenderInput input)

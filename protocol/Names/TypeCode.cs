@@ -13,6 +13,19 @@ public readonly record struct TypeCode : IComparable<TypeCode>
     /// <summary>The most characters it may have.</summary>
     public const int LengthMax = 32;
 
+    /// <summary>The large class of what fits nowhere (其他, 99000), below which every local type hangs.</summary>
+    public const string OtherClass = "99";
+
+    /// <summary>The large class (大类): the first two of five digits, as GB/T 47678.5 builds its codes; that of 99000 for a local type.</summary>
+    public string LargeClass
+    {
+        get
+        {
+            var code = ToString();
+            return code.Length == 5 && code.All(char.IsAsciiDigit) ? code[..2] : OtherClass;
+        }
+    }
+
     /// <summary>True only for <c>default</c>, which is no code.</summary>
     public bool IsNone => _text is null;
 

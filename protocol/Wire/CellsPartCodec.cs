@@ -105,6 +105,8 @@ public static class CellsPartCodec
         Division = watermark.Division.ToString(),
         Digest = UnsafeByteOperations.UnsafeWrap(watermark.Digest.ToBytes()),
         Zone = watermark.Zone,
+        Matters = { watermark.Matters.Beginnings },
+        MattersSince = watermark.MattersSince.Value,
     };
 
     /// <summary>Null with the watermark, or the refusal.</summary>
@@ -148,9 +150,18 @@ public static class CellsPartCodec
             return Bad(message, "zone");
         }
 
+        if (Matters.Of(message.Matters) is not { } matters || (matters.IsAll ? message.MattersSince != 0 : message.MattersSince < 1 || message.MattersSince > message.Lsn))
+        {
+            return Bad(message, "list of matters, or the position since which it holds,");
+        }
+
         watermark = new(
             origin, incarnation, new Epoch(message.Epoch, message.EpochNonce), new Lsn(message.Lsn), Instant.FromUnixTimeSeconds(message.AsOf), day, division,
-            Hash256.FromBytes(message.Digest.Span), message.Zone);
+            Hash256.FromBytes(message.Digest.Span), message.Zone)
+        {
+            Matters = matters,
+            MattersSince = new Lsn(message.MattersSince),
+        };
         return null;
     }
 

@@ -9,4 +9,14 @@ namespace CityGrid.Protocol.Wire;
 /// is in; the zone is an IANA name.
 /// </summary>
 public sealed record OriginWatermark(
-    NodeId Origin, Incarnation Incarnation, Epoch Epoch, Lsn Lsn, Instant AsOf, StatDay CompleteThrough, DivisionCode Division, Hash256 Digest, string Zone);
+    NodeId Origin, Incarnation Incarnation, Epoch Epoch, Lsn Lsn, Instant AsOf, StatDay CompleteThrough, DivisionCode Division, Hash256 Digest, string Zone)
+{
+    /// <summary>Of which matters the origin tells; the digest is over their cells.</summary>
+    public Matters Matters { get; init; } = Matters.All;
+
+    /// <summary>Its position since which that is so; zero where it tells of all.</summary>
+    public Lsn MattersSince { get; init; }
+
+    /// <summary>Whether a cell of the origin is over because it is not told of its type any more: what is held of it counts nothing (L17).</summary>
+    public bool Ends(TypeKey type, Revision revision) => !Matters.IsAll && revision < new Revision(Epoch.Number, MattersSince.Value) && !Matters.Includes(type.Code);
+}

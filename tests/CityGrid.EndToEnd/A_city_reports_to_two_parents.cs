@@ -62,6 +62,77 @@ public sealed class A_city_reports_to_two_parents
         }
     }
 
+    [Test, Requires(Need.PullRequest)]
+    public async Task And_the_sector_is_told_of_the_matters_that_were_chosen_and_says_so()
+    {
+        await using var trees = await Trees.StartAsync(2, 1, tree =>
+        {
+            SplitOffASector(tree);
+            Choose(tree.Cities.First(), "01");
+        });
+        var (ministry, city) = (trees.Tree.Root, trees.Tree.Cities.First());
+        var sector = trees.Tree.Nodes.Last(node => node.Tier == "province");
+        await ReportAsync(city, "a", 2);
+        await ReportAsync(city, "b", 3, "06010");
+        await UntilAsync(2, "01001 2");
+
+        Assert.That((await LinksAsync(city)).Select(link => (link.Sector, string.Join(' ', link.Matters))), Is.EquivalentTo(new[] { (false, ""), (true, "01") }));
+        Assert.That((await LinksAsync(sector, up: false)).Single().Matters, Is.EqualTo(new[] { "01" }));
+        using (var client = new NodeClient(sector.GrpcUrl, sector.Tokens["viewer"]))
+        {
+            var answer = await client.Views.QueryAsync(new QueryRequest(), client.Soon());
+            Assert.That(answer.Coverage.ToldInPart, Is.EqualTo(new[] { new ToldInPart { Division = city.Division, Matters = { "01" } } }));
+            Assert.That((await client.Views.GetStatusAsync(new GetStatusRequest(), client.Soon())).Children.Single().Matters, Is.EqualTo(new[] { "01" }));
+            Assert.That((await client.Views.QueryAsync(new QueryRequest { Types_ = { "01" } }, client.Soon())).Coverage.ToldInPart, Is.Empty);
+        }
+
+        // Another choice, a wider one while the sector is down, and none.
+        await ChooseAnewAsync("06");
+        await UntilAsync(3, "06010 3");
+        trees.Running.Kill(sector.Node);
+        await ChooseAnewAsync("01", "06010");
+        await ReportAsync(city, "c", 1);
+        await trees.Running.StartAsync(sector);
+        await UntilAsync(6, "01001 3", "06010 3");
+        await ChooseAnewAsync("01001");
+        await UntilAsync(3, "01001 3");
+        await ChooseAnewAsync();
+        await UntilAsync(6, "01001 3", "06010 3");
+        Assert.That(await Asking.ReportedAsync(ministry), Is.EqualTo(6));
+
+        async Task ChooseAnewAsync(params string[] beginnings)
+        {
+            await trees.Running.StopAsync(city.Node);
+            Choose(city, beginnings);
+            await trees.Running.StartAsync(city);
+        }
+
+        async Task UntilAsync(long cases, params string[] byType)
+        {
+            await Asking.UntilAsync(async () => await Asking.ReportedAsync(sector) == cases && (await ByTypeAsync()).SequenceEqual(byType), $"the sector has {string.Join(", ", byType)}");
+            await Asking.UntilAsync(
+                async () => !byType.Select(row => row[..5]).Except((await Asking.EscalationsAsync(sector)).Select(row => row.Escalation.TypeCode)).Any(), "the sector knows the escalations of what it is told");
+        }
+
+        async Task<string[]> ByTypeAsync()
+        {
+            using var client = new NodeClient(sector.GrpcUrl, sector.Tokens["viewer"]);
+            var answer = await client.Views.QueryAsync(new QueryRequest { By = { "type" }, Measures = { "reported" } }, client.Soon());
+            return [.. answer.Rows.Where(row => row.Measures["reported"] != 0).Select(row => $"{row.Dimensions["type"]} {row.Measures["reported"]}").Order(StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>The list that a person writes; none for all.</summary>
+    private static void Choose(TreeNode city, params string[] beginnings) => Change(city, configuration =>
+    {
+        var sector = configuration["sectorParent"]!.AsObject();
+        sector.Remove("matters");
+        if (beginnings.Length > 0)
+        {
+            sector["matters"] = new JsonArray([.. beginnings.Select(text => JsonValue.Create(text))]);
+        }
+    });
+
     private static string[] Versions(IEnumerable<EscalationRow> rows) =>
         [.. rows.Select(row => $"{Convert.ToHexString(row.Escalation.Id.Span)} {row.Escalation.Version}").Order(StringComparer.Ordinal)];
 
@@ -100,19 +171,19 @@ public sealed class A_city_reports_to_two_parents
         File.WriteAllText(node.Configuration, configuration.ToJsonString());
     }
 
-    private static async Task ReportAsync(TreeNode city, string name, int times)
+    private static async Task ReportAsync(TreeNode city, string name, int times, string type = "01001")
     {
         using var client = new NodeClient(city.GrpcUrl, city.Tokens["desk"]);
         for (var i = 0; i < times; i++)
         {
-            var request = new ReportRequest { RequestKey = $"{name}-{i}", Type = "01001", Source = "hotline", Grade = i == 0 ? EmergencyGrade.Serious : EmergencyGrade.Unspecified };
+            var request = new ReportRequest { RequestKey = $"{name}-{i}", Type = type, Source = "hotline", Grade = i == 0 ? EmergencyGrade.Serious : EmergencyGrade.Unspecified };
             await client.Cases.ReportAsync(request, client.Soon());
         }
     }
 
-    private static async Task<IReadOnlyList<LinkView>> LinksAsync(TreeNode city)
+    private static async Task<IReadOnlyList<LinkView>> LinksAsync(TreeNode city, bool up = true)
     {
         using var client = new NodeClient(city.GrpcUrl, city.Tokens["viewer"]);
-        return [.. (await client.Links.ListLinksAsync(new ListLinksRequest(), client.Soon())).Links.Where(link => link.Up)];
+        return [.. (await client.Links.ListLinksAsync(new ListLinksRequest(), client.Soon())).Links.Where(link => link.Up == up)];
     }
 }

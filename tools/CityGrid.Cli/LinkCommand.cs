@@ -18,13 +18,14 @@ internal static class LinkCommand
         command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
         {
             var answer = await client.Links.ListLinksAsync(new ListLinksRequest(), client.Options.WithCancellationToken(stop));
-            var table = TableOf("ColumnNode", "ColumnDirection", "ColumnState", "ColumnProgress", "ColumnPending", "ColumnOldest", "ColumnDrain", "ColumnParked", "ColumnSkew", "ColumnCertificateEnds", "ColumnError");
+            var table = TableOf("ColumnNode", "ColumnDirection", "ColumnState", "ColumnProgress", "ColumnPending", "ColumnOldest", "ColumnDrain", "ColumnParked", "ColumnSkew", "ColumnCertificateEnds", "ColumnMatters", "ColumnError");
             foreach (var link in answer.Links)
             {
                 table.AddRow(
                     link.Node, Texts.Get(!link.Up ? "LinkDown" : link.Sector ? "LinkUpSector" : "LinkUp"), Texts.Get(WordOf(link)), link.LastProgress,
                     link.Up ? $"{link.PendingCells} + {link.PendingRecords}" : $"{link.PendingRecords}", $"{link.OldestUnsentSeconds} s", link.Up ? $"{link.DrainSeconds} s" : string.Empty,
-                    $"{link.Parked}", $"{link.ClockSkewMs} ms", link.CertificateEnds, Markup.Escape(link.Quarantine.Length > 0 ? link.Quarantine : link.LastError));
+                    $"{link.Parked}", $"{link.ClockSkewMs} ms", link.CertificateEnds,
+                    link.Matters.Count == 0 ? Texts.Get("MattersAll") : ViewTable.Matters(link.Matters), Markup.Escape(link.Quarantine.Length > 0 ? link.Quarantine : link.LastError));
             }
 
             AnsiConsole.Write(table);

@@ -36,7 +36,15 @@ internal static class ViewTable
         return table;
     }
 
-    public static string Coverage(QueryResponse response) => Texts.Get(
+    /// <summary>How much the figures can be trusted: where some places tell of some matters alone, on a line of its own.</summary>
+    public static string Coverage(QueryResponse response) => response.Coverage.ToldInPart.Count == 0
+        ? CoverageOf(response)
+        : $"{CoverageOf(response)}{Environment.NewLine}{Texts.Get("ViewToldInPart", string.Join("; ", response.Coverage.ToldInPart.Select(part => $"{part.Division} ({Matters(part.Matters)})")))}";
+
+    /// <summary>Beginnings of type codes for people.</summary>
+    public static string Matters(IEnumerable<string> beginnings) => string.Join(", ", beginnings.Select(text => text == Protocol.Names.Matters.Other ? Texts.Get("MattersOther") : $"{text}…"));
+
+    private static string CoverageOf(QueryResponse response) => Texts.Get(
         "ViewCoverage",
         response.AsOf,
         response.Coverage.Heard,

@@ -44,6 +44,35 @@ public sealed class The_digest_of_cells
         }, iter: 500);
 
     [Test]
+    public void Of_some_matters_is_that_of_a_fold_without_the_others_whenever_it_is_asked_for() =>
+        Gen.Select(CellWorld.HonestRow, Gen.Int[0, 5]).List[0, 60].Sample(steps =>
+        {
+            Matters[] choices = [Matters.Of(["01"])!, Matters.Of(["01002", "99"])!, Matters.Of(["77"])!, Matters.All];
+            var (fold, local) = (new CellFold(), 0L);
+            foreach (var (row, what) in steps)
+            {
+                fold.Merge(row.Key, row.Revision, row.Value.Span, new(++local));
+                if (what < choices.Length)
+                {
+                    fold.GrainDigestOf(row.Key.Origin, row.Key.Grain, choices[what]);
+                }
+                else if (what == 4)
+                {
+                    fold.Restamp(row.Key.Origin, new Revision(3, local), new(local), code => code.ToString() == "01002");
+                }
+            }
+
+            return choices.All(matters =>
+            {
+                var fresh = CellWorld.Merged(fold.ChangedSince(Lsn.Zero, fold.NewestChange).Where(row => matters.Includes(row.Key.Type.Code)));
+                return fold.Origins.All(origin => Grains.All(grain =>
+                    fold.DigestOf(origin, grain, matters) == fresh.DigestOf(origin, grain)
+                    && fold.GrainDigestOf(origin, grain, matters) == fresh.GrainDigestOf(origin, grain)
+                    && fold.MonthDigestsOf(origin, grain, matters).SequenceEqual(fresh.MonthDigestsOf(origin, grain))));
+            });
+        }, iter: 500);
+
+    [Test]
     public void Differs_when_anything_of_any_cell_differs() =>
         Gen.Select(CellWorld.HonestRow.List[1, 20], Gen.Int[0, 1_000], Gen.Int[0, 2]).Sample((rows, at, what) =>
         {

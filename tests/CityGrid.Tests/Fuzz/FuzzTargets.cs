@@ -36,6 +36,7 @@ internal static class FuzzTargets
         new("json-body", Shape.Text, 5_000, JsonBodies, JsonBody) { Words = [.. Calls.SelectMany(type => type.Fields.InDeclarationOrder().Select(field => field.JsonName))] },
         new("query-value", Shape.Text, 5_000, () => [Text("2026-11-24"), Text("-1"), Text("STAGE"), Text("AAAA")], QueryValue),
         new("date-formats", Shape.Text, 5_000, () => [Text("yyyy-MM-dd HH:mm:ss\n2015-11-01 00:59:59"), Text("iso\n2018-01-02T00:00:09-08:00"), Text("unix-seconds\n1514851209"), Text("unix-milliseconds\n1514851209250"), Text("MM/dd/yyyy hh:mm:ss tt\n12/31/2017 11:59:58 PM")], Dates),
+        new("matters", Shape.Text, 10_000, () => [Text("01,06010"), Text("other,x,99"), Text("01,01001,0")], MattersChosen),
         new("names", Shape.Text, 10_000, () => [Text("330102"), Text("hangzhou"), Text("gb47678-2026"), Text("hotline"), Text("01001"), Text("2026-11-24"), Text("0197c0de000070008000000000000001")], Names),
     ];
 
@@ -162,6 +163,20 @@ internal static class FuzzTargets
 
         var zone = DateTimeZoneProviders.Tzdb["America/New_York"];
         return new DateFormats([format], zone).TryRead(text, out var instant) ? $"read {instant.InUtc().Year > 1900}" : "not read";
+    }
+
+    private static string MattersChosen(byte[] input)
+    {
+        var texts = Encoding.UTF8.GetString(input).Split(',');
+        if (Matters.Of(texts) is not { } matters)
+        {
+            return "none";
+        }
+
+        Sound(matters.Beginnings.Length is > 0 and <= Matters.CountMax, "a selection that was read names something");
+        Sound(matters.Equals(Matters.Of(matters.Beginnings)), "one selection has one form");
+        Sound(texts.Where(text => text != Matters.Other).All(text => matters.Includes(TypeCode.Parse(text))), "each beginning that was read tells of itself");
+        return $"{Math.Min(matters.Beginnings.Length, 4)} {matters.Includes(TypeCode.Parse("01001"))} {matters.Includes(TypeCode.Parse("x0a1b2c3d"))}";
     }
 
     private static string Names(byte[] input)

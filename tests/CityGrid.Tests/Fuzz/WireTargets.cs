@@ -47,6 +47,7 @@ internal static class WireTargets
         [
             child.Hello(), child.Cut(0, 5, [child.Cell(3, 1), child.Cell(4, 2, "420111")]), child.Cut(0, 5, [child.Cell(3, 1)], 1, 2),
             child.Cut(0, 5, [], 1, 1, part => CellsPartCodec.Write(part, [child.Cell(3, 1, null, "jiangxia", grain: Grain.National)], [child.Statement(5)], [child.Node])),
+            child.Cut(0, 5, [], 1, 1, part => CellsPartCodec.Write(part, [child.Cell(3, 1, grain: Grain.National)], [child.Statement(5) with { Matters = Matters.Of(["01", "x", Matters.Other])!, MattersSince = new Lsn(2) }], [])),
             child.Raise(0, 5, child.Escalation(3, 1), child.Escalation(4, 2)),
             child.Raise(long.MaxValue, long.MaxValue),
             child.Cut(long.MaxValue - 1, long.MaxValue, []),

@@ -7,7 +7,7 @@ using NUnit.Framework;
 
 namespace CityGrid.Tests.Reception;
 
-/// <summary>INV-27: what tamper evidence keeps in journals is read as it was written, for ever. Lines of the golden file are added, and none is ever changed.</summary>
+/// <summary>INV-27: what tamper evidence, and the choice of what a parent is told of, keep in journals is read as it was written, for ever. Lines of the golden file are added, and none is ever changed.</summary>
 public sealed class Signed_events_keep_their_bytes
 {
     private static readonly NodeId Child = NodeId.Parse("wuhan");
@@ -25,6 +25,7 @@ public sealed class Signed_events_keep_their_bytes
         ("receipt with a countersignature", UplinkFold.ReceiptKeptEvent(ParentKind.Territorial, Lane.Alarms, Life, Epoch, Mark, [], new Countersignature { Node = "hubei", Lsn = 12, Child = "wuhan", Signature = ByteString.CopyFrom(5) })),
         ("receipt without one", UplinkFold.ReceiptKeptEvent(ParentKind.Territorial, Lane.Alarms, Life, Epoch, Mark, [])),
         ("receipt of a sector's parent", UplinkFold.ReceiptKeptEvent(ParentKind.Sector, Lane.Alarms, Life, Epoch, Mark, [])),
+        ("matters chosen for a sector's parent", UplinkFold.MattersChosenEvent(ParentKind.Sector, Matters.Of(["06010", "01"])!, [7])),
     ];
 
     private static string Page => Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Reception", "signed-events.golden.txt");

@@ -18,9 +18,9 @@ internal sealed class SmallTree
     private readonly SimulatedTree _tree;
     private int _requests;
 
-    public SmallTree((int Ministry, int Province, int City)? newest = null, Node.Uplink.CutSizes? cuts = null)
+    public SmallTree((int Ministry, int Province, int City)? newest = null, Node.Uplink.CutSizes? cuts = null, StoryTwist? twist = null)
     {
-        _tree = new SimulatedTree(seed: 41, provinces: 1, citiesEach: 2) { Cuts = cuts ?? Node.Uplink.CutSizes.Default };
+        _tree = new SimulatedTree(seed: 41, provinces: 1, citiesEach: 2, twist) { Cuts = cuts ?? Node.Uplink.CutSizes.Default };
         if (newest is { } protocols)
         {
             Ministry.ProtocolNewest = protocols.Ministry;
@@ -50,7 +50,10 @@ internal sealed class SmallTree
     public void Run(TimeSpan span) => _tree.Run(span);
 
     /// <summary>A sector's network beside the tree, with a register of its own; these cities report to it from now on.</summary>
-    public SimulatedNode AddSector(string name, params SimulatedNode[] cities)
+    public SimulatedNode AddSector(string name, params SimulatedNode[] cities) => AddSector(name, Matters.All, cities);
+
+    /// <summary>The same, told of some matters alone.</summary>
+    public SimulatedNode AddSector(string name, Matters matters, params SimulatedNode[] cities)
     {
         var division = DivisionCode.Parse(name.ToUpperInvariant());
         var sector = _tree.Add(new SimulatedPlace(NodeId.Parse(name), division, null));
@@ -65,10 +68,26 @@ internal sealed class SmallTree
         {
             city.Crash(powerCut: false);
             city.JoinSector(sector.Place);
+            city.SectorMatters = matters;
             city.Start();
         }
 
         return sector;
+    }
+
+    /// <summary>A node beyond the sector's own, which it reports to from now on with all that it is told.</summary>
+    public SimulatedNode AddAbove(SimulatedNode sector, string name)
+    {
+        var division = DivisionCode.Parse(name.ToUpperInvariant());
+        var above = _tree.Add(new SimulatedPlace(NodeId.Parse(name), division, null));
+        var root = new Division(division, null, name, name, DivisionKind.Nation, null, null);
+        above.Register = DivisionRegister.Of([root, .. sector.Register!.All.Select(d => d.Code == sector.Place.Division ? d with { Parent = division, Kind = DivisionKind.Province } : d)]);
+        above.Start();
+        sector.Crash(powerCut: false);
+        sector.Register = above.Register;
+        sector.Rehome(above.Place);
+        sector.Start();
+        return above;
     }
 
     /// <summary>Long enough for every scheduled push to have reached the ministry.</summary>

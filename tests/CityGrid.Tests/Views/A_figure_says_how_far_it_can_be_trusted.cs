@@ -35,6 +35,42 @@ public sealed class A_figure_says_how_far_it_can_be_trusted
     }
 
     [Test]
+    public void A_city_that_tells_of_some_matters_is_named_where_others_are_asked_for_and_makes_nothing_final()
+    {
+        using var node = new ViewNode { Tells = Protocol.Names.Matters.Of(["06010", "01"])! };
+        node.Hears("AC", "2024-02-29");
+        node.Tells = Protocol.Names.Matters.All;
+        foreach (var city in Cities[1..])
+        {
+            node.Hears(city, "2024-02-29");
+        }
+
+        node.Now("2024-03-20 12:00");
+        QueryResponse Asked(params string[] types)
+        {
+            var request = February();
+            request.Types_.AddRange(types);
+            return node.Answers(request);
+        }
+
+        foreach (var answer in new[] { Asked(), Asked("06"), Asked("01", "02001"), Asked("other") })
+        {
+            Assert.That(answer.Coverage.ToldInPart, Is.EqualTo(new[] { new ToldInPart { Division = "AC", Matters = { "01", "06010" } } }));
+            Assert.That(answer.State, Is.EqualTo(ViewState.Provisional));
+            Assert.That(answer.Coverage.Heard, Is.EqualTo(4), "It was heard from.");
+        }
+
+        foreach (var answer in new[] { Asked("01"), Asked("01001", "06010") })
+        {
+            Assert.That(answer.Coverage.ToldInPart, Is.Empty);
+            Assert.That(answer.State, Is.EqualTo(ViewState.Final));
+        }
+
+        var elsewhere = Where("M");
+        Assert.That(node.Answers(elsewhere).Coverage.ToldInPart, Is.Empty);
+    }
+
+    [Test]
     public void The_age_is_that_of_the_oldest_statement_that_counts()
     {
         using var node = new ViewNode();

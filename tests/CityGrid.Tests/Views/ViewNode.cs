@@ -78,10 +78,17 @@ internal sealed class ViewNode : IDisposable
         var held = ViewWorld.Held(facts, _ => false);
         var cells = held.ChangedSince(Lsn.Zero, held.NewestChange).Select(row => row with { Revision = new Revision(1, lsn) });
         var stated = new OriginWatermark(
-            node, incarnation, epoch, new Lsn(lsn), Instant.FromUnixTimeSeconds(Clock.Now().ToUnixTimeSeconds()), ViewWorld.Day(completeThrough), DivisionCode.Parse(city), default, "Asia/Shanghai");
+            node, incarnation, epoch, new Lsn(lsn), Instant.FromUnixTimeSeconds(Clock.Now().ToUnixTimeSeconds()), ViewWorld.Day(completeThrough), DivisionCode.Parse(city), default, "Asia/Shanghai")
+        {
+            Matters = Tells,
+            MattersSince = Tells.IsAll ? Lsn.Zero : new Lsn(lsn),
+        };
         CellsPartCodec.Write(part, cells, [stated], []);
         Append(ReceptionEvents.ToEvent(new CellsTaken(node, incarnation, epoch, part, []), NodeId.Parse("here")));
     }
+
+    /// <summary>What the city says from its next statement on of the matters that it tells of.</summary>
+    public Matters Tells { get; set; } = Matters.All;
 
     /// <summary>This node raises an escalation.</summary>
     public void Raises(byte id, string division, EscalationState state, int version = 1)

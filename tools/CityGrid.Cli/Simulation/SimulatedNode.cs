@@ -59,6 +59,9 @@ public sealed class SimulatedNode
     /// <summary>The newest protocol that it speaks from its next start on.</summary>
     public int ProtocolNewest { get; set; } = ReceiverSettings.ProtocolMax;
 
+    /// <summary>The matters that its sector's parent is told of from its next start on.</summary>
+    public Matters SectorMatters { get; set; } = Matters.All;
+
     /// <summary>How long its parent may not have confirmed its head before writes stop; null for no such policy.</summary>
     public Duration? AnchorRequired { get; set; }
 
@@ -116,10 +119,7 @@ public sealed class SimulatedNode
         Do(core =>
         {
             core.RerouteOrders();
-            foreach (var uplink in core.Uplinks)
-            {
-                uplink.Start();
-            }
+            core.StartUplinks();
         });
         return Core is not null;
     }
@@ -244,7 +244,7 @@ public sealed class SimulatedNode
         var rules = new CaseRules { Place = Place.Division, Divisions = register, Catalogue = CatalogueShelf.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is { } parent ? new SimulatedWire(_tree, this, parent.Node) : null;
         var sectorWire = Place.Sector is { } sector ? new SimulatedWire(_tree, this, sector.Node) : null;
-        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, DiskReserve = DiskReserve, Cuts = _tree.Cuts };
+        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, SectorMatters = SectorMatters, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, DiskReserve = DiskReserve, Cuts = _tree.Cuts };
         return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures, SectorWire = sectorWire });
     }
 

@@ -24,8 +24,8 @@ public sealed class SimulatedTree
         }
     }
 
-    public SimulatedTree(ulong seed, int provinces, int citiesEach)
-        : this(seed, TreeShape.Of(provinces, citiesEach))
+    public SimulatedTree(ulong seed, int provinces, int citiesEach, StoryTwist? twist = null)
+        : this(seed, TreeShape.Of(provinces, citiesEach), twist)
     {
     }
 
