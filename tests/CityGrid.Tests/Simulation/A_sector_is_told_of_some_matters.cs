@@ -86,8 +86,8 @@ public sealed class A_sector_is_told_of_some_matters
             _sector.Crash(powerCut: true);
         }
 
+        // Nothing else changes a cell of what comes in or goes out.
         Choose(matters);
-        ReportEach(1, EmergencyGrade.Unspecified);
         _tree.Settle();
         if (sectorWasOut)
         {
@@ -96,9 +96,14 @@ public sealed class A_sector_is_told_of_some_matters
         }
 
         Check(matters);
+        ReportEach(1, EmergencyGrade.Unspecified);
+        _tree.Settle();
+        Check(matters);
 
         // And back, so that what came in again lies above what was taken out.
         Choose(Covers);
+        _tree.Settle();
+        Check(Covers);
         ReportEach(1, EmergencyGrade.Serious);
         _tree.Settle();
         Check(Covers);
