@@ -9,12 +9,19 @@ public static class OrderRouting
     /// <summary>By how much this node's clock may be put back and what it had sent by a later day is still sent anew.</summary>
     public static readonly Duration ClockSlack = Duration.FromHours(1);
 
+    /// <summary>
+    /// Orders that ended longer ago are not sent anew: a directory that is restored from an older copy than this hears nothing of their ends by a new way. Ten orders a day to a place are 7 MB
+    /// with their signatures.
+    /// </summary>
+    public static readonly Duration EndsAreToldFor = Duration.FromDays(92);
+
     /// <summary>The most orders of one event: what stands at one position goes in one part, which a slow line must carry in seconds. Four with their signatures are some 32 KiB.</summary>
     public const int OrdersOfEvent = 4;
 
     /// <summary>
-    /// The open orders, in the order in which they came, for places below this node whose way down was, on any day since they went onto the lane, another than today's. One that is delivered
-    /// is among them: the directory that has it may be restored, and hears of it by the new way alone (INV-22). One whose term ended before anything was heard of it is not.
+    /// The orders, in the order in which they came, for places below this node whose way down was, on any day since they went onto the lane, another than today's. Those that are delivered or have
+    /// ended are among them: the directory that has them may be restored, and hears of them and of their ends by the new way alone (INV-13, INV-22). One whose term ended before anything was heard of
+    /// it is not.
     /// </summary>
     /// <param name="place">This node, with its register of all days.</param>
     /// <param name="orders">What is known here.</param>
@@ -37,7 +44,7 @@ public static class OrderRouting
     private static bool IsDue(OrderPlace place, OrderStanding standing, Instant now, int present)
     {
         var target = standing.Order!.Target;
-        if (standing.HasEnded || HasExpired(standing, now) || !place.Register.In(present).IsAtOrBelow(target, place.Division))
+        if (EndedLongAgo(standing, now) || HasExpired(standing, now) || !place.Register.In(present).IsAtOrBelow(target, place.Division))
         {
             return false;
         }
@@ -51,6 +58,10 @@ public static class OrderRouting
         var way = WayTo(target, place, present);
         return Enumerable.Range(since, present - since).Any(era => !way.SequenceEqual(WayTo(target, place, era)));
     }
+
+    /// <summary>By the clock of who decided; it only bounds how much is sent.</summary>
+    private static bool EndedLongAgo(OrderStanding standing, Instant now) =>
+        standing.HasEnded && standing.Receipts[^1].Content.At < (now - EndsAreToldFor).ToUnixTimeSeconds();
 
     private static bool HasExpired(OrderStanding standing, Instant now) =>
         standing.Receipts.Count == 0 && standing.Order!.Content.ExpiresAt is > 0 and var term && now.ToUnixTimeSeconds() > term;

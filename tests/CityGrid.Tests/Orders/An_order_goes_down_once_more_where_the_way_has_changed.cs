@@ -50,13 +50,15 @@ public sealed class An_order_goes_down_once_more_where_the_way_has_changed
     }
 
     [Test]
-    public void Not_one_that_has_ended()
+    public void One_that_has_ended_too_unless_that_is_long_ago()
     {
         Issue(1, Moves, Before);
         Decide(1, OrderState.Delivered);
         Assert.That(Due(Ministry, After), Is.EqualTo(new[] { 1 }), "a restored directory must hear of what it had received");
         Decide(1, OrderState.Answered, 2);
-        Assert.That(Due(Ministry, After), Is.Empty);
+        Assert.That(Due(Ministry, After), Is.EqualTo(new[] { 1 }), "and of how that ended");
+        Assert.That(Due(Ministry, After + OrderRouting.EndsAreToldFor), Is.EqualTo(new[] { 1 }));
+        Assert.That(Due(Ministry, After + OrderRouting.EndsAreToldFor + Duration.FromSeconds(1)), Is.Empty);
     }
 
     [Test]
