@@ -21,6 +21,12 @@ public sealed record CutSizes
     public int PartsACut { get; init; } = 8;
 
     public int EscalationsAPart { get; init; } = 256;
+
+    /// <summary>
+    /// Of records. The next cut of a lane is read once the last part of this one is answered, so that a cut must be long beside that wait, or a lane that floods does not come to its share
+    /// (L14). A part is a quarter of the window: these are eight windows, and 4 MB on the fastest of lines.
+    /// </summary>
+    public int RecordPartsACut { get; init; } = 32;
 }
 
 /// <summary>
@@ -35,9 +41,6 @@ public sealed class CutReader(
 {
     /// <summary>A cell's names, day and revision on the wire, beside its value.</summary>
     private const int BytesBesideValue = 32;
-
-    /// <summary>An escalation is about 500 B with its hops.</summary>
-    private const int BytesAnEscalation = 512;
 
     private readonly CutSizes _sizes = given ?? CutSizes.Default;
 
@@ -131,7 +134,6 @@ public sealed class CutReader(
     /// </summary>
     public Cut Escalations(Lane lane, bool alarmsApart, StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, bool evenIfEmpty, int partBytes)
     {
-        var most = Math.Clamp(partBytes / BytesAnEscalation, 1, _sizes.EscalationsAPart);
         var parts = new List<CutPart>();
         var (open, bytes) = (new List<Carried>(), 0);
         var at = from;
@@ -139,9 +141,9 @@ public sealed class CutReader(
         {
             // What came in one event goes in one part, so that the part's end is a whole position.
             var size = together.Sum(record => record.Bytes);
-            if (open.Count > 0 && (open.Count + together.Count > most || bytes + size > partBytes))
+            if (open.Count > 0 && (open.Count + together.Count > _sizes.EscalationsAPart || bytes + size > partBytes))
             {
-                if (parts.Count == _sizes.PartsACut - 1)
+                if (parts.Count == _sizes.RecordPartsACut - 1)
                 {
                     var end = markAt(open[^1].Local);
                     parts.Add(PartOf(lane, at, end, open));

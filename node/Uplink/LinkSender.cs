@@ -148,7 +148,7 @@ public static partial class LinkSender
             };
             foreach (var lane in State.Lanes)
             {
-                Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Gaps = 0, Pass = 0, Due = lane.Due || lane.Phase != LanePhase.Idle });
+                Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Gaps = 0, Pass = 0, IsBehind = false, Due = lane.Due || lane.Phase != LanePhase.Idle });
             }
 
             Hurry();
@@ -241,15 +241,16 @@ public static partial class LinkSender
             }
 
             Set(cut.Parts.Count == 0
-                ? lane with { Phase = LanePhase.Idle, Due = lane.Due || !cut.ReachesHead }
-                : lane with { Phase = LanePhase.Sending, Cut = cut, Sent = 0, EvenIfEmpty = false, Pass = Joined(lane) });
+                ? lane with { Phase = LanePhase.Idle, Due = lane.Due || !cut.ReachesHead, IsBehind = false }
+                : lane with { Phase = LanePhase.Sending, Cut = cut, Sent = 0, EvenIfEmpty = false, Pass = lane.IsBehind ? lane.Pass : Joined(lane) });
         }
 
         /// <summary>A lane that was quiet has saved nothing up, and owes nothing: it joins where the others are.</summary>
         private long Joined(LaneState lane) => PassesOfOthers().DefaultIfEmpty(lane.Pass).Min();
 
+        /// <summary>Of the lanes that have something to send, or had and only wait for an answer before they go on.</summary>
         private IEnumerable<long> PassesOfOthers() =>
-            State.Lanes.Where(HasUnsent).Select(other => other.Pass).Concat(State.Answers.Results.IsEmpty ? [] : [State.Answers.Pass]);
+            State.Lanes.Where(other => other.Phase == LanePhase.Sending || other.IsBehind).Select(other => other.Pass).Concat(State.Answers.Results.IsEmpty ? [] : [State.Answers.Pass]);
 
         /// <summary>Part by part, of the lane whose turn it is; number and bytes of the parts under way are bounded over all lanes together (L14).</summary>
         private void SendParts()
@@ -356,7 +357,7 @@ public static partial class LinkSender
 
             HearRanges(done ? lane.Cut!.Ranges : null, receipt);
             Set(done
-                ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut!.ReachesHead }
+                ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut!.ReachesHead, IsBehind = lane.Due || !lane.Cut!.ReachesHead }
                 : lane with { From = applied, Gaps = 0 });
             if (asked.Lane == Lane.Cells && State.Speaks >= 2 && State.Ranges.IsGoingOn)
             {

@@ -58,10 +58,10 @@ public sealed record Outstanding(long Number, Lane Lane, int Part, int Bytes, In
 /// <summary>A result of a query on its way up, and how much of it is sent.</summary>
 public sealed record UnsentResult(ByteString Query, int Number, ByteString Content, int Sent, Instant Until);
 
-/// <summary>The answers to queries from above that wait for the line (P5): beside the lanes, for nothing of them is ever sent again.</summary>
+/// <summary>The lane of bulk (L5): the answers to queries from above that wait for the line (P5). It has no cut and no cursor, for nothing of it is ever sent again.</summary>
 public sealed record AnswersState
 {
-    /// <summary>As much as an escalation's lane has: a line full of cells still answers.</summary>
+    /// <summary>The share of the line that it is sure of, as <see cref="LaneState.Weight"/>: as much as escalations have, so that a line full of cells still answers.</summary>
     public const int Weight = 3;
 
     /// <summary>Bytes that may wait. What finds no room is told in a few words instead.</summary>
@@ -108,6 +108,9 @@ public sealed record LaneState(Lane Lane)
     /// something to send, the one with the least is next.
     /// </summary>
     public long Pass { get; init; }
+
+    /// <summary>When its last cut was answered there was more to send: whatever the others had of the line while it waited for that answer is still its due.</summary>
+    public bool IsBehind { get; init; }
 
     /// <summary>
     /// The share of the line that a lane is sure of while all have something to send. A lane that was quiet goes first, so that an escalation never

@@ -77,6 +77,40 @@ public sealed class Answers_to_queries_share_the_line
     }
 
     [Test]
+    public void And_no_less_where_they_came_while_the_cells_waited_for_the_end_of_a_cut()
+    {
+        Open();
+        Step(new SenderInput.CutReady(Heavy(Lane.Cells, reachesHead: false)));
+        while (_state.Cells is { Sent: < 400 })
+        {
+            _now += Duration.FromMilliseconds(100);
+            AnswerOne();
+        }
+
+        for (var i = 1; i <= 10; i++)
+        {
+            Step(new SenderInput.ResultReady((UInt128)(ulong)i, 1, ResultOf(200_000), _now + Duration.FromSeconds(1000)));
+        }
+
+        while (_state.Cells.Phase == LanePhase.Sending)
+        {
+            _now += Duration.FromMilliseconds(100);
+            AnswerOne();
+        }
+
+        Step(new SenderInput.CutReady(Heavy(Lane.Cells, from: 400)));
+        _sent.Clear();
+        while (_sent.Sum(request => request.CalculateSize()) < 400_000)
+        {
+            _now += Duration.FromMilliseconds(100);
+            AnswerOne();
+        }
+
+        var bytes = _sent.GroupBy(LaneOf).ToDictionary(group => group.Key, group => (double)group.Sum(request => request.CalculateSize()));
+        Assert.That(bytes[Lane.Unspecified] / bytes[Lane.Cells], Is.EqualTo(3).Within(0.6));
+    }
+
+    [Test]
     public void One_whose_time_is_over_is_not_sent()
     {
         Open();
@@ -203,11 +237,11 @@ public sealed class Answers_to_queries_share_the_line
     private static StreamMark Mark(long lsn) => lsn == 0 ? default : new StreamMark(new Lsn(lsn), new Hash256(1, (UInt128)(ulong)lsn));
 
     /// <summary>A cut of 400 parts of two kilobytes.</summary>
-    private static Cut Heavy(Lane lane)
+    private static Cut Heavy(Lane lane, int from = 0, bool reachesHead = true)
     {
-        var filling = new string('x', 2000);
-        return new Cut(lane, Mark(0), Mark(400), true, [.. Enumerable.Range(1, 400).Select(i => lane == Lane.Cells
-            ? new CutPart(i == 400 ? Mark(400) : Mark(0), new CellsPart { Part = i, Parts = 400, Symbols = { filling } }, null)
-            : new CutPart(Mark(i), null, new EscalationsPart { Lane = lane, From = i - 1, To = i, Escalations = { new EscalationEnvelope { Hops = { new Hop { Node = filling } } } } }))]);
+        var (filling, to) = (new string('x', 2000), from + 400);
+        return new Cut(lane, Mark(from), Mark(to), reachesHead, [.. Enumerable.Range(1, 400).Select(i => lane == Lane.Cells
+            ? new CutPart(i == 400 ? Mark(to) : Mark(from), new CellsPart { Part = i, Parts = 400, Symbols = { filling } }, null)
+            : new CutPart(Mark(from + i), null, new EscalationsPart { Lane = lane, From = from + i - 1, To = from + i, Escalations = { new EscalationEnvelope { Hops = { new Hop { Node = filling } } } } }))]);
     }
 }

@@ -94,8 +94,13 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
     public CutSizes Cuts()
     {
         var random = Stream("cuts");
-        return random.OneIn(4) ? CutSizes.Default
-            : new CutSizes { CellsAPart = 1 + random.Below(6), PartsACut = 1 + random.Below(8), EscalationsAPart = 1 + random.Below(2) };
+        if (random.OneIn(4))
+        {
+            return CutSizes.Default;
+        }
+
+        var (cells, parts) = (1 + random.Below(6), 1 + random.Below(8));
+        return new CutSizes { CellsAPart = cells, PartsACut = parts, RecordPartsACut = parts, EscalationsAPart = 1 + random.Below(2) };
     }
 
     public bool Has(FaultKind kind) => Faults.Contains(kind);
