@@ -115,23 +115,18 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
         }
 
         core.Uplink?.EpochMayHaveChanged();
-        var (packages, unfollowed) = (0, new List<string>());
-        foreach (var (name, package) in bundles.PackagesOf(opened.Maker.Node, opened.Content))
+        var packages = bundles.PackagesOf(opened.Maker.Node, opened.Content);
+        while (packages.Next() is { } package)
         {
-            var answer = await core.Sequencer.SubmitAsync(package);
-            packages += answer.Outcome == Protocol.V1.PackageOutcome.Taken ? 1 : 0;
-            if (answer.Refusal is { } refused)
-            {
-                unfollowed.Add($"{name} {refused.Code}");
-            }
+            packages.Became(await core.Sequencer.SubmitAsync(package));
         }
 
         await responses.WriteAsync(new TakeBundleResponse
         {
             Taken = new BundleTaken
             {
-                Packages = packages,
-                RefusedPackages = { unfollowed },
+                Packages = packages.Taken,
+                RefusedPackages = { packages.Refused },
                 From = opened.Maker.Node.ToString(),
                 RefusalCode = outcome.Refusal is null ? string.Empty : LinkWords.NameOf(outcome.Refusal.Code),
                 RefusalMessage = outcome.Refusal?.Message ?? string.Empty,

@@ -1,5 +1,4 @@
 using CityGrid.Hub.Bundles;
-using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
@@ -102,20 +101,8 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
     public Command<BundleOutcome> Take(NodeId parent, BundleContent content, string actor) =>
         new TakeAnswer(ground, Stream, ground.Signatures is { } signatures ? new ParentNotary(signatures, clock) : null, parent, content) { Actor = actor };
 
-    /// <summary>The packages that an answer brings, each a command of its own, for an answer that is believed: one after the other, as on the line (K3).</summary>
-    public IReadOnlyList<(PackageName Name, Command<PackageTaken> Take)> PackagesOf(NodeId parent, BundleContent content)
-    {
-        var commands = new List<(PackageName, Command<PackageTaken>)>();
-        foreach (var chunk in content.Responses.Select(response => response.Package).OfType<PackageChunk>())
-        {
-            if (ground.Packages is { } packages && PackageName.TryRead(chunk.Package, out var name) && new PackageAssembly().Add(name, chunk) is { } envelope)
-            {
-                commands.Add((name, packages.Receive(name, envelope, parent)));
-            }
-        }
-
-        return commands;
-    }
+    /// <summary>The packages that an answer brings, for an answer that is believed.</summary>
+    public BundledPackages PackagesOf(NodeId parent, BundleContent answer) => new(ground.Packages, parent, answer);
 
     /// <summary>The stream that this node speaks for.</summary>
     private SenderState Stream() => SenderState.Start(settings, ground.Journal.Incarnation, ground.Uplink) with { Speaks = settings.ProtocolNewest };

@@ -1,4 +1,6 @@
+using System.Globalization;
 using CityGrid.Cli.Network;
+using CityGrid.Protocol.V1;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd;
@@ -27,6 +29,10 @@ public sealed class A_city_without_a_line_reports_by_file
         }
 
         Assert.That(await trees.Running.IsEqualAsync(), Is.False);
+        const string Rows = "code\tname_zh\tname_en\tlimits\n01001\t供水井盖异常\tmanhole cover\t{0}\n99000\t其他\tother\t\n";
+        await PublishAsync(city, "own", string.Format(CultureInfo.InvariantCulture, Rows, "2h"));
+        await PublishAsync(province, "own", string.Format(CultureInfo.InvariantCulture, Rows, "3h"));
+        await PublishAsync(province, "next", string.Format(CultureInfo.InvariantCulture, Rows, "4h"));
         for (var round = 0; round < 2; round++)
         {
             var bundle = Path.Combine(trees.Tree.Folder, $"bundle-{round}");
@@ -39,10 +45,19 @@ public sealed class A_city_without_a_line_reports_by_file
             var elsewhere = await RunAsync("bundle", "take", bundle, At(city));
             Assert.That((elsewhere.Code, elsewhere.Error.Contains("BUNDLE_FOR_ANOTHER", StringComparison.Ordinal)), Is.EqualTo((1, true)), elsewhere.Error);
             await ExpectAsync("took effect", "bundle", "take", bundle, At(province));
-            await ExpectAsync("was taken", "bundle", "take", bundle + ".answer", At(city));
+            var answered = await RunAsync("bundle", "take", bundle + ".answer", At(city));
+            Assert.That((answered.Code, answered.Output.Contains("was taken", StringComparison.Ordinal)), Is.EqualTo((0, true)), answered.Output + answered.Error);
+            var said = string.Join(' ', answered.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+            Assert.That(said.Contains($"Catalogue packages taken: 1; refused: {province.Node}/1 CATALOGUE_VERSION_REUSED.", StringComparison.Ordinal), Is.EqualTo(round == 1), answered.Output);
         }
 
         Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True, "The province tells the ministry by the line.");
+    }
+
+    private static async Task PublishAsync(TreeNode node, string version, string rows)
+    {
+        using var client = new NodeClient(node.GrpcUrl, node.Tokens["admin"]);
+        await client.Catalogue.PublishPackageAsync(new PublishPackageRequest { RequestKey = version, Version = version, EffectiveFrom = "2099-01-01", Title = version, Rows = rows }, client.Options);
     }
 
     private static TreeNode At(TreeNode node) => node;

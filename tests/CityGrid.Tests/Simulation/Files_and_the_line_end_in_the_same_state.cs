@@ -1,6 +1,8 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Orders;
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
+using CityGrid.Node;
 using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -51,6 +53,47 @@ public sealed class Files_and_the_line_end_in_the_same_state
         var next = story.TakeAtProvince(story.Make())!;
         Assert.That(BundleContent.Parser.ParseFrom(next).Responses.Count(r => r.Package is not null), Is.Zero);
         Assert.That(story.Province.Core!.Packages.Child(story.City.Place.Node).Heads.Values.Single().Number, Is.EqualTo(2));
+    }
+
+    /// <summary>K4: of the first nothing is kept, so that nothing but the file itself says why the second need not wait for it.</summary>
+    [Test]
+    public void A_package_behind_one_that_is_refused_for_its_signature_is_taken_from_the_same_file()
+    {
+        var story = new FileStory(10, new SignedInTheCity()) { Line = false };
+        var signatures = story.Province.Signatures;
+        story.Sign(story.Province, null);
+        story.Publish("unsigned");
+        story.Publish("unsigned-too");
+        story.Sign(story.Province, signatures);
+        story.Publish("signed");
+        story.Publish("signed-too");
+        story.Exchange();
+        story.Report(1);
+        story.Exchange();
+        var taken = story.TakeAtCity(story.TakeAtProvince(story.Make())!);
+        Assert.That(story.City.Core!.Packages.Packages.Select(p => p.Name.ToString()), Is.EqualTo(new[] { "province-1/3", "province-1/4" }));
+        Assert.That((taken.Taken, taken.Refused.Count), Is.EqualTo((0, 0)), "There is nothing more to take.");
+    }
+
+    [Test]
+    public void What_became_of_the_packages_of_an_answer_is_told()
+    {
+        var story = new FileStory(11, new SignedInTheCity()) { Line = false };
+        story.Publish("own", story.City, "code\tname_zh\tname_en\tlimits\n99000\t其他\tother\t\n");
+        var signatures = story.Province.Signatures;
+        story.Sign(story.Province, null);
+        story.Publish("unsigned");
+        story.Sign(story.Province, signatures);
+        story.Publish("own");
+        story.Publish("next");
+        story.Exchange();
+        story.Report(1);
+        var answer = story.TakeAtProvince(story.Make())!;
+        var (first, again) = (story.TakeAtCity(answer), story.TakeAtCity(answer));
+        Assert.That((first.Taken, string.Join(", ", first.Refused)), Is.EqualTo((1, "province-1/1 ISSUER_UNSIGNED, province-1/2 CATALOGUE_VERSION_REUSED")));
+        Assert.That((again.Taken, string.Join(", ", again.Refused)), Is.EqualTo((0, string.Empty)), "All of them are known.");
+        var next = story.TakeAtCity(story.TakeAtProvince(story.Make())!);
+        Assert.That((next.Taken, next.Refused.Count), Is.EqualTo((0, 0)));
     }
 
     [Test]
@@ -126,6 +169,12 @@ public sealed class Files_and_the_line_end_in_the_same_state
         }
     }
 
+    /// <summary>The city takes nothing that is not signed.</summary>
+    private sealed class SignedInTheCity : StoryTwist
+    {
+        public override NodeSettings Settings(NodeSettings settings) => settings with { Signatures = settings.Node == NodeId.Parse("city-1-1") ? SignaturePolicy.Required : SignaturePolicy.Accepted };
+    }
+
     private sealed class FileStory
     {
         private readonly SimulatedTree _tree;
@@ -133,9 +182,9 @@ public sealed class Files_and_the_line_end_in_the_same_state
         private readonly List<byte[]> _answers = [];
         private int _requests;
 
-        public FileStory(ulong seed)
+        public FileStory(ulong seed, StoryTwist? twist = null)
         {
-            _tree = new SimulatedTree(seed, provinces: 1, citiesEach: 1);
+            _tree = new SimulatedTree(seed, TreeShape.Of(1, 1), twist);
             Line = false;
             foreach (var node in _tree.Nodes.Values)
             {
@@ -208,24 +257,37 @@ public sealed class Files_and_the_line_end_in_the_same_state
             return answer;
         }
 
-        public void TakeAtCity(byte[] answer)
+        public BundledPackages TakeAtCity(byte[] answer)
         {
             // What the province answered before it had its epoch is believed until it was heard in that.
             Assert.That(HeardAtCity(answer).Disbelieved?.Code, Is.Null.Or.EqualTo("PARENT_FENCED"));
             City.Core!.Uplink!.EpochMayHaveChanged();
-            foreach (var (_, package) in City.Core.Bundles!.PackagesOf(Province.Place.Node, BundleContent.Parser.ParseFrom(answer)))
+            var packages = City.Core.Bundles!.PackagesOf(Province.Place.Node, BundleContent.Parser.ParseFrom(answer));
+            while (packages.Next() is { } package)
             {
-                City.Core.Sequencer.Submit(package, _ => { });
+                City.Core.Sequencer.Submit(package, packages.Became);
                 City.Pump();
             }
+
+            return packages;
         }
 
-        public void Publish(string version)
+        public void Publish(string version, SimulatedNode? issuer = null, string? rows = null)
         {
-            var rows = Hub.Catalogue.TypeCatalogue.BuiltIn.ToText();
-            Province.Core!.Sequencer.Submit(
-                Province.Core.PackageDesk.Publish(new Hub.Catalogue.PackageWish($"p-{++_requests}", CatalogueVersion.Parse(version), Province.Core.Today, "title", rows), "head"), _ => { });
-            Province.Pump();
+            rows ??= Hub.Catalogue.TypeCatalogue.BuiltIn.ToText();
+            issuer ??= Province;
+            issuer.Core!.Sequencer.Submit(
+                issuer.Core.PackageDesk.Publish(new Hub.Catalogue.PackageWish($"p-{++_requests}", CatalogueVersion.Parse(version), issuer.Core.Today, "title", rows), "head"), answer => Assert.That(answer.Refusal, Is.Null));
+            issuer.Pump();
+        }
+
+        /// <summary>It goes on with a signing key, or without one.</summary>
+        public void Sign(SimulatedNode node, ISignatures? signatures)
+        {
+            node.Crash(powerCut: false);
+            node.Signatures = signatures;
+            node.Start();
+            node.Pump();
         }
 
         public BundleOutcome HeardAtCity(byte[] answer)
