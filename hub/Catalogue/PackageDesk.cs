@@ -1,4 +1,5 @@
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -173,8 +174,15 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
                 return Decision<PackageAnswer>.Nothing(new PackageAnswer(null, false, unbelievable));
             }
 
+            Failpoint.Hit("package.publish.before");
             var published = PackageFold.PublishedEvent(new PackageEnvelope { Package = bytes, Signature = signature }, _request);
-            return Decision<PackageAnswer>.Of(new RecordDraft(Actor, [published]), _ => new PackageAnswer(packages.ByRequest(_request), false, null));
+            return Decision<PackageAnswer>.Of(new RecordDraft(Actor, [published]), _ => Published());
+        }
+
+        private PackageAnswer Published()
+        {
+            Failpoint.Hit("package.publish.after");
+            return new PackageAnswer(_desk.Packages.ByRequest(_request), false, null);
         }
 
         private CataloguePackage PackageOf(Instant now)
@@ -215,11 +223,21 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
             // Whoever makes up ever new ones fills no disk with them; what an issuer signed is its own word, and has its record.
             var isDecided = verdict.Outcome == PackageOutcome.Taken
                 || (verdict is { Outcome: PackageOutcome.Refused, IsOfPackage: true } && (desk.Packages.Refused.Count < PackageFold.RefusedMax || (signature is { Found: null } && verdict.Refusal!.Code != PackageJudge.Malformed)));
-            return isDecided
-                ? Decision<PackageTaken>.Of(
-                    new RecordDraft(Actor, [PackageFold.ReceivedEvent(named, envelope, parent, desk.Place.Node, verdict.Refusal)]),
-                    _ => new PackageTaken(verdict.Outcome, verdict.Refusal, desk.Packages.Heads))
-                : Decision<PackageTaken>.Nothing(new PackageTaken(verdict.Outcome, verdict.Refusal, desk.Packages.Heads));
+            if (!isDecided)
+            {
+                return Decision<PackageTaken>.Nothing(new PackageTaken(verdict.Outcome, verdict.Refusal, desk.Packages.Heads));
+            }
+
+            Failpoint.Hit("package.keep.before", verdict.Refusal is null);
+            Failpoint.Hit("package.refusal.keep.before", verdict.Refusal is not null);
+            return Decision<PackageTaken>.Of(new RecordDraft(Actor, [PackageFold.ReceivedEvent(named, envelope, parent, desk.Place.Node, verdict.Refusal)]), _ => Kept(verdict));
+        }
+
+        private PackageTaken Kept(PackageVerdict verdict)
+        {
+            Failpoint.Hit("package.keep.after", verdict.Refusal is null);
+            Failpoint.Hit("package.refusal.keep.after", verdict.Refusal is not null);
+            return new PackageTaken(verdict.Outcome, verdict.Refusal, desk.Packages.Heads);
         }
     }
 
@@ -231,9 +249,19 @@ public sealed class PackageDesk(CataloguePlace place, PackageFold packages, Pack
         {
             var known = packages.Child(child);
             var refused = heard.Refused.Where(one => !known.Refused.Contains(one) && !heard.Heads.Contains(one.Name)).ToList();
-            return refused.Count > 0 || known.ToldAt == Instant.MinValue || !heard.Heads.SequenceEqual(known.Heads.Values)
-                ? Decision<bool>.Of(new RecordDraft(Actor, [PackageFold.ToldEvent(child, heard.Heads, refused)]), _ => true)
-                : Decision<bool>.Nothing(false);
+            if (refused.Count == 0 && known.ToldAt != Instant.MinValue && heard.Heads.SequenceEqual(known.Heads.Values))
+            {
+                return Decision<bool>.Nothing(false);
+            }
+
+            Failpoint.Hit("packages.note.before");
+            return Decision<bool>.Of(new RecordDraft(Actor, [PackageFold.ToldEvent(child, heard.Heads, refused)]), _ => Noted());
+        }
+
+        private static bool Noted()
+        {
+            Failpoint.Hit("packages.note.after");
+            return true;
         }
     }
 

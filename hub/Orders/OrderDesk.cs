@@ -248,9 +248,19 @@ public sealed class OrderDesk(OrderPlace place, OrderFold orders, IJournal journ
         public override Decision<int> Decide(Instant now)
         {
             var due = OrderRouting.Due(desk.Place, desk.Orders, now);
-            return due.Count == 0
-                ? Decision<int>.Nothing(0)
-                : Decision<int>.Of(new RecordDraft(Actor, [.. due.Chunk(OrderRouting.OrdersOfEvent).Select(OrderFold.ReroutedEvent)]), _ => due.Count);
+            if (due.Count == 0)
+            {
+                return Decision<int>.Nothing(0);
+            }
+
+            Failpoint.Hit("orders.reroute.before");
+            return Decision<int>.Of(new RecordDraft(Actor, [.. due.Chunk(OrderRouting.OrdersOfEvent).Select(OrderFold.ReroutedEvent)]), _ => Rerouted(due.Count));
+        }
+
+        private static int Rerouted(int count)
+        {
+            Failpoint.Hit("orders.reroute.after");
+            return count;
         }
     }
 

@@ -88,7 +88,9 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
         (_packages, var send, var wanted) = PackageFeed.Step(_packages!, input, now);
         if (send is not null)
         {
+            Failpoint.Hit("package.chunk.send.before");
             push(new ConnectResponse { Package = send });
+            Failpoint.Hit("package.chunk.send.after");
         }
 
         if (wanted)
@@ -330,7 +332,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     private void Hear(NodeId child, PackageChunkReceipt receipt, LinkConnection connection)
     {
         var asked = connection.PackageUnderWay;
+        Failpoint.Hit("package.receipt.heard");
         Feed(connection, new PackageFeedInput.Answered(receipt));
+        Failpoint.Hit("package.feed.moved");
         if (receipt.Outcome > PackageOutcome.More && asked is { } answered && receipt.Number == answered.Number)
         {
             Note(child, new PackagesHeard(PackageDesk.HeadsOf(receipt.Heads), receipt.Outcome == PackageOutcome.Refused ? [RefusedPackage.Of(answered.Name, receipt.Code, receipt.Message)] : []));

@@ -34,7 +34,12 @@ internal static class FailpointNames
         // Orders.
         "order.issue.before", "order.issue.after", "order.step.before", "order.step.after", "orders.send.before", "orders.send.after",
         "orders.receipt.heard", "orders.cursor.trimmed", "orders.receipt.send.before", "orders.receipt.send.after", "orders.keep.before",
-        "orders.keep.after",
+        "orders.keep.after", "orders.reroute.before", "orders.reroute.after",
+        // Catalogue packages.
+        "package.publish.before", "package.publish.after", "package.chunk.send.before", "package.chunk.send.after", "package.chunk.take.before",
+        "package.chunk.take.after", "package.keep.before", "package.keep.after", "package.refusal.keep.before", "package.refusal.keep.after",
+        "package.receipt.send.before", "package.receipt.send.after", "package.receipt.heard", "package.feed.moved", "packages.note.before",
+        "packages.note.after",
         // Places, certificates, enrolment.
         "place.take.before", "place.take.after", "renewal.give.before", "renewal.give.after", "place.open.before", "place.open.after",
         "place.approve.before", "place.approve.after", "revoke.before", "revoke.after", "enrol.keys.made", "enrol.noted", "credential.install.before",

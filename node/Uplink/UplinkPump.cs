@@ -205,9 +205,11 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 _notary?.Sign(send.Request, _state);
                 Failpoint.Hit("uplink.send.before");
                 Failpoint.Hit("orders.receipt.send.before", send.Request.OrdersReceipt is not null);
+                Failpoint.Hit("package.receipt.send.before", send.Request.PackageReceipt is not null);
                 _line?.Send(send.Request);
                 Failpoint.Hit("uplink.send.after");
                 Failpoint.Hit("orders.receipt.send.after", send.Request.OrdersReceipt is not null);
+                Failpoint.Hit("package.receipt.send.after", send.Request.PackageReceipt is not null);
                 break;
             case SenderEffect.HangUp hangUp:
                 _hungUpFor = hangUp.Reason;
@@ -258,7 +260,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
                 });
                 break;
             case SenderEffect.TakePackage take:
+                Failpoint.Hit("package.chunk.take.before");
                 Take(take.Chunk, take.Parent);
+                Failpoint.Hit("package.chunk.take.after");
                 break;
             case SenderEffect.TakeQuery take:
                 _ground.Reach?.Hear(take.Query);

@@ -52,6 +52,20 @@ public sealed class A_node_dies_at_every_named_place
         "order.issue.before", "order.issue.after", "orders.send.before", "orders.send.after", "orders.receipt.heard", "orders.cursor.trimmed",
     ];
 
+    private static readonly string[] OfAProvinceThatPublishes =
+    [
+        "package.publish.before", "package.publish.after", "package.chunk.send.before", "package.chunk.send.after", "package.receipt.heard", "package.feed.moved", "packages.note.before", "packages.note.after",
+    ];
+
+    private static readonly string[] OfACityThatRefusesAPackage = ["package.refusal.keep.before", "package.refusal.keep.after"];
+
+    private static readonly string[] OfACityThatTakesAPackage =
+    [
+        "package.chunk.take.before", "package.chunk.take.after", "package.keep.before", "package.keep.after", "package.receipt.send.before", "package.receipt.send.after",
+    ];
+
+    private static readonly string[] OfAnOrderThatGoesAnotherWay = ["orders.reroute.before", "orders.reroute.after"];
+
     private static readonly string[] OfAFirstMeeting = ["signer.note.before", "signer.note.after"];
 
     private static readonly string[] OfAGrant = ["epoch.grant.before", "epoch.grant.after"];
@@ -67,7 +81,7 @@ public sealed class A_node_dies_at_every_named_place
     [
         "parent-signer.keep.after", "uplink.dial.before", "parent-epoch.keep.after", .. OfACityAtWork, .. OfANewLife, .. OfAFirstStart, .. OfAStart, .. OfAStartWithoutViews,
         .. OfAStartAfterAnotherOwner, .. OfAStartAfterATornWrite, .. OfAStartAmongUnfinishedFiles, .. OfAStartWithTwoFormsOfASegment, .. OfAnEnd, .. OfAProvinceAtWork, .. OfAFirstMeeting,
-        .. OfAGrant, .. OfARewind, .. OfANewLifeOfARoot, .. OfParkedRecords,
+        .. OfAGrant, .. OfARewind, .. OfANewLifeOfARoot, .. OfParkedRecords, .. OfAProvinceThatPublishes, .. OfACityThatRefusesAPackage, .. OfACityThatTakesAPackage, .. OfAnOrderThatGoesAnotherWay,
     ];
 
     private static IEnumerable<object[]> Cases => Nightly.Cases;
@@ -107,6 +121,31 @@ public sealed class A_node_dies_at_every_named_place
         await PassAsync(city, deed, round, [new NamedPlace("parent-epoch.keep.after") { Before = () => province.ServeAsync("--restored"), Work = work }]);
         await PassAsync(province, deed, round, OfANewLifeOfARoot.Select(name => new NamedPlace(name) { Options = ["--restored"] }));
         await PassAsync(province, deed, round, OfParkedRecords.Select(name => new NamedPlace(name) { Before = Done(() => pair.Register(parked.Dequeue())) }));
+        await SettledAsync(pair, deed);
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public async Task While_versions_of_the_catalogue_go_down(Deed deed, int round)
+    {
+        await using var pair = await Pair.MakeAsync();
+        await pair.Province.ServeAsync();
+        await pair.City.ServeAsync();
+        await PassAsync(pair.Province, deed, round, OfAProvinceThatPublishes.Select(name => new NamedPlace(name) { IsOften = true, Work = pair.Labour.PublishAsync }));
+        await pair.Province.ServeAsync();
+        await PassAsync(pair.City, deed, round, OfACityThatRefusesAPackage.Select(name => new NamedPlace(name) { Work = pair.Labour.PublishWhatIsRefusedAsync }));
+        await PassAsync(pair.City, deed, round, OfACityThatTakesAPackage.Select(name => new NamedPlace(name) { IsOften = true, Work = pair.Labour.PublishAsync }));
+        await pair.Labour.WorkAsync();
+        await SettledAsync(pair, deed);
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public async Task While_an_order_follows_its_place(Deed deed, int round)
+    {
+        await using var pair = await Pair.MakeAsync();
+        pair.LeaveATierOut();
+        await pair.Province.ServeAsync();
+        await pair.Labour.IssueAsync();
+        await PassAsync(pair.Province, deed, round, OfAnOrderThatGoesAnotherWay.Select(name => new NamedPlace(name)));
         await SettledAsync(pair, deed);
     }
 
@@ -190,7 +229,7 @@ public sealed class A_node_dies_at_every_named_place
     private static async Task SettledAsync(Pair pair, Deed deed)
     {
         await pair.SettleAsync();
-        TestContext.Out.WriteLine($"{pair.City.Deeds} + {pair.Province.Deeds} times {deed}, {pair.Labour.Acknowledged} acknowledged reports, {pair.Labour.Orders} orders");
+        TestContext.Out.WriteLine($"{pair.City.Deeds} + {pair.Province.Deeds} times {deed}, {pair.Labour.Acknowledged} acknowledged reports, {pair.Labour.Orders} orders, {pair.Labour.Packages} packages");
     }
 
     /// <summary>Goes through all places, at hits that differ from place to place and from round to round where there are several.</summary>

@@ -1,8 +1,10 @@
+using System.Globalization;
 using CityGrid.Cli.Network;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Grpc.Core;
+using NodaTime;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd.Failpoints;
@@ -21,13 +23,20 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
     private readonly HashSet<string> _erased = [];
     private readonly HashSet<string> _voided = [];
     private readonly HashSet<string> _orders = [];
+    private readonly List<(TreeNode Issuer, PublishPackageRequest Request)> _unpublished = [];
+    private readonly Dictionary<string, string> _published = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _unfollowed = [];
     private int _made;
+    private int _versions;
     private string? _last;
 
     /// <summary>How many reports were acknowledged.</summary>
     public int Acknowledged => _cases.Count;
 
     public int Orders => _orders.Count;
+
+    /// <summary>How many versions of the catalogue the province published.</summary>
+    public int Packages => _published.Keys.Count(name => province is not null && name.StartsWith(province.Node + "/", StringComparison.Ordinal));
 
     /// <summary>
     /// One more report, urgent every other time, with an order from above; else one that is void, or whose reporter wants to be forgotten. Orders that have come down are
@@ -47,10 +56,35 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
         });
         if (province is not null && isUrgent)
         {
-            _unissued.Add($"order-{number}", new IssueOrderRequest { RequestKey = $"order-{number}", TargetDivision = city.Division, Kind = OrderKind.Supervise, Text = $"Order {number}" });
+            AddOrder(number);
         }
 
         await TryAllAsync();
+    }
+
+    /// <summary>The province publishes one more version of the catalogue, of several pieces.</summary>
+    public async Task PublishAsync()
+    {
+        Publish(province!, $"version-{++_versions}");
+        await TryAllAsync();
+    }
+
+    /// <summary>The province publishes a version under a name that stands for other types in the city, which therefore does not follow it.</summary>
+    public async Task PublishWhatIsRefusedAsync()
+    {
+        var version = $"of-the-city-{++_versions}";
+        Publish(city, version);
+        Publish(province!, version);
+        _unfollowed.Add(version);
+        await TryAllAsync();
+    }
+
+    /// <summary>The province orders something, whether the city hears of it or not.</summary>
+    public async Task IssueAsync()
+    {
+        AddOrder(++_made);
+        using var above = new NodeClient(province!.GrpcUrl, province.Tokens["desk"]);
+        await IssueAllAsync(above);
     }
 
     /// <summary>A report of a division, answered.</summary>
@@ -63,7 +97,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
     /// <summary>Asks again until all is answered, and sees that what was acknowledged is there once, at each tier.</summary>
     public async Task SettleAsync(RunningTree edges)
     {
-        await Asking.UntilAsync(async () => await TryAllAsync() && _unreported.Count + _untaken.Count + _unissued.Count == 0, () => $"unanswered: {string.Join(", ", _unreported.Keys.Concat(_untaken.Keys).Concat(_unissued.Keys))}");
+        await Asking.UntilAsync(async () => await TryAllAsync() && _unreported.Count + _untaken.Count + _unissued.Count + _unpublished.Count == 0, () => $"unanswered: {string.Join(", ", _unreported.Keys.Concat(_untaken.Keys).Concat(_unissued.Keys).Concat(_unpublished.Select(one => one.Request.RequestKey)))}");
         await RequireCasesAsync();
         if (province is null)
         {
@@ -74,6 +108,7 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
         Assert.That(await Asking.ReportedAsync(province), Is.EqualTo(_cases.Count), "each report counts once above");
         await RequireEscalationsAsync();
         await RequireOrdersAsync();
+        await RequirePackagesAsync();
     }
 
     /// <summary>The last acknowledged report is there.</summary>
@@ -120,12 +155,8 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
             if (province is not null)
             {
                 using var above = new NodeClient(province.GrpcUrl, province.Tokens["desk"]);
-                foreach (var (key, request) in _unissued.ToArray())
-                {
-                    _orders.Add((await above.Orders.IssueOrderAsync(request, above.Soon())).Order.OrderId);
-                    _unissued.Remove(key);
-                }
-
+                await IssueAllAsync(above);
+                await PublishAllAsync();
                 await AnswerOrdersAsync(desk);
             }
 
@@ -134,6 +165,42 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
         catch (RpcException failed) when (MayBeAskedAgain(failed))
         {
             return false;
+        }
+    }
+
+    private void AddOrder(int number) =>
+        _unissued.Add($"order-{number}", new IssueOrderRequest { RequestKey = $"order-{number}", TargetDivision = city.Division, Kind = OrderKind.Supervise, Text = $"Order {number}" });
+
+    private async Task IssueAllAsync(NodeClient above)
+    {
+        foreach (var (key, request) in _unissued.ToArray())
+        {
+            _orders.Add((await above.Orders.IssueOrderAsync(request, above.Soon())).Order.OrderId);
+            _unissued.Remove(key);
+        }
+    }
+
+    private void Publish(TreeNode issuer, string version)
+    {
+        const string rows = "code\tname_zh\tname_en\tlimits\n01001\t供水井盖异常\tmanhole cover\t2h\n06010\t垃圾\trefuse\t\n99000\t其他\tother\t\n";
+        _unpublished.Add((issuer, new PublishPackageRequest
+        {
+            RequestKey = $"publish-{issuer.Node}-{version}",
+            Version = version,
+            EffectiveFrom = Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow()).InZone(DateTimeZoneProviders.Tzdb["Asia/Shanghai"]).Date.ToString("uuuu-MM-dd", CultureInfo.InvariantCulture),
+            Title = version,
+            Rows = issuer == city ? rows : rows + string.Concat(Enumerable.Range(50_000, 800).Select(code => $"{code}\t名称{code}\ta matter with the number {code}\t1d\n")),
+        }));
+    }
+
+    private async Task PublishAllAsync()
+    {
+        foreach (var (issuer, request) in _unpublished.ToArray())
+        {
+            using var client = new NodeClient(issuer.GrpcUrl, issuer.Tokens["admin"]);
+            var package = (await client.Catalogue.PublishPackageAsync(request, client.Soon())).Package;
+            _published.Add($"{package.Issuer}/{package.Number}", package.Version);
+            _unpublished.Remove((issuer, request));
         }
     }
 
@@ -199,6 +266,40 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
             Assert.That(ends.Distinct().Count(), Is.EqualTo(1), $"{id}: {string.Join(" | ", ends)}");
             Assert.That(here[id].Receipts.Select(receipt => receipt.State), Is.EqualTo(new[] { OrderState.Delivered, OrderState.Answered }), id);
         }
+    }
+
+    /// <summary>The city has decided on each package of the province's, once and as it was meant; the province knows that, and at both places the newest version is in force.</summary>
+    private async Task RequirePackagesAsync()
+    {
+        if (_published.Count == 0)
+        {
+            return;
+        }
+
+        ListPackagesResponse here = new(), above = new();
+        await Asking.UntilAsync(
+            async () =>
+            {
+                (here, above) = (await PackagesAsync(city), await PackagesAsync(province!));
+                return here.Packages.Count == _published.Count + 1 && above.Children.SingleOrDefault() is { Behind: 0 } child && child.Refused.Count == _unfollowed.Count;
+            },
+            () => $"the city has decided on every package, and the province knows it: {string.Join(", ", _published.Keys.Except(here.Packages.Select(NameOf)))} | {above.Children}");
+        var ofTheProvince = above.Packages.Where(package => package.Issuer == province!.Node).ToArray();
+        Assert.That(ofTheProvince.Concat(here.Packages.Where(package => package.Issuer == city.Node)).ToDictionary(NameOf, package => package.Version), Is.EquivalentTo(_published), "what was answered is there, and nothing else");
+        Assert.That(
+            here.Packages.Where(package => package.Issuer == province!.Node).OrderBy(package => package.Number).Select(package => (NameOf(package), package.Hash, package.Code)),
+            Is.EqualTo(ofTheProvince.Select(package => (NameOf(package), package.Hash, _unfollowed.Contains(package.Version) ? "CATALOGUE_VERSION_REUSED" : string.Empty))));
+        Assert.That(above.Children.Single().Refused.Select(refused => refused.Code), Is.All.EqualTo("CATALOGUE_VERSION_REUSED"));
+        Assert.That(above.InForce, Is.EqualTo(ofTheProvince[^1].Version));
+        Assert.That(here.InForce, Is.EqualTo((here.Packages.LastOrDefault(package => package.Issuer == city.Node) ?? ofTheProvince[^1]).Version), "its own goes before that of the place above it");
+    }
+
+    private static string NameOf(PackageView package) => $"{package.Issuer}/{package.Number}";
+
+    private static async Task<ListPackagesResponse> PackagesAsync(TreeNode node)
+    {
+        using var client = new NodeClient(node.GrpcUrl, node.Tokens["viewer"]);
+        return await client.Catalogue.ListPackagesAsync(new ListPackagesRequest(), client.Soon());
     }
 
     private static async Task<Dictionary<string, OrderView>> OrdersAsync(TreeNode node)

@@ -1,10 +1,14 @@
 using System.Text.Json.Nodes;
 using CityGrid.Cli;
 using CityGrid.Cli.Network;
+using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Checks;
 using CityGrid.Node.V1;
+using CityGrid.Protocol.Names;
 using Grpc.Core;
+using NodaTime;
+using NodaTime.Text;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd.Failpoints;
@@ -70,6 +74,27 @@ internal sealed class Pair : IAsyncDisposable
     public void Register(string division) =>
         File.AppendAllLines(ProvincesRegister, File.ReadAllLines(Path.Combine(Folder, "register.csv")).Where(line => line.StartsWith(division + ",", StringComparison.Ordinal)));
 
+    /// <summary>
+    /// By the province's clock, midnight was a quarter of an hour ago, and with the day before it a tier between the two ended: what it orders now goes down another way than an hour
+    /// ago (O7). Before its first start.
+    /// </summary>
+    public void LeaveATierOut()
+    {
+        var now = Instant.FromDateTimeOffset(TimeProvider.System.GetUtcNow());
+        var minutes = 15 - (int)now.InUtc().TimeOfDay.Minus(LocalTime.Midnight).ToDuration().TotalMinutes;
+        var zone = DateTimeZone.ForOffset(Offset.FromSeconds(60 * (minutes < -12 * 60 ? minutes + (24 * 60) : minutes)));
+        Change(Province.Node, configuration => configuration["zone"] = zone.Id);
+        var today = now.InZone(zone).Date;
+        var (day, before) = (LocalDatePattern.Iso.Format(today), LocalDatePattern.Iso.Format(today.PlusDays(-1)));
+        var rows = File.ReadAllLines(ProvincesRegister).ToList();
+        var at = rows.FindIndex(row => row.StartsWith(City.Node.Division + ",", StringComparison.Ordinal));
+        var words = rows[at].Split(',');
+        rows[at] = $"{string.Join(',', words[..5])},{day},";
+        rows.Add($"{words[0]},TIER,{string.Join(',', words[2..5])},,{before}");
+        rows.Add($"TIER,{words[1]},层级,Tier,city,,{before}");
+        File.WriteAllLines(ProvincesRegister, rows);
+    }
+
     /// <summary>The city is to send everything again.</summary>
     public async Task RewindAsync()
     {
@@ -117,10 +142,18 @@ internal sealed class Pair : IAsyncDisposable
 
         var (below, above) = (Folders.DataOf(City.Node), Folders.DataOf(Province.Node));
         var authority = Path.Combine(Folder, "authority.pem");
+        RequireEachPackageOnce();
         foreach (var audit in byLine ? [AuditCheck.Verify(below, above, authority), AuditCheck.Verify(above, below, authority)] : Array.Empty<CheckVerdict>())
         {
             Assert.That(audit.ExitCode, Is.Zero, audit.ToString());
         }
+    }
+
+    /// <summary>Each package of the province's was decided on once in the city, whatever died meanwhile.</summary>
+    private void RequireEachPackageOnce()
+    {
+        using var journal = FileJournal.Open(PosixDisk.At(Folders.DataOf(City.Node)), new SystemEntropy(), NodeId.Parse(City.Node.Node));
+        Assert.That(journal.ReadFrom(Lsn.Zero).SelectMany(record => record.Events).Count(found => found.Kind == EventKinds.PackageReceived), Is.EqualTo(Labour.Packages));
     }
 
     public async ValueTask DisposeAsync()
