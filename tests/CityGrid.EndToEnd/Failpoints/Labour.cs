@@ -84,7 +84,20 @@ internal sealed class Labour(TreeNode city, TreeNode? province)
     {
         AddOrder(++_made);
         using var above = new NodeClient(province!.GrpcUrl, province.Tokens["desk"]);
-        await IssueAllAsync(above);
+        await Asking.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    await IssueAllAsync(above);
+                    return true;
+                }
+                catch (RpcException failed) when (MayBeAskedAgain(failed))
+                {
+                    return false;
+                }
+            },
+            "the order is issued");
     }
 
     /// <summary>A report of a division, answered.</summary>
