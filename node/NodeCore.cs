@@ -111,7 +111,10 @@ public sealed class NodeCore : IDisposable
             IsChild = node => ChildrenNow.Any(child => child.Node == node) && (ChildrenFold.Find(node) is not { } known || known.StateAt(seams.Clock.Now()) == PlaceState.Enrolled),
         };
         PackageList = new PackageList(PackageDesk.Place, Packages, Sequencer, seams.Clock);
-        var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null);
+        var outgoing = new OrderReader(Orders, () => RegisterNow, seams.Journal, () => OwnEpoch, seams.Wire is null)
+        {
+            HearsOfNone = () => HearsOfNoOrders,
+        };
         var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) { Orders = orderNotary } : null;
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary)
         {
@@ -461,6 +464,9 @@ public sealed class NodeCore : IDisposable
         ? OwnWatermark() with { Digest = Cells.DigestOf(_settings.Node, Grain.National, matters), Matters = matters, MattersSince = parent.MattersSince }
         : OwnWatermark();
 
+    /// <summary>The parent speaks a protocol without orders: nothing is to be waited for.</summary>
+    private bool HearsOfNoOrders => Uplink?.Standing.State is { Phase: SenderPhase.Open, Speaks: < LinkDoor.ProtocolOfOrders };
+
     /// <summary>A place of this kind keeps cases, or it has some. Such a node states itself even while it has none: only so does what an earlier life counted end (L12).</summary>
     private bool KeepsCases => RegisterNow.Find(_settings.Division) is { MayKeepCases: true } || Book.Count > 0;
 
@@ -502,7 +508,7 @@ public sealed class NodeCore : IDisposable
             Failpoint.Hit("child.drop.after");
         }
 
-        if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived or EventKinds.OrdersRerouted))
+        if (events.Any(e => e.Kind is EventKinds.OrderIssued or EventKinds.OrdersReceived or EventKinds.OrdersRerouted || (e.Kind == EventKinds.ReceiptKept && HearsOfNoOrders)))
         {
             Door.SendOrders();
         }

@@ -23,8 +23,8 @@ public sealed class OrderFold(NodeId node) : IFold
 
     public string Name => "orders";
 
-    /// <summary>3: with whether an order was believed, and what was rerouted. An image that an older program made has lost what stands of it in the journal.</summary>
-    public int Version => 3;
+    /// <summary>4: what an earlier life decided otherwise than is known above is taken out. 3: with whether an order was believed, and what was rerouted. An image that an older program made has lost what stands of it in the journal.</summary>
+    public int Version => 4;
 
     /// <summary>Orders known, in the order in which they came.</summary>
     public IReadOnlyList<OrderRecord> Orders => _orders;
@@ -174,6 +174,10 @@ public sealed class OrderFold(NodeId node) : IFold
         var part = OrdersPart.Parser.ParseFrom(received.Part);
         var here = new OrderHop(NodeId.Parse(received.Node), journalEvent.RecordedAt);
 
+        // Until it has heard all, what is known above of an earlier life stands, whatever a second history of it decided: that one end is everywhere (INV-13). From then on it is its sender's word alone.
+        var own = Incarnation.FromBytes(received.Incarnation.Span);
+        var hearsAgain = !IsCaughtUp(own);
+
         // The first program that judged did not say so; where it left an order out, it had.
         var judged = received.Judged || received.Unbelieved.Count > 0;
         for (var i = 0; i < part.Orders.Count; i++)
@@ -187,10 +191,7 @@ public sealed class OrderFold(NodeId node) : IFold
             if (!received.Unbelieved.Contains(i))
             {
                 Put(journalEvent.Lsn, false, envelope.Order.Memory, judged ? envelope.Signature : null, [.. envelope.Hops.Select(OrderHop.Of), here]);
-                foreach (var receipt in envelope.Receipts)
-                {
-                    Note(journalEvent.Lsn, NodeId.Parse(received.Parent), receipt.Memory, []);
-                }
+                Tell(envelope.Receipts, NodeId.Parse(received.Parent), hearsAgain, journalEvent);
             }
             else if (envelope.Receipts.Count == 0)
             {
@@ -198,7 +199,6 @@ public sealed class OrderFold(NodeId node) : IFold
             }
         }
 
-        var own = Incarnation.FromBytes(received.Incarnation.Span);
         _caughtUp = part.ReachesHead || (_caughtUp && own == _own);
         _own = own;
         _parent = OrderJudge.JournalOf(part.To);
@@ -255,6 +255,11 @@ public sealed class OrderFold(NodeId node) : IFold
     private void Reroute(OrdersRerouted rerouted, in JournalEvent journalEvent)
     {
         var orders = rerouted.Orders.Select(OrderId.Of).Select(Find).OfType<OrderStanding>().Where(standing => standing.Order is not null).Distinct().ToArray();
+        PutLast(orders, journalEvent);
+    }
+
+    private void PutLast(IReadOnlyCollection<OrderStanding> orders, in JournalEvent journalEvent)
+    {
         var moved = orders.ToHashSet();
         _lane.RemoveAll(moved.Contains);
         foreach (var standing in orders)
@@ -264,13 +269,38 @@ public sealed class OrderFold(NodeId node) : IFold
         }
     }
 
-    private void Note(Lsn local, NodeId? via, ReadOnlyMemory<byte> bytes, ImmutableArray<OrderHop> hops)
+    /// <summary>What the parent knows of an order. What a directory that hears again learns by it, whoever below has the order already has not heard from here: it goes to the end of the lane.</summary>
+    private void Tell(IEnumerable<ByteString> receipts, NodeId parent, bool hearsAgain, in JournalEvent journalEvent)
     {
-        var record = new OrderReceiptRecord(local, via, OrderReceipt.Parser.ParseFrom(bytes.Span), bytes, hops);
-        if (Standing(record.Order).Add(record))
+        foreach (var receipt in receipts)
         {
-            _receipts.Add(record);
+            var told = new OrderReceiptRecord(journalEvent.Lsn, parent, OrderReceipt.Parser.ParseFrom(receipt), receipt.Memory, []);
+            if (hearsAgain)
+            {
+                var against = Standing(told.Order).TakeOutAgainst(told);
+                _receipts.RemoveAll(against.Contains);
+            }
+
+            if (Note(told) && hearsAgain && Find(told.Order) is { Order: not null } standing && standing.Position < journalEvent.Lsn)
+            {
+                PutLast([standing], journalEvent);
+            }
         }
+    }
+
+    private void Note(Lsn local, NodeId? via, ReadOnlyMemory<byte> bytes, ImmutableArray<OrderHop> hops) =>
+        Note(new OrderReceiptRecord(local, via, OrderReceipt.Parser.ParseFrom(bytes.Span), bytes, hops));
+
+    /// <summary>False where it is known, or stands after an end.</summary>
+    private bool Note(OrderReceiptRecord record)
+    {
+        if (!Standing(record.Order).Add(record))
+        {
+            return false;
+        }
+
+        _receipts.Add(record);
+        return true;
     }
 
     private OrderStanding Standing(UInt128 id)

@@ -8,8 +8,19 @@ using Google.Protobuf;
 namespace CityGrid.Hub.Orders;
 
 /// <summary>Reads what a child has not had of the orders that are for it, or for a place below it by the register of the day. Call it while the folds hold still.</summary>
+/// <param name="orders">What is known here.</param>
+/// <param name="register">As it stands today.</param>
+/// <param name="journal">Knows the chain at every position.</param>
+/// <param name="ownEpoch">This node's own.</param>
+/// <param name="isRoot">Nobody is above this node.</param>
 public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> register, IJournal journal, Func<Epoch> ownEpoch, bool isRoot)
 {
+    /// <summary>Whether the parent, as it is heard now, speaks a protocol without orders: then there is nothing to hear of it.</summary>
+    public Func<bool> HearsOfNone { get; init; } = () => false;
+
+    /// <summary>All that is known above of orders for here and below is here.</summary>
+    private bool HasHeardAll => isRoot || orders.IsCaughtUp(journal.Incarnation) || HearsOfNone();
+
     /// <summary>What a child says in its hello that it has applied of this journal's orders; the start where it has none, or a cursor that this journal does not know.</summary>
     public StreamMark CursorOf(Hello hello) =>
         hello.Positions.FirstOrDefault(position => position.Lane == Lane.Orders) is { } position && OrderJudge.JournalOf(position) == journal.Incarnation
@@ -19,16 +30,16 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
 
     /// <summary>
     /// The orders after <paramref name="from"/> for the child of <paramref name="division"/>; null for none. A child that does not know it yet is told once that
-    /// there are no more. A restored node sends nothing before it has heard all itself: what became of an order may be known further up alone (INV-13).
+    /// there are no more. What became of an order may be known further up alone (INV-13): so before it has heard all itself a restored node sends nothing, and no node says that there is no more.
     /// </summary>
     public OrdersPart? Read(DivisionCode division, StreamMark from, Lsn head, bool knowsHead)
     {
-        if (head == Lsn.Zero || (journal.IsRestored && !isRoot && !orders.IsCaughtUp(journal.Incarnation)))
+        if (head == Lsn.Zero || (journal.IsRestored && !HasHeardAll))
         {
             return null;
         }
 
-        var part = new OrdersPart { ReachesHead = true };
+        var part = new OrdersPart { ReachesHead = HasHeardAll };
         var (end, bytes) = (from.Lsn, 0);
         using var waiting = orders.OrdersSince(from.Lsn, head).Where(standing => IsFor(standing, division)).GetEnumerator();
         var (held, count, more) = (new HashSet<UInt128>(), 0, waiting.MoveNext());
@@ -57,7 +68,7 @@ public sealed class OrderReader(OrderFold orders, Func<DivisionRegister> registe
             }
         }
 
-        if (part.Orders.Count == 0 && knowsHead)
+        if (part.Orders.Count == 0 && (knowsHead || !part.ReachesHead))
         {
             return null;
         }

@@ -109,6 +109,17 @@ public sealed class OrderStanding
 
     private static bool IsEnd(OrderState state) => state >= OrderState.Answered;
 
+    /// <summary>
+    /// What of this stands against a receipt that a directory hears of its own earlier life: another content of the same step, and what followed where the other is an end. It was decided by a
+    /// history that nobody above has heard, and is taken out here; <see cref="Add"/> puts the other in its place.
+    /// </summary>
+    internal IReadOnlyList<OrderReceiptRecord> TakeOutAgainst(OrderReceiptRecord told)
+    {
+        var against = _receipts.FindAll(known => known.Content.Step == told.Content.Step ? !known.Bytes.Span.SequenceEqual(told.Bytes.Span) : known.Content.Step > told.Content.Step && IsEnd(told.Content.State));
+        _receipts.RemoveAll(against.Contains);
+        return against;
+    }
+
     /// <summary>False for a step that is known, and for one that would stand after an end: whoever tells it, an order has one end and nothing after it.</summary>
     internal bool Add(OrderReceiptRecord receipt)
     {

@@ -154,7 +154,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     private const int LinesMax = 4096;
 
     /// <summary>The first protocol that has orders, and queries.</summary>
-    private const int ProtocolOfOrders = 2;
+    public const int ProtocolOfOrders = 2;
 
     /// <summary>With the number of its opening: orders go out in that order, the same in every run of a simulation.</summary>
     private readonly ConcurrentDictionary<LinkConnection, long> _open = [];

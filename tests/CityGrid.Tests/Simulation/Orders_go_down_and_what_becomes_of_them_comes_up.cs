@@ -94,6 +94,71 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
     }
 
     [Test]
+    public void What_an_old_copy_decided_under_its_old_name_gives_way_to_what_was_heard_above()
+    {
+        var story = new OrderStory(6);
+        story.Run(TimeSpan.FromMinutes(2));
+        var id = story.Issue(story.Ministry, story.Cities[0], OrderKind.Assign)!.Value;
+        story.Run(TimeSpan.FromMinutes(1));
+        story.Cities[0].Crash(powerCut: false);
+        var copy = story.Cities[0].Disk.Copy();
+        story.Cities[0].Start();
+        story.Run(TimeSpan.FromMinutes(2));
+        story.Step(story.Cities[0], id, OrderState.Answered);
+        story.Run(TimeSpan.FromMinutes(1));
+
+        story.Cities[0].Crash(powerCut: true);
+        story.Cities[0].Replace(copy);
+        story.Cities[0].Start();
+        story.Step(story.Cities[0], id, OrderState.Signed);
+        story.Step(story.Cities[0], id, OrderState.Rejected);
+        story.Run(TimeSpan.FromMinutes(1));
+        Assert.That(story.StatesOf(id), Is.EqualTo(new[] { OrderState.Answered, OrderState.Answered, OrderState.Rejected }), "or this shows nothing");
+        story.Cities[0].Crash(powerCut: false);
+        story.Cities[0].Renew();
+        story.Cities[0].Start();
+        story.Run(TimeSpan.FromMinutes(10));
+        Assert.That(story.StatesOf(id), Is.All.EqualTo(OrderState.Answered));
+        story.Cities[0].Do(core => core.SaveSnapshot());
+        story.Cities[0].Crash(powerCut: true);
+        story.Cities[0].Start();
+        story.CheckAll();
+    }
+
+    [Test]
+    public void A_province_that_lost_everything_and_has_not_heard_its_ministry_tells_no_city_that_this_was_all()
+    {
+        var story = new OrderStory(7);
+        story.Run(TimeSpan.FromMinutes(2));
+        var id = story.Issue(story.Ministry, story.Cities[0], OrderKind.Assign)!.Value;
+        story.Run(TimeSpan.FromMinutes(1));
+        story.Cities[0].Crash(powerCut: false);
+        var copy = story.Cities[0].Disk.Copy();
+        story.Cities[0].Start();
+        story.Run(TimeSpan.FromMinutes(2));
+        story.Step(story.Cities[0], id, OrderState.Answered);
+        story.Run(TimeSpan.FromMinutes(1));
+
+        story.CutOff(story.Province, story.Ministry, TimeSpan.FromMinutes(20));
+        story.Province.Crash(powerCut: true);
+        story.Province.Replace(new ModelDisk());
+        story.Province.Start();
+        story.Cities[0].Crash(powerCut: true);
+        story.Cities[0].Replace(copy);
+        story.Cities[0].Renew();
+        story.Cities[0].Start();
+        story.Run(TimeSpan.FromMinutes(10));
+        var own = story.Issue(story.Province, story.Cities[1], OrderKind.Urge)!.Value;
+        story.Run(TimeSpan.FromMinutes(1));
+        Assert.That(story.Cities[1].Core!.Orders.Find(own)?.State, Is.EqualTo(OrderState.Delivered), "What it orders itself waits for nobody.");
+        story.Step(story.Cities[0], id, OrderState.Rejected);
+        Assert.That(story.Cities[0].Core!.Orders.Find(id)!.State, Is.EqualTo(OrderState.Delivered), "The ministry knows that it was answered, and nobody here does.");
+        story.Run(TimeSpan.FromMinutes(40));
+        Assert.That(story.StatesOf(id), Is.All.EqualTo(OrderState.Answered));
+        story.CheckAll();
+    }
+
+    [Test]
     public void A_ministry_that_lost_everything_learns_again_what_it_had_ordered()
     {
         var story = new OrderStory(5);
@@ -154,6 +219,12 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
         public SimulatedNode[] Cities => [.. _tree.Cities];
 
         public void Run(TimeSpan span) => _tree.Run(span);
+
+        public void CutOff(SimulatedNode one, SimulatedNode other, TimeSpan span)
+        {
+            _tree.Network.Block(one.Place.Node, other.Place.Node, span);
+            _tree.Network.Block(other.Place.Node, one.Place.Node, span);
+        }
 
         public UInt128? Issue(SimulatedNode issuer, SimulatedNode target, OrderKind kind, UInt128 subject = default, Duration? expiresAfter = null)
         {
