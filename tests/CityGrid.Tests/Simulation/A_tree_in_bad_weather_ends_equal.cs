@@ -7,7 +7,8 @@ namespace CityGrid.Tests.Simulation;
 /// <summary>
 /// TIER-2: whole trees of one to seven nodes on up to four levels, in one thread a story, on virtual time, with every fault that a seed allows. Whatever happened,
 /// after all is healed every edge is equal bit for bit, everything acknowledged is there once, and the cells are those of a recount; and at each step no
-/// revision has fallen, no two histories of one stream were taken, and a parent's copy is what its child had (INV-1, 4, 7 to 12, 15, 16, 19, 21, 22, 31, 32).
+/// revision has fallen, no two histories of one stream were taken, and a parent's copy is what its child had. Orders go down meanwhile and have one end each, the same
+/// everywhere; versions of the catalogue are taken once each and filed by (INV-1, 4, 7 to 16, 19, 21, 22, 31, 32, K1 to K6).
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class A_tree_in_bad_weather_ends_equal
@@ -76,6 +77,7 @@ public sealed class A_tree_in_bad_weather_ends_equal
     [TestCase("seed=1 nodes=2 levels=1 steps=1 faults=none")]
     [TestCase("seed=1 nodes=2 levels=2 steps=-1 faults=none")]
     [TestCase("seed=1 nodes=2 levels=2 steps=1 faults=Rain")]
+    [TestCase("seed=1 nodes=2 levels=2 steps=1 also=Songs")]
     [TestCase("seed=1 nodes=2 levels=2 steps=1 out=x")]
     public void What_is_no_plan_is_not_taken_for_one(string line) => Assert.That(StoryPlan.TryParse(line, out _), Is.False);
 }

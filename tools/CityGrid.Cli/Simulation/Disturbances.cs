@@ -28,6 +28,12 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
     /// <summary>Nodes of which two histories were live at some time; only they may be quarantined.</summary>
     public HashSet<NodeId> Doubled { get; } = [];
 
+    /// <summary>Is told of a node that has started in another directory, before it has heard of anybody.</summary>
+    public Action<SimulatedNode, SeededEntropy>? Replaced { get; init; }
+
+    /// <summary>Nodes of which two histories took decisions at some time: as clones, or as an old copy that went on under its old name.</summary>
+    public HashSet<NodeId> Forked { get; } = [];
+
     public void Disturb(int step)
     {
         TakeCopies(step);
@@ -113,13 +119,13 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
                 Strike(kind, node, random, () => Double(node, random));
                 break;
             case FaultKind.LostDirectory when node.Place.Parent is not null && !tree.ChildrenOf(node).Any():
-                Strike(kind, node, random, () => Lose(node));
+                Strike(kind, node, random, () => Lose(node, random));
                 break;
             case FaultKind.ParentRestored when tree.ChildrenOf(node).Any():
                 StrikeAbove(kind, node, random, () => GoBack(kind, node, random));
                 break;
             case FaultKind.ParentLost when tree.ChildrenOf(node).Any():
-                StrikeAbove(kind, node, random, () => Lose(node));
+                StrikeAbove(kind, node, random, () => Lose(node, random));
                 break;
             case FaultKind.FullDisk:
                 var room = random.Below(30_000);
@@ -237,7 +243,8 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         }
         catch (IOException)
         {
-            // The disk failed it; the person tries again another time.
+            // The disk failed it; the person tries again another time. Until then the copy may go on under the name that it had.
+            Forked.Add(node.Place.Node);
             return false;
         }
 
@@ -291,6 +298,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         void Now()
         {
             tree.Sometimes.Strikes(kind, node, parent);
+            NoteLanes(kind, node);
             act();
         }
 
@@ -312,6 +320,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         void Now()
         {
             tree.Sometimes.Strikes(kind, child, node);
+            NoteLanes(kind, node);
             act();
         }
 
@@ -322,6 +331,31 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         else
         {
             tree.Wait(child, Awaited[random.Below(Awaited.Length)], Now);
+        }
+    }
+
+    /// <summary>What of orders, receipts and packages is at a node that dies now.</summary>
+    private void NoteLanes(FaultKind kind, SimulatedNode node)
+    {
+        if (node.Core is not { Orders: var orders } core || kind is FaultKind.Clone or FaultKind.FullDisk or FaultKind.DiskError)
+        {
+            return;
+        }
+
+        if (orders.Orders.Any(order => !order.IsIssuedHere && order.Target != node.Place.Division && orders.Find(order.Id)!.Receipts.Count == 0))
+        {
+            tree.Sometimes.Reached("a node died while an order waited there to go further down");
+        }
+
+        if (tree.ParentOf(node)?.Core is { Orders: var above }
+            && orders.ReceiptsSince(Lsn.Zero, core.Sequencer.Applied).Any(r => r.Content.Issuer != node.Place.Node.ToString() && above.Find(r.Order)?.Receipts.Any(told => told.Content.Step == r.Content.Step) != true))
+        {
+            tree.Sometimes.Reached("a node died while a receipt waited there to go further up");
+        }
+
+        if (node.Lines.Values.Any(line => line.HasHalfPackage))
+        {
+            tree.Sometimes.Reached("a node died with half a package");
         }
     }
 
@@ -409,27 +443,29 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         }
 
         node.Crash(powerCut: true);
-        node.Replace(copy.Disk.Copy(), new(copy.Acknowledged));
+        node.Replace(copy.Disk.Copy(), copy.Acknowledged);
         Doubled.Add(node.Place.Node);
         watch.Doubt(node);
         if (kind == FaultKind.OldCopy)
         {
             _toRenew.Add(node.Place.Node);
+            Forked.Add(node.Place.Node);
             node.Start();
         }
-        else
+        else if (Renew(node))
         {
-            Renew(node);
+            Replaced?.Invoke(node, random);
         }
     }
 
-    private void Lose(SimulatedNode node)
+    private void Lose(SimulatedNode node, SeededEntropy random)
     {
         if (!_toRenew.Contains(node.Place.Node) && MayForget(node, 0, []))
         {
             node.Crash(powerCut: true);
             node.Replace(new ModelDisk());
             node.Start();
+            Replaced?.Invoke(node, random);
         }
     }
 
@@ -441,6 +477,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
             var clone = tree.AddClone(node, node.Disk.AfterCut(random));
             _toRenew.Add(node.Place.Node);
             Doubled.Add(node.Place.Node);
+            Forked.Add(node.Place.Node);
             watch.Doubt(node);
             clone.Start();
         }

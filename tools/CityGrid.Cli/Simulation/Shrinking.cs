@@ -1,7 +1,7 @@
 namespace CityGrid.Cli.Simulation;
 
 /// <summary>
-/// Makes a broken story smaller for as long as it still breaks: fewer steps, fewer nodes and levels, whole kinds of faults away, then disturbances one by
+/// Makes a broken story smaller for as long as it still breaks: fewer steps, fewer nodes and levels, whole kinds of faults and of work away, then disturbances one by
 /// one. How it breaks may change on the way; that it breaks does not.
 /// </summary>
 public static class Shrinking
@@ -54,6 +54,11 @@ public static class Shrinking
         foreach (var kind in plan.Faults)
         {
             yield return plan with { Faults = plan.Faults.Remove(kind) };
+        }
+
+        foreach (var work in plan.Also)
+        {
+            yield return plan with { Also = plan.Also.Remove(work) };
         }
 
         foreach (var number in broken.Happened)

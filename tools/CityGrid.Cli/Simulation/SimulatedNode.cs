@@ -1,6 +1,7 @@
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
 using CityGrid.Hub.Seams;
@@ -8,6 +9,7 @@ using CityGrid.Hub.Storage;
 using CityGrid.Node;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
 using NodaTime;
 
 namespace CityGrid.Cli.Simulation;
@@ -15,8 +17,26 @@ namespace CityGrid.Cli.Simulation;
 /// <summary>A command that was answered ok, and the version of its case that the answer named: it must be there at the end, once.</summary>
 public sealed record Acknowledged(CaseCommand Command, int Version);
 
+/// <summary>What people were told is done, and is to be found in a directory.</summary>
+public sealed class Acknowledgements
+{
+    /// <summary>By case, the last command that was answered ok.</summary>
+    public Dictionary<CaseId, Acknowledged> Cases { get; private init; } = [];
+
+    /// <summary>Orders issued here, each with what was wanted.</summary>
+    public Dictionary<UInt128, OrderWish> Orders { get; private init; } = [];
+
+    /// <summary>What people here decided on orders: the text that they gave.</summary>
+    public Dictionary<(UInt128 Order, OrderState State), string> Steps { get; private init; } = [];
+
+    /// <summary>Packages published here, each with what was wanted.</summary>
+    public Dictionary<PackageName, PackageWish> Packages { get; private init; } = [];
+
+    public Acknowledgements Copy() => new() { Cases = new(Cases), Orders = new(Orders), Steps = new(Steps), Packages = new(Packages) };
+}
+
 /// <summary>A copy of a directory as somebody took it, and what was known of the node then.</summary>
-public sealed record DirectoryCopy(ModelDisk Disk, Dictionary<CaseId, Acknowledged> Acknowledged, long LastEpoch, Dictionary<NodeId, long> ChildEpochs);
+public sealed record DirectoryCopy(ModelDisk Disk, Acknowledgements Acknowledged, long LastEpoch, Dictionary<NodeId, long> ChildEpochs);
 
 /// <summary>
 /// A node of a simulated tree: the real core on a model disk and a memory view store, driven by the one run queue. It can be killed (what was written
@@ -80,8 +100,8 @@ public sealed class SimulatedNode
     /// <summary>The connection to the parent as the wire has it, for messages that come again much later.</summary>
     public Dictionary<NodeId, SimulatedWire.Line> Lines { get; } = [];
 
-    /// <summary>By case, the last command that was answered ok and is to be found in this directory.</summary>
-    public Dictionary<CaseId, Acknowledged> Acknowledged { get; private set; } = [];
+    /// <summary>What was answered ok and is to be found in this directory.</summary>
+    public Acknowledgements Acknowledged { get; private set; } = new();
 
     /// <summary>How often each job by the clock has run since the process started: pushes, hourly judgements, minutes.</summary>
     public (int Pushes, int Redrives, int Minutes) JobsDone { get; private set; }
@@ -131,10 +151,10 @@ public sealed class SimulatedNode
     public void JoinSector(SimulatedPlace sector) => Place = Place with { Sector = sector };
 
     /// <summary>The data directory is gone, or another one stands in its place; the node is down.</summary>
-    public void Replace(ModelDisk disk, Dictionary<CaseId, Acknowledged>? acknowledged = null)
+    public void Replace(ModelDisk disk, Acknowledgements? acknowledged = null)
     {
         Disk = disk;
-        Acknowledged = acknowledged ?? [];
+        Acknowledged = acknowledged?.Copy() ?? new Acknowledgements();
         Directories++;
     }
 
@@ -148,7 +168,7 @@ public sealed class SimulatedNode
     /// <summary>A copy of what is durable in the directory now. The node is up.</summary>
     public DirectoryCopy TakeCopy(SeededEntropy random) => new(
         Disk.AfterCut(random),
-        new(Acknowledged),
+        Acknowledged.Copy(),
         Core!.UplinkFold.RevisionEpoch,
         Core.Reception.Children.ToDictionary(row => row.Node, KnownEpoch));
 

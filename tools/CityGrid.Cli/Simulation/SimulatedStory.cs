@@ -1,3 +1,5 @@
+using CityGrid.Hub.Seams;
+
 namespace CityGrid.Cli.Simulation;
 
 /// <summary>
@@ -14,13 +16,21 @@ public sealed class SimulatedStory
     private readonly SimulatedTree _tree;
     private readonly StoryWatch _watch;
     private readonly Disturbances _disturbances;
+    private readonly OrderWork _orderWork;
+    private readonly PackageWork _packageWork;
+    private readonly OrderOracle _orders;
+    private readonly PackageOracle _packages;
 
     public SimulatedStory(StoryPlan plan, StoryTwist? twist = null)
     {
         _plan = plan;
         _tree = new SimulatedTree(plan.Stream("tree").Next(), TreeShape.Drawn(plan.Nodes, plan.Levels, plan.Stream("shape")), twist) { Cuts = plan.Cuts() };
         _watch = new StoryWatch(_tree);
-        _disturbances = new Disturbances(_tree, plan, _watch);
+        _orderWork = new OrderWork(_tree, plan);
+        _packageWork = new PackageWork(_tree, plan);
+        _disturbances = new Disturbances(_tree, plan, _watch) { Replaced = AskAgain };
+        _orders = new OrderOracle(_tree, _disturbances.Forked);
+        _packages = new PackageOracle(_tree, _disturbances.Forked);
     }
 
     public SometimesTable Sometimes => _tree.Sometimes;
@@ -45,11 +55,11 @@ public sealed class SimulatedStory
         var work = new Workload(_tree, _plan);
         for (var step = 0; step < _plan.Steps; step++)
         {
-            work.Work(step);
+            Work(work, step);
             _disturbances.Disturb(step);
             _tree.Run(TimeSpan.FromSeconds(_plan.Stream("pace", step).Below(StoryPlan.StepMinutesMax * 60)));
             _tree.SpringAll();
-            _watch.Look();
+            Look();
             if (step % 4 == 3 && _plan.Stream("ranges").OneIn(2))
             {
                 CompareRanges();
@@ -64,15 +74,46 @@ public sealed class SimulatedStory
         Live();
     }
 
+    private void Work(Workload cases, int step)
+    {
+        cases.Work(step);
+        if (_plan.Also.Contains(StoryWork.Orders))
+        {
+            _orderWork.Work(step);
+        }
+
+        if (_plan.Also.Contains(StoryWork.Packages))
+        {
+            _packageWork.Work(step);
+        }
+    }
+
+    /// <summary>Whoever sees that what was done is gone does it again.</summary>
+    private void AskAgain(SimulatedNode node, SeededEntropy random)
+    {
+        if (random.OneIn(2))
+        {
+            _orderWork.AskAgain(node, random);
+            _packageWork.AskAgain(node, random);
+        }
+    }
+
+    private void Look()
+    {
+        _watch.Look();
+        _orders.Look();
+        _packages.Look();
+    }
+
     /// <summary>Thirty days in which somebody is cut off and works on.</summary>
     private void PassMonth(Workload work, int step)
     {
         _disturbances.IsAway = false;
         for (var day = 0; day < 30; day++)
         {
-            work.Work(_plan.Steps + (step * 30) + day);
+            Work(work, _plan.Steps + (step * 30) + day);
             _tree.Run(TimeSpan.FromDays(1));
-            _watch.Look();
+            Look();
         }
     }
 
@@ -85,10 +126,11 @@ public sealed class SimulatedStory
         _disturbances.Heal();
         var waits = IsSomethingAside();
         Rest(Slack);
-        _watch.Look();
+        Look();
         var end = new StoryEnd(_tree);
         SettleWhatIsAside(waits);
-        end.Check();
+        Check(end);
+        _orderWork.AnswerAll();
 
         foreach (var node in _tree.Nodes.Values)
         {
@@ -98,14 +140,25 @@ public sealed class SimulatedStory
         _tree.Run(TimeSpan.FromHours(2) + TimeSpan.FromMinutes(5));
         CompareRanges();
         Rest(TimeSpan.FromMinutes(1));
-        _watch.Look();
-        end.Check();
+        Look();
+        Check(end);
+        _orders.CheckEnds();
+        _packages.CheckJournals();
         end.CheckRanges();
         end.CheckRequests();
+        _orders.CheckRequests();
+        _packages.CheckRequests();
         foreach (var node in _tree.Nodes.Values)
         {
             StoryBrokenException.Unless(node.JobsDone is { Pushes: >= 2, Redrives: >= 2, Minutes: >= 2 }, () => $"the jobs of {node.Place.Node} ran {node.JobsDone}, not twice each");
         }
+    }
+
+    private void Check(StoryEnd end)
+    {
+        end.Check();
+        _orders.Check();
+        _packages.Check();
     }
 
     /// <summary>Every node has its ranges compared with its parent's, in the midst of whatever is going on.</summary>

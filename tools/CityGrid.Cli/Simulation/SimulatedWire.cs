@@ -1,3 +1,5 @@
+using CityGrid.Hub.Catalogue;
+using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -66,6 +68,9 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child, NodeI
             _connection = new LinkConnection(_child.Identity, Push);
         }
 
+        /// <summary>The child has some chunks of a package, and not the last.</summary>
+        internal bool HasHalfPackage { get; private set; }
+
         private NodeId Below => _child.Place.Node;
 
         private NodeId Above => _parent.Place.Node;
@@ -112,6 +117,7 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child, NodeI
             _tree.Hash.AddMessage(_tree.Time.UtcTicks, bytes);
             if (_tree.Twist.Up(_child, _parent, ConnectRequest.Parser.ParseFrom(bytes)) is { } request)
             {
+                WireNotes.NoteAbove(_tree.Sometimes, _parent, request);
                 if (request.Cells is { Part: 1 } first && _parent.Core?.Reception.Child(Below)?.Cells.Cut is { } begun && begun.Reading != first.Reading)
                 {
                     _tree.Sometimes.Reached("a cut began anew after half of it was applied");
@@ -151,6 +157,8 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child, NodeI
             _tree.Hash.AddMessage(_tree.Time.UtcTicks, bytes);
             if (_tree.Twist.Down(_child, _parent, ConnectResponse.Parser.ParseFrom(bytes)) is { } response)
             {
+                WireNotes.NoteBelow(_tree.Sometimes, _child, response);
+                HasHalfPackage = response.Package is { } chunk ? chunk.Offset + chunk.Content.Length < chunk.Total : HasHalfPackage;
                 _child.Hear(_ => _events.Received(response));
                 _tree.Look(_child);
                 _child.Pump();
@@ -221,6 +229,84 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child, NodeI
 /// <summary>What passes between two ends, as far as the table of <see cref="SometimesTable"/> wants to know.</summary>
 internal static class WireNotes
 {
+    /// <summary>What a child is about to hear of orders and packages.</summary>
+    public static void NoteBelow(SometimesTable table, SimulatedNode child, ConnectResponse response)
+    {
+        if (child.Core is not { } core || response.Orders is not { Orders: var envelopes })
+        {
+            return;
+        }
+
+        var orders = envelopes.Select(envelope => (Order: Order.Parser.ParseFrom(envelope.Order), envelope.Receipts)).ToArray();
+        foreach (var (order, receipts) in orders)
+        {
+            var known = core.Orders.Find(OrderId.Of(order.Id));
+            if (known?.Order is not null)
+            {
+                table.Reached("an order came that was known");
+            }
+            else if (receipts.Count > 0)
+            {
+                table.Reached("an order came again to a place that had lost it, with what was decided there");
+            }
+            else if (child.Directories > 0)
+            {
+                table.Reached("an order came to a place that had lost its directory or was put back");
+            }
+
+            if (known is null && order.Kind == OrderKind.Cancel && orders.Any(other => other.Order.Id == order.Subject && other.Receipts.Count == 0))
+            {
+                table.Reached("an order was cancelled while it was on its way");
+            }
+
+            if (known is { Receipts: var there } && receipts.Select(OrderReceipt.Parser.ParseFrom).Any(told => there.Any(own => own.Content.Step == told.Step && !own.Content.Equals(told))))
+            {
+                table.Reached("a place heard that another history of it had decided otherwise");
+            }
+        }
+    }
+
+    /// <summary>What a parent is about to hear of them.</summary>
+    public static void NoteAbove(SometimesTable table, SimulatedNode parent, ConnectRequest request)
+    {
+        foreach (var envelope in request.Escalations?.Receipts ?? [])
+        {
+            var receipt = OrderReceipt.Parser.ParseFrom(envelope.Receipt);
+            var known = parent.Core?.Orders.Find(OrderId.Of(receipt.Order));
+            if (known?.Order is null && receipt.Issuer == parent.Place.Node.ToString())
+            {
+                table.Reached("an order came back to its issuer that had lost it");
+            }
+            else if (known?.Order is null)
+            {
+                table.Reached("an order came back to a relay that had lost it");
+            }
+            else if (known.Receipts.Any(other => other.Content.Step == receipt.Step))
+            {
+                table.Reached("a receipt came that was known");
+            }
+
+            if (receipt.State == OrderState.Expired)
+            {
+                table.Reached("an order expired before anybody heard of it");
+            }
+
+            if (receipt.Code == OrderJudge.NothingToCancel)
+            {
+                table.Reached("a cancellation came too late");
+            }
+        }
+
+        if (request.PackageReceipt is { Outcome: PackageOutcome.Refused } refused)
+        {
+            table.Reached(refused.Code == PackageJudge.Fork ? "an issuer gave a number to two packages" : "a package was refused");
+        }
+        else if (request.PackageReceipt is { Outcome: PackageOutcome.Gap })
+        {
+            table.Reached("a package came before the one that it follows");
+        }
+    }
+
     public static void Note(SometimesTable table, ConnectRequest request, ConnectResponse response)
     {
         switch (response.FrameCase)

@@ -19,6 +19,16 @@ public sealed class SometimesTable
         EdgeState.FrameUndecided, EdgeState.ReceiptUnstored,
     ];
 
+    /// <summary>What must be met of orders, receipts and catalogue packages.</summary>
+    private static readonly string[] OfOrders =
+    [
+        "a node died while an order waited there to go further down", "a node died while a receipt waited there to go further up", "a node died with half a package",
+        "an order came that was known", "an order came again to a place that had lost it, with what was decided there", "an order came to a place that had lost its directory or was put back",
+        "an order was cancelled while it was on its way", "a cancellation came too late", "an order expired before anybody heard of it", "a place heard that another history of it had decided otherwise",
+        "an order came back to its issuer that had lost it", "an order came back to a relay that had lost it", "a receipt came that was known", "a person could not decide on an order before its place had heard all",
+        "a package was refused", "an issuer gave a number to two packages", "a case was filed under a version that a package brought",
+    ];
+
     private static readonly string[] Others =
     [
         "a failing disk ended a process", "a process died while it recovered", "a snapshot found no room", "a clone and its twin both spoke in one epoch", "a clone wrote what its twin did not",
@@ -33,6 +43,7 @@ public sealed class SometimesTable
     [
         .. Struck.SelectMany(fault => Reachable.Select(state => Name(fault, state))),
         .. StruckAbove.SelectMany(fault => Reachable.Select(state => Name(fault, state))),
+        .. OfOrders.Order(StringComparer.Ordinal),
         .. Others.Order(StringComparer.Ordinal),
     ];
 

@@ -35,7 +35,7 @@ internal sealed class StoryEnd(SimulatedTree tree)
     {
         foreach (var node in tree.Cities)
         {
-            foreach (var (command, version) in node.Acknowledged.OrderBy(a => a.Key).Select(a => a.Value).TakeLast(5))
+            foreach (var (command, version) in node.Acknowledged.Cases.OrderBy(a => a.Key).Select(a => a.Value).TakeLast(5))
             {
                 var before = node.Core!.Sequencer.Applied;
                 CaseAnswer? again = null;
@@ -70,7 +70,7 @@ internal sealed class StoryEnd(SimulatedTree tree)
     {
         foreach (var node in tree.Cities)
         {
-            foreach (var (id, (_, version)) in node.Acknowledged)
+            foreach (var (id, (_, version)) in node.Acknowledged.Cases)
             {
                 StoryBrokenException.Unless(node.Core!.Desk.Find(id)?.Version >= version, () => $"case {id} of {node.Place.Node} was acknowledged at version {version} and is not there");
             }

@@ -19,6 +19,16 @@ public sealed record StoryBounds(int NodesMax, int LevelsMax, int HoursMin)
     public static readonly StoryBounds Nightly = new(12, 5, 24);
 }
 
+/// <summary>What people of a story do beside working cases. A story that was kept from before it has none of it, and is the one that it was.</summary>
+public enum StoryWork
+{
+    /// <summary>Orders go down, are cancelled, signed for, answered, rejected.</summary>
+    Orders,
+
+    /// <summary>Versions of the catalogue are published.</summary>
+    Packages,
+}
+
 /// <summary>
 /// Everything that makes a story what it is, drawn from a seed. It is kept as one line (<see cref="ToString"/>, <see cref="TryParse"/>), so that a story that
 /// broke can be told again, and made smaller: each thing in it is drawn from a stream of its own, so that one left out changes none of the others.
@@ -29,6 +39,8 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
     public const int StepMinutesMax = 40;
 
     public ImmutableSortedSet<FaultKind> Faults { get; init; } = [];
+
+    public ImmutableSortedSet<StoryWork> Also { get; init; } = [];
 
     /// <summary>Disturbances that do not happen, by number.</summary>
     public ImmutableSortedSet<int> LeftOut { get; init; } = [];
@@ -53,7 +65,7 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
             }
         }
 
-        return new StoryPlan(seed, nodes, levels, least + random.Below(least + 1)) { Faults = kinds.ToImmutable() };
+        return new StoryPlan(seed, nodes, levels, least + random.Below(least + 1)) { Faults = kinds.ToImmutable(), Also = [StoryWork.Orders, StoryWork.Packages] };
     }
 
     /// <summary>Random numbers for one purpose, and one number of it: nothing that is drawn elsewhere changes them.</summary>
@@ -109,6 +121,11 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
     {
         var line = new StringBuilder();
         line.Append(CultureInfo.InvariantCulture, $"seed={Seed} nodes={Nodes} levels={Levels} steps={Steps} faults={(Faults.IsEmpty ? "none" : string.Join(',', Faults.Select(f => f.ToString())))}");
+        if (!Also.IsEmpty)
+        {
+            line.Append(CultureInfo.InvariantCulture, $" also={string.Join(',', Also.Select(w => w.ToString()))}");
+        }
+
         if (!LeftOut.IsEmpty)
         {
             line.Append(CultureInfo.InvariantCulture, $" out={string.Join(',', LeftOut)}");
@@ -132,6 +149,10 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
                 }
 
                 plan = plan with { Faults = [.. kinds.Select(Enum.Parse<FaultKind>)] };
+            }
+            else if (name == "also" && value.Split(',') is var works && works.All(work => Enum.TryParse<StoryWork>(work, out _)))
+            {
+                plan = plan with { Also = [.. works.Select(Enum.Parse<StoryWork>)] };
             }
             else if (name == "out" && value.Split(',') is var numbers && numbers.All(n => int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
             {

@@ -43,9 +43,9 @@ internal sealed class Workload(SimulatedTree tree, StoryPlan plan)
                 Import(city, random);
             }
 
-            if (city.Acknowledged.Count > 0 && random.OneIn(4) && city.Core is not null)
+            if (city.Acknowledged.Cases.Count > 0 && random.OneIn(4) && city.Core is not null)
             {
-                Late(city, city.Acknowledged.Keys.Order().ElementAt(random.Below(city.Acknowledged.Count)), random);
+                Late(city, city.Acknowledged.Cases.Keys.Order().ElementAt(random.Below(city.Acknowledged.Cases.Count)), random);
             }
         }
     }
@@ -102,7 +102,7 @@ internal sealed class Workload(SimulatedTree tree, StoryPlan plan)
         var version = state.Version;
         Submit(city, command);
         city.Pump();
-        if (closedMonth && command is CorrectCase && city.Acknowledged.TryGetValue(id, out var answered) && answered.Version > version)
+        if (closedMonth && command is CorrectCase && city.Acknowledged.Cases.TryGetValue(id, out var answered) && answered.Version > version)
         {
             tree.Sometimes.Reached("a case of a closed month was corrected");
         }
@@ -149,7 +149,7 @@ internal sealed class Workload(SimulatedTree tree, StoryPlan plan)
         {
             if (answer.Refusal is null && city.Directories == directory)
             {
-                city.Acknowledged[answer.State!.Id] = new Acknowledged(asked, answer.Version);
+                city.Acknowledged.Cases[answer.State!.Id] = new Acknowledged(asked, answer.Version);
             }
         }));
     }
