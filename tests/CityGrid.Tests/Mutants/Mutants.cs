@@ -1,6 +1,8 @@
 using CityGrid.Cli.Simulation;
+using CityGrid.Hub.Catalogue.V1;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
+using CityGrid.Hub.Reception.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
@@ -16,7 +18,7 @@ internal static class AllMutants
 
     public static IReadOnlyList<Mutant> All { get; } =
     [
-        .. Sender(), .. Receiver(), .. Welcomes(), .. Records(), .. Snapshots(), .. Storage(),
+        .. Sender(), .. Receiver(), .. Welcomes(), .. Records(), .. Snapshots(), .. Storage(), .. Orders(), .. Packages(),
     ];
 
     private static IEnumerable<Mutant> Sender() =>
@@ -169,6 +171,148 @@ internal static class AllMutants
         Fault("a sync that failed is taken for one that did not", new JournalFaults { IgnoreFailedSync = true }),
         Fault("recovery trusts the page cache after a failed sync", new JournalFaults { SkipDropCache = true }),
     ];
+
+    private static IEnumerable<Mutant> Orders() =>
+    [
+        Lost("orders", "an issued order is not written", EventKinds.OrderIssued),
+        Lost("orders", "orders that came are not written", EventKinds.OrdersReceived),
+        Lost("orders", "what became of an order is not written with it", EventKinds.OrderReceipted),
+        Written("orders", "a decision is written twice", record => Twice(record, _ => true, _ => { })),
+        Written("orders", "an order that was answered expires behind it", record =>
+            Twice(record, receipt => receipt.State == OrderState.Answered, receipt => (receipt.Step, receipt.State) = (receipt.Step + 1, OrderState.Expired))),
+        Written("orders", "the cursor moves past an order that is not written", record => With(record, EventKinds.OrdersReceived, payload =>
+        {
+            var received = OrdersReceived.Parser.ParseFrom(payload.Span);
+            var part = OrdersPart.Parser.ParseFrom(received.Part);
+            RemoveLast(part.Orders);
+            received.Part = part.ToByteString();
+            return received.ToByteArray();
+        })),
+        Down("orders", "the last order of a part is left out", (_, _, response) =>
+        {
+            RemoveLast(response.Orders?.Orders);
+            return response;
+        }),
+        Down("orders", "an order goes down without what is known of it", (_, _, response) => Envelopes(response, envelope => envelope.Receipts.Clear())),
+        Down("orders", "a relay writes an order anew", (_, _, response) => Envelopes(response, envelope =>
+        {
+            if (envelope.Hops.Count > 0)
+            {
+                var order = Order.Parser.ParseFrom(envelope.Order);
+                order.Text += " ";
+                envelope.Order = order.ToByteString();
+            }
+        })),
+        Up("orders", "the last receipt of a part is left out", (_, _, r) => RemoveLast(r.Escalations?.Receipts)),
+        Up("orders", "a receipt goes up without its order", (_, _, r) => Receipts(r, envelope => (envelope.Order, envelope.Signature) = (ByteString.Empty, null))),
+        Up("orders", "a relay writes a receipt anew", (_, _, r) => Receipts(r, envelope =>
+        {
+            if (envelope.Hops.Count > 0)
+            {
+                var receipt = OrderReceipt.Parser.ParseFrom(envelope.Receipt);
+                receipt.At++;
+                envelope.Receipt = receipt.ToByteString();
+            }
+        })),
+        Empty("orders"),
+    ];
+
+    private static IEnumerable<Mutant> Packages() =>
+    [
+        Lost("packages", "a published package is not written", EventKinds.PackagePublished),
+        Lost("packages", "a package that was taken is not written", EventKinds.PackageReceived),
+        Written("packages", "a package that was taken is written twice", record =>
+            record with { Events = [.. record.Events, .. record.Events.Where(e => e.Kind == EventKinds.PackageReceived)] }),
+        Written("packages", "a version is in force a day earlier", record => With(record, EventKinds.PackageReceived, payload =>
+        {
+            var received = PackageReceived.Parser.ParseFrom(payload.Span);
+            if (received.Code.Length == 0)
+            {
+                var envelope = PackageEnvelope.Parser.ParseFrom(received.Envelope);
+                var content = CataloguePackage.Parser.ParseFrom(envelope.Package);
+                content.EffectiveFrom--;
+                envelope.Package = content.ToByteString();
+                received.Envelope = envelope.ToByteString();
+            }
+
+            return received.ToByteArray();
+        })),
+        Down("packages", "a chunk is taken at another place", (_, _, response) =>
+        {
+            if (response.Package is { Offset: > 0 } chunk)
+            {
+                chunk.Offset += chunk.Content.Length;
+            }
+
+            return response;
+        }),
+        Down("packages", "a package goes under the number before it", (_, _, response) =>
+        {
+            if (response.Package is { Package.Number: > 1 } chunk)
+            {
+                chunk.Package.Number--;
+            }
+
+            return response;
+        }),
+        Down("packages", "what a relay passes on has lost its signature", (child, parent, response) =>
+        {
+            if (response.Package is { Offset: 0 } chunk && chunk.Content.Length == chunk.Total)
+            {
+                var envelope = PackageEnvelope.Parser.ParseFrom(chunk.Content);
+                envelope.Signature = null;
+                chunk.Content = envelope.ToByteString();
+                chunk.Total = chunk.Content.Length;
+            }
+
+            return response;
+        }),
+        Up("packages", "the hello names packages that the child does not have", (child, _, r) => Hello(r, h =>
+        {
+            foreach (var head in h.Packages)
+            {
+                head.Number++;
+            }
+        })),
+        Empty("packages"),
+    ];
+
+    private static Mutant Empty(string fold) => Journal("snapshot", $"the fold {fold} is empty in it", j =>
+        new WrongJournal(j) { Loaded = s => s with { Folds = [.. s.Folds.Select(f => f.Name == fold ? f with { Bytes = Array.Empty<byte>() } : f)] } });
+
+    /// <summary>What is decided on an order stands in its record once more, changed.</summary>
+    private static RecordDraft Twice(RecordDraft record, Func<OrderReceipt, bool> which, Action<OrderReceipt> change) => record with
+    {
+        Events = [.. record.Events.SelectMany(e => e.Kind == EventKinds.OrderReceipted && which(OrderReceipt.Parser.ParseFrom(e.Payload.Span)) ? [e, e with { Payload = Changed(e.Payload, change) }] : new[] { e })],
+    };
+
+    private static byte[] Changed(ReadOnlyMemory<byte> payload, Action<OrderReceipt> change)
+    {
+        var receipt = OrderReceipt.Parser.ParseFrom(payload.Span);
+        change(receipt);
+        return receipt.ToByteArray();
+    }
+
+    private static RecordDraft With(RecordDraft record, ushort kind, Func<ReadOnlyMemory<byte>, byte[]> change) =>
+        record with { Events = [.. record.Events.Select(e => e.Kind == kind ? e with { Payload = change(e.Payload) } : e)] };
+
+    private static ConnectResponse Envelopes(ConnectResponse response, Action<OrderEnvelope> change)
+    {
+        foreach (var envelope in response.Orders?.Orders ?? [])
+        {
+            change(envelope);
+        }
+
+        return response;
+    }
+
+    private static void Receipts(ConnectRequest request, Action<OrderReceiptEnvelope> change)
+    {
+        foreach (var envelope in request.Escalations?.Receipts ?? [])
+        {
+            change(envelope);
+        }
+    }
 
     private static Mutant Up(string area, string name, Action<SimulatedNode, SimulatedNode, ConnectRequest> change) => new(area, name, () => new Planting { OnUp = change });
 
