@@ -15,6 +15,9 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Warning, "Journal: {What}")]
     public static partial void JournalNoticed(ILogger log, string what);
 
+    [LoggerMessage(8, LogLevel.Error, "A file of the case lists is damaged and was put aside as {What} It is made anew from the journal; should it happen again, look after the disk.")]
+    public static partial void ViewPutAside(ILogger log, string what);
+
     [LoggerMessage(30, LogLevel.Warning, "Certificates: {Code}: {What}")]
     public static partial void CertificatesReported(ILogger log, string code, string what);
 

@@ -271,6 +271,9 @@ public sealed class NodeCore : IDisposable
 
     public Projector Projector => _projector;
 
+    /// <summary>View files that were found damaged since the start; each was put aside and is made anew.</summary>
+    public DamagedShelves Damaged => _seams.Damaged;
+
     /// <summary>Events replayed at the start.</summary>
     public long Replayed { get; }
 

@@ -51,13 +51,15 @@ public static class NodeServer
 
         using var journal = FileJournal.Open(disk, entropy, configuration.Node, options, spawner);
         owner.Name(journal.Incarnation);
-        using var views = new LiteViewStore(disk, journal.Incarnation);
+        var damaged = new DamagedShelves();
+        using var views = new LiteViewStore(disk, journal.Incarnation, new LiteViewOptions { PutAside = damaged.Add });
         GrpcWire? WireTo(ParentConfiguration? parent) => parent is null ? null
             : new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust) { Proxy = parent.Proxy }, spawner, clock);
         using var core = NodeCore.Open(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), WireTo(configuration.Parent), clock, entropy)
         {
             SectorWire = WireTo(configuration.SectorParent),
             Signatures = credentials.Signatures,
+            Damaged = damaged,
         });
         core.Sequencer.Fatal = failure => failed.TrySetResult(failure);
         credentials.Admission = core.Children?.Admission;
@@ -248,6 +250,7 @@ public static class NodeServer
         }
 
         core.Door.SignatureRefused = (child, what) => Log.SignatureRefused(log, child.ToString(), what);
+        core.Damaged.Told = (file, why) => Log.ViewPutAside(log, $"{file}: {why}");
         core.ReachDesk.Failed = failure => Log.QueryFailed(log, failure);
         core.Pressure.Changed = (level, pressure) => NodeLog.Pressure(log, level, pressure);
         core.RangesCompared = (child, lsn, findings) =>

@@ -70,6 +70,9 @@ public sealed record NodeSeams(IDisk Disk, IJournal Journal, IViewStore Views, I
     /// <summary>What the node signs with, and judges others by; null where nothing is signed.</summary>
     public ISignatures? Signatures { get; init; }
 
+    /// <summary>The shelves that the view store put aside.</summary>
+    public DamagedShelves Damaged { get; init; } = new();
+
     /// <summary>The folds are made from the journal alone, whatever snapshots there are.</summary>
     public bool ReplaysAll { get; init; }
 }

@@ -384,6 +384,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             ShedCalls = Enumerable.Range(0, (int)CallKind.Essential).Sum(kind => core.Pressure.CountOf((CallKind)kind)),
             RangesDiffering = core.RangesNow.Sum(c => c.Open.Count),
             RangesPersisting = core.RangesNow.Sum(c => c.Persisting) + core.Uplinks.Sum(uplink => uplink.Standing.State.Ranges.Persisting),
+            ViewsDamaged = core.Damaged.Count,
             CellsRepaired = core.Reception.Ranges.Children.Sum(c => c.CellsInAll),
         });
     }

@@ -17,6 +17,7 @@ internal sealed class NodeMeter : IDisposable
         _meter = new Meter(MeterName);
         Gauge("citygrid.journal.lsn", "Position of the last durable event.", f => f.Lsn);
         Gauge("citygrid.view.lsn", "Position up to which the case lists stand.", f => f.ViewLsn);
+        Gauge("citygrid.views.damaged", "Files of the case lists that were found damaged since the start; each was put aside and made anew.", f => f.ViewsDamaged);
         Gauge("citygrid.cells", "Cells held.", f => f.Cells);
         Gauge("citygrid.cells.size", "Memory that the cells take.", f => f.CellBytes, "By");
         Gauge("citygrid.cases.open", "Cases of this place that have not ended.", f => f.OpenCases);

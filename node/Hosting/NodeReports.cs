@@ -102,6 +102,8 @@ public sealed record NodeFigures
     public long RangesPersisting { get; init; }
 
     public long CellsRepaired { get; init; }
+
+    public long ViewsDamaged { get; init; }
 }
 
 /// <summary>What the node tells of itself; the core fills it in. Each is quick, safe for many threads, and throws nothing.</summary>
