@@ -89,9 +89,48 @@ public sealed class Sealer(KeyPool keys, ISeal seal, IEntropy entropy)
         }
     }
 
+    /// <summary>The same, with the <see cref="Tag"/> of another text under the same key.</summary>
+    public (long Slot, byte[] Box, ulong Tag) Seal(ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated, ReadOnlySpan<byte> tagged)
+    {
+        Span<byte> key = stackalloc byte[KeyPool.KeyBytes];
+        try
+        {
+            var slot = keys.Take(key);
+            return (slot, Box(slot, key, plaintext, associated), TagUnder(key, tagged));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
+    }
+
+    /// <summary>
+    /// A tag of a text under a slot's key (64 bits of its HMAC-SHA256): of equal texts it is the same for as long as the key is there. Whoever has not the key cannot
+    /// tell which text a tag is of, however few they might be, and once the key is erased nobody can. Null where the slot has no key.
+    /// </summary>
+    public ulong? Tag(long slot, ReadOnlySpan<byte> text)
+    {
+        Span<byte> key = stackalloc byte[KeyPool.KeyBytes];
+        try
+        {
+            return keys.Read(slot, key) == KeyState.Present ? TagUnder(key, text) : null;
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
+    }
+
     /// <summary>The slot whose key seals a box; 0 for bytes that are no box.</summary>
     public static long SlotOf(ReadOnlySpan<byte> box) =>
         box.Length < OverheadBytes ? 0 : BinaryPrimitives.ReadInt64LittleEndian(box[1..]);
+
+    private static ulong TagUnder(ReadOnlySpan<byte> key, ReadOnlySpan<byte> text)
+    {
+        Span<byte> tag = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(key, text, tag);
+        return BinaryPrimitives.ReadUInt64BigEndian(tag);
+    }
 
     private byte[] Box(long slot, ReadOnlySpan<byte> key, ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated)
     {

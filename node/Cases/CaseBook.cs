@@ -41,7 +41,7 @@ public sealed class CaseBook : IFold
 
     public string Name => "cases";
 
-    public int Version => 2;
+    public int Version => 3;
 
     /// <summary>The cases that are open, in no order.</summary>
     public IReadOnlyDictionary<CaseId, CaseState> Open => _open.States;
@@ -212,13 +212,17 @@ public sealed class CaseBook : IFold
         // An import's request names the row, whose newer content replaces the older under the same key.
         if (happened.Request is { } request && (before is null || before.Import is not null))
         {
-            Keys.Keep(request.KeyHash, happened.Case, request.Content);
+            Keys.Keep(request.KeyHash, happened.Case, request.Content, happened is Imported or ImportRenewed && happened.Sealed is { } box ? box.Slot : 0);
         }
 
         if (happened is ReporterErased erased)
         {
             _erased.UnionWith(erased.Slots);
             _toErase.UnionWith(erased.Slots);
+            if (before?.Import is { } row)
+            {
+                Keys.Erase(RequestMark.OfRow(row.System, row.ExternalId).KeyHash);
+            }
         }
 
         if (happened.Sealed is { } part)

@@ -116,16 +116,15 @@ public sealed record ImportCase(TypeCode Type, DivisionCode? Division, SourceCod
     /// <summary>SHA-256 of everything that is not personal.</summary>
     public required Hash256 ContentHash { get; init; }
 
-    /// <summary>True where the caller found the personal part other than the one it had sealed before.</summary>
+    /// <summary>What the caller found that the row's key was used for; null for a row that was not known. Where it is another by now, nothing is decided.</summary>
+    public KeyUse? Seen { get; init; }
+
+    /// <summary>True where the caller found the personal part other than the one that the row brought before.</summary>
     public bool PersonalChanged { get; init; }
 
-    /// <summary>True where this content is known to be newer, whatever the times say.</summary>
-    public bool Newer { get; init; }
+    /// <summary>True where what is not personal is as before and the personal part that came with it cannot be opened: the row brings it again, newer or not.</summary>
+    public bool Restores { get; init; }
 
     /// <summary>True for cases that run, not history: the due time is a deadline, and escalation rules apply.</summary>
     public bool Live { get; init; }
-
-    public EmergencyGrade Grade { get; init; }
-
-    public string? Summary { get; init; }
 }

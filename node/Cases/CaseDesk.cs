@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Sealing;
@@ -30,6 +31,9 @@ public sealed record CaseAnswer
 
     /// <summary>The case began with this command.</summary>
     public bool Created { get; init; }
+
+    /// <summary>The same row came by another way meanwhile (<see cref="ImportCase.Seen"/>): nothing was decided, and whoever brings it looks again.</summary>
+    public bool IsOutrun { get; init; }
 }
 
 /// <summary>
@@ -40,6 +44,9 @@ public sealed class CaseDesk
 {
     /// <summary>The key slot that no case has: it keys the digests of requests.</summary>
     public const long OwnSlot = 1;
+
+    /// <summary>How long a caller is kept at most for a view that lags.</summary>
+    private static readonly TimeSpan SlowBy = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The month asked for last: nearly all cases that come one after the other were minted in the same.</summary>
     private static MonthShelf? _lastShelf;
@@ -105,6 +112,12 @@ public sealed class CaseDesk
 
     /// <summary>True while the view lags so far that whoever brings new cases should wait a little.</summary>
     public bool ShouldSlow => _projector.ShouldSlowIntake;
+
+    /// <summary>
+    /// Whoever brought something is kept for a moment while the view lags too far, once what he brought is durable: so callers slow down before anything has to be let
+    /// go of.
+    /// </summary>
+    public Task GiveViewsTimeAsync(CancellationToken stop) => ShouldSlow ? Task.Delay(SlowBy, _clock, stop) : Task.CompletedTask;
 
     /// <summary>Why nothing new is taken from people for now; null where it is. Asked on the writer. What time does, and the erasing of a person, go on.</summary>
     public Func<Instant, Refusal?>? Held { get; set; }
@@ -185,6 +198,60 @@ public sealed class CaseDesk
         part is null || state.Slots.Count == 0 ? Seal(state.Id, part)
         : new SealedPart(state.Slots[0], _sealer.Seal(state.Slots[0], part.ToByteArray(), state.Id.ToBytes()));
 
+    /// <summary>
+    /// Seals what is personal of an imported row under a slot of its own, and makes the digest by which the row is known again. It is keyed with that slot's key: what
+    /// came in can be compared for as long as it can be opened, and once the person is erased the digest tells nothing. Of a row without a person it is keyed with
+    /// the node's own.
+    /// </summary>
+    public (SealedPart? Part, ulong Digest) SealRow(CaseId id, Hash256 content, PersonalPart? person)
+    {
+        if (person is null)
+        {
+            return (null, Digest.Of(content.ToBytes()));
+        }
+
+        var row = ContentDigest.RowBytes(content, person);
+        var (slot, box, tag) = _sealer.Seal(person.ToByteArray(), id.ToBytes(), row);
+        CryptographicOperations.ZeroMemory(row);
+        return (new SealedPart(slot, box), tag);
+    }
+
+    /// <summary>True where a row that is known comes with the content that it came with last.</summary>
+    public bool IsAsBrought(KeyUse use, Hash256 content, PersonalPart? person)
+    {
+        if (use.Slot == 0 || person is null)
+        {
+            return use.Slot == 0 && person is null && use.Content == Digest.Of(content.ToBytes());
+        }
+
+        var row = ContentDigest.RowBytes(content, person);
+        var tag = _sealer.Tag(use.Slot, row);
+        CryptographicOperations.ZeroMemory(row);
+        return tag == use.Content;
+    }
+
+    /// <summary>
+    /// How a row's personal part compares with the one that is sealed, for rows that came in while their digest was of the rest alone: they are compared by opening.
+    /// </summary>
+    public PersonCompared ComparePerson(CaseState state, KeyUse use, Hash256 content, PersonalPart? person)
+    {
+        if (use.Slot == KeyUse.Erased)
+        {
+            return PersonCompared.Same;
+        }
+
+        if (use.Slot == 0 || use.Content != Digest.Of(content.ToBytes()))
+        {
+            return PersonCompared.Other;
+        }
+
+        var kept = Book.History(state.LastLsn).Last(entry => entry.Event is Imported or ImportRenewed && entry.Event.Sealed is not null).Event.Sealed!;
+        return Unseal(state.Id, kept) is not { } opened ? PersonCompared.Lost : opened.Equals(person) ? PersonCompared.Same : PersonCompared.Other;
+    }
+
+    /// <summary>What would be decided of a command now; nothing changes.</summary>
+    public CaseOutcome Foresee(CaseState? state, CaseCommand command) => CaseDecisions.Decide(state, command, _clock.Now(), _sequencer.Read(() => Rules));
+
     /// <summary>Opens a sealed part; null where it was erased or does not open.</summary>
     public PersonalPart? Unseal(CaseId id, SealedPart part)
     {
@@ -247,6 +314,18 @@ internal sealed class RecordReading(CaseId id) : Command<bool>
 
 /// <summary>What escalations are decided on: the rules of the place, its name, and how often a type was reported in a division.</summary>
 public sealed record EscalationGround(EscalationRules Rules, NodeId Origin, ReportedCount Reported);
+
+/// <summary>A row's personal part beside the one that is kept.</summary>
+public enum PersonCompared
+{
+    /// <summary>It is the same, or the person was erased and is not brought back.</summary>
+    Same,
+
+    Other,
+
+    /// <summary>What is kept cannot be opened.</summary>
+    Lost,
+}
 
 /// <summary>The keys and what seals with them.</summary>
 public sealed record CaseSeals(KeyPool Keys, Sealer Sealer);

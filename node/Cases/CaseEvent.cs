@@ -43,6 +43,16 @@ public sealed record RequestMark(string Key, ulong Content)
 {
     public const int KeyLengthMax = 128;
 
+    /// <summary>
+    /// The key of a row of another system, which names it for ever: <c>import/SYSTEM/ID</c>, or, where that is longer than a key may be, the SHA-256 of it in its
+    /// place. The digest is still to come.
+    /// </summary>
+    public static RequestMark OfRow(string system, string externalId)
+    {
+        var key = $"import/{system}/{externalId}";
+        return new RequestMark(key.Length <= KeyLengthMax ? key : $"import/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}", 0);
+    }
+
     /// <summary>What it is looked up by (<see cref="RequestDigest"/>): taken once, by whoever brings the mark.</summary>
     public UInt128 KeyHash { get; } = HashOf(Key);
 

@@ -9,10 +9,6 @@ namespace CityGrid.Node.Cases;
 /// </summary>
 internal static class CaseImport
 {
-    private const int ExternalIdLengthMax = 200;
-
-    private const int SystemLengthMax = 64;
-
     public static CaseOutcome First(Draft draft, ImportCase row)
     {
         if (Fault(draft, row) is { } fault)
@@ -26,8 +22,6 @@ internal static class CaseImport
             DueAt = Whole(row.DueAt),
             UpdatedAt = Whole(row.UpdatedAt),
             Live = row.Live,
-            Grade = row.Grade,
-            Summary = CaseBeginning.Blank(row.Summary),
             Sealed = row.Sealed,
         };
         draft.Add(imported, reportedAt);
@@ -43,6 +37,12 @@ internal static class CaseImport
             return draft.Refuse(CaseRefusals.CaseExists, "The case with this id does not come from that row.");
         }
 
+        if (known.ContentHash == row.ContentHash && row.Restores)
+        {
+            draft.Add(new ImportRenewed(known.ContentHash, known.DueAt, known.UpdatedAt) { Sealed = row.Sealed }, draft.Now);
+            return draft.Done();
+        }
+
         if (known.ContentHash == row.ContentHash && !row.PersonalChanged)
         {
             return new CaseOutcome.Unchanged(state.Version);
@@ -53,9 +53,10 @@ internal static class CaseImport
             return fault;
         }
 
-        if (!row.Newer && !(Whole(row.UpdatedAt) is { } updated && (known.UpdatedAt is not { } before || updated > before)))
+        if (!(Whole(row.UpdatedAt) is { } updated && (known.UpdatedAt is not { } before || updated > before)))
         {
-            return draft.Refuse(CaseRefusals.ImportNotNewer, "The row has other content than before and nothing says that it is newer: give the time it was updated, or say that the file is newer.");
+            return draft.Refuse(
+                CaseRefusals.ImportNotNewer, "The row has other content than before and nothing says that it is newer: bring it with the time at which the source last changed it, or correct the case here.");
         }
 
         if (known.WorkedHere)
@@ -147,12 +148,11 @@ internal static class CaseImport
             ?? (EndOf(row) is { } end ? CaseDecisions.TimeFault(draft, end) : null)
             ?? CaseDecisions.TypeFault(draft, row.Type, reportedAt)
             ?? CaseDecisions.DivisionFault(draft, row.Division)
-            ?? CaseDecisions.SummaryFault(draft, row.Summary)
             ?? CaseBeginning.SourceFault(draft, row.Source)
             ?? (row.ClosedAt is not null && row.VoidedAt is not null ? Inconsistent(draft, "is both closed and void") : null)
             ?? (EndOf(row) < reportedAt ? Inconsistent(draft, "ends before it was reported") : null)
-            ?? (row.System.Length is 0 or > SystemLengthMax || row.ExternalId.Length is 0 or > ExternalIdLengthMax
-                ? Inconsistent(draft, $"needs a system of 1 to {SystemLengthMax} and an id of 1 to {ExternalIdLengthMax} characters")
+            ?? (row.System.Length is 0 or > TextLimits.System || row.ExternalId.Length is 0 or > TextLimits.ExternalId
+                ? Inconsistent(draft, $"needs a system of 1 to {TextLimits.System} and an id of 1 to {TextLimits.ExternalId} characters")
                 : null);
     }
 

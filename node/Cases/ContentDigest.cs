@@ -4,6 +4,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using CityGrid.Protocol.Names;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
@@ -36,6 +37,24 @@ public sealed class ContentDigest(ReadOnlyMemory<byte> key)
         {
             // What is personal does not stay behind.
             content.Clear();
+        }
+    }
+
+    /// <summary>What the digest of an imported row is of: what is not personal, hashed already, and its person. The caller overwrites it after use.</summary>
+    internal static byte[] RowBytes(Hash256 content, IMessage person)
+    {
+        var row = _content ??= new ArrayBufferWriter<byte>(1024);
+        try
+        {
+            row.Write("citygrid row 1\0"u8);
+            content.WriteTo(row.GetSpan(Hash256.Size));
+            row.Advance(Hash256.Size);
+            Add(row, person, []);
+            return row.WrittenSpan.ToArray();
+        }
+        finally
+        {
+            row.Clear();
         }
     }
 

@@ -7,7 +7,7 @@ namespace CityGrid.Node.Cases;
 
 /// <summary>
 /// The request keys of case creation, kept for ever: a key's first content decides, the same content again gets the same case, other content is an
-/// error (features.md I5). A key is kept as the first 16 bytes of its SHA-256, 40 B a key in all, so 1 M keys take about 50 MB.
+/// error (features.md I5). A key is kept as the first 16 bytes of its SHA-256, 48 B a key in all, so 1 M keys take about 60 MB.
 /// </summary>
 public sealed class RequestKeys
 {
@@ -22,11 +22,15 @@ public sealed class RequestKeys
     {
         var (high, low) = WordsOf(keyHash);
         ref var slot = ref SlotOf(_slots, high, low);
-        return slot.IsFree ? null : new KeyUse(new CaseId(new UInt128(slot.CaseHigh, slot.CaseLow)), slot.Content);
+        return slot.IsFree ? null : new KeyUse(new CaseId(new UInt128(slot.CaseHigh, slot.CaseLow)), slot.Content, slot.Sealed);
     }
 
     /// <summary>Keeps a key. One that is kept already takes the new content digest: an import may bring newer content for a known row.</summary>
-    public void Keep(UInt128 keyHash, CaseId id, ulong content)
+    /// <param name="keyHash">The first 16 bytes of the key's SHA-256.</param>
+    /// <param name="id">The case that it made.</param>
+    /// <param name="content">The digest of what it came with.</param>
+    /// <param name="sealedUnder">The slot of the key that the digest is keyed with (<see cref="KeyUse.Slot"/>). Once the person is erased it stays so.</param>
+    public void Keep(UInt128 keyHash, CaseId id, ulong content, long sealedUnder = 0)
     {
         if ((long)Count * 100 >= (long)_slots.Length * 80)
         {
@@ -40,10 +44,21 @@ public sealed class RequestKeys
             Count++;
         }
 
-        slot = new Slot(high, low, (ulong)(id.Value >> 64), (ulong)(id.Value & ulong.MaxValue), content);
+        slot = new Slot(high, low, (ulong)(id.Value >> 64), (ulong)(id.Value & ulong.MaxValue), content, slot.Sealed == KeyUse.Erased ? KeyUse.Erased : sealedUnder);
     }
 
-    /// <summary>Little-endian: the count, then five 64-bit words a key.</summary>
+    /// <summary>The person whom the key's row speaks of was erased. A key that is not kept is none of a row's.</summary>
+    public void Erase(UInt128 keyHash)
+    {
+        var (high, low) = WordsOf(keyHash);
+        ref var slot = ref SlotOf(_slots, high, low);
+        if (!slot.IsFree)
+        {
+            slot = slot with { Sealed = KeyUse.Erased };
+        }
+    }
+
+    /// <summary>Little-endian: the count, then six 64-bit words a key.</summary>
     public void Save(Stream target)
     {
         Span<byte> head = stackalloc byte[8];
@@ -117,7 +132,7 @@ public sealed class RequestKeys
     }
 
     [StructLayout(LayoutKind.Sequential)]
-    private readonly record struct Slot(ulong KeyHigh, ulong KeyLow, ulong CaseHigh, ulong CaseLow, ulong Content)
+    private readonly record struct Slot(ulong KeyHigh, ulong KeyLow, ulong CaseHigh, ulong CaseLow, ulong Content, long Sealed)
     {
         public bool IsFree
         {
@@ -128,4 +143,13 @@ public sealed class RequestKeys
 }
 
 /// <summary>What a request key was used for.</summary>
-public readonly record struct KeyUse(CaseId Case, ulong Content);
+/// <param name="Case">The case that it made.</param>
+/// <param name="Content">The digest of the content that it came with.</param>
+/// <param name="Slot">
+/// Of an imported row: the slot of the key that the digest is keyed with, which is the one that its personal part is sealed under; 0 where it has none, and the
+/// digest is keyed with the node's own; <see cref="Erased"/> where the person was erased. 0 for every other request.
+/// </param>
+public readonly record struct KeyUse(CaseId Case, ulong Content, long Slot = 0)
+{
+    public const long Erased = -1;
+}

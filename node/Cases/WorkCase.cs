@@ -47,9 +47,10 @@ internal sealed class WorkCase(CaseDesk desk, CaseCommand command) : Command<Cas
     {
         if (command is ImportCase import)
         {
-            return use.Content == request.Content
-                ? Decision<CaseAnswer>.Nothing(new CaseAnswer { Unchanged = true })
-                : Decide(import with { Case = use.Case }, desk.StateOf(use.Case), now);
+            // What is personal was sealed for the case that the caller saw, and for no other.
+            return import.Seen == use
+                ? Decide(import, desk.StateOf(use.Case), now)
+                : Decision<CaseAnswer>.Nothing(new CaseAnswer { IsOutrun = true });
         }
 
         if (use.Content != request.Content)

@@ -36,7 +36,7 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
             Summary = request.Summary.Length == 0 ? null : request.Summary,
             Sealed = desk.Seal(id, RequestReads.Part(request.Personal)),
         };
-        return new ReportResponse { Step = StepOf(await desk.SubmitAsync(command)) };
+        return new ReportResponse { Step = await TakenAsync(command, context) };
     }
 
     [Authorize(Policy = Access.Work)]
@@ -51,7 +51,7 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
             Reason = request.Reason.Length == 0 ? null : request.Reason,
             Sealed = request.Note.Length == 0 ? null : desk.Seal(state, new PersonalPart { FreeText = request.Note }),
         };
-        return new TakeResponse { Step = StepOf(await desk.SubmitAsync(command)) };
+        return new TakeResponse { Step = await TakenAsync(command, context) };
     }
 
     public override async Task<GetResponse> Get(GetRequest request, ServerCallContext context)
@@ -115,6 +115,13 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
     public override Task<ImportRowsResponse> ImportRows(ImportRowsRequest request, ServerCallContext context) =>
         intake.TakeAsync(request, Actor(context), context.CancellationToken);
 
+    private async Task<CaseStep> TakenAsync(CaseCommand command, ServerCallContext context)
+    {
+        var step = StepOf(await desk.SubmitAsync(command));
+        await desk.GiveViewsTimeAsync(context.CancellationToken);
+        return step;
+    }
+
     private static string Actor(ServerCallContext context) => Caller.ActorOf(context.GetHttpContext());
 
     private static CaseStep StepOf(CaseAnswer answer)
@@ -168,11 +175,14 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
         };
     }
 
-    /// <summary>Opens the parts of a case, newest last. That somebody reads them is in the journal before they are shown.</summary>
+    /// <summary>
+    /// Opens the parts of a case, newest last. That somebody reads them is in the journal before they are shown. An imported row that came again says all that its
+    /// source knows of the person, and what it leaves out is left out.
+    /// </summary>
     private async Task AddPersonalAsync(CaseState state, GetResponse response, string actor)
     {
-        var parts = desk.Book.History(state.LastLsn).Select(e => e.Event.Sealed).OfType<SealedPart>().ToArray();
-        if (parts.Length == 0)
+        var parts = desk.Book.History(state.LastLsn).Select(e => (IsAll: e.Event is ImportRenewed, Part: e.Event.Sealed)).Where(e => e.IsAll || e.Part is not null).ToArray();
+        if (parts.All(e => e.Part is null))
         {
             return;
         }
@@ -180,9 +190,15 @@ public sealed class CasesGrpcService(CaseDesk desk, CaseLists lists, ReaderLane 
         await desk.RecordReadingAsync(state.Id, actor);
         var merged = new PersonalPart();
         var opened = 0;
-        foreach (var part in parts)
+        foreach (var (isAll, part) in parts)
         {
-            if (desk.Unseal(state.Id, part) is { } plain)
+            var plain = part is null ? null : desk.Unseal(state.Id, part);
+            if (isAll && (part is null || plain is not null))
+            {
+                merged = new PersonalPart();
+            }
+
+            if (plain is not null)
             {
                 merged.MergeFrom(plain);
                 opened++;

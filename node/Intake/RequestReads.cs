@@ -15,9 +15,6 @@ namespace CityGrid.Node.Intake;
 /// <summary>Reads what a request says into our types; what is none of them is refused with the field's name and what is expected.</summary>
 internal static class RequestReads
 {
-    /// <summary>Longest texts of a personal part: a name or contact is short, a report may tell a story.</summary>
-    public const int FreeTextMax = 20_000;
-
     private const int KeyMax = 64;
 
     private static readonly OffsetDateTimePattern Offset = OffsetDateTimePattern.ExtendedIso;
@@ -62,9 +59,13 @@ internal static class RequestReads
             return null;
         }
 
-        if (personal.FreeText.Length > FreeTextMax || personal.ReporterName.Length > 200 || personal.Contact.Length > 200 || personal.Address.Length > 500)
+        if (personal.FreeText.Length > TextLimits.FreeText || personal.ReporterName.Length > TextLimits.ReporterName || personal.Contact.Length > TextLimits.Contact
+            || personal.Address.Length > TextLimits.Address)
         {
-            throw Bad("TEXT_TOO_LONG", $"reporter_name and contact have at most 200 characters, address 500, free_text {FreeTextMax}.", "personal");
+            throw Bad(
+                "TEXT_TOO_LONG",
+                $"reporter_name has at most {TextLimits.ReporterName} characters, contact {TextLimits.Contact}, address {TextLimits.Address}, free_text {TextLimits.FreeText}.",
+                "personal");
         }
 
         var part = new PersonalPart { ReporterName = personal.ReporterName, Contact = personal.Contact, Address = personal.Address, FreeText = personal.FreeText };
@@ -101,8 +102,9 @@ internal static class RequestReads
         TakeRequest.StepOneofCase.Correct => new Cases.CorrectCase(TypeOrNull(request.Correct.Type), DivisionOrNull(request.Correct.Division), request.Correct.Row) { Case = id, Actor = actor },
         TakeRequest.StepOneofCase.Move => new Cases.MoveCase(TypeOrNull(request.Move.Type), DivisionOrNull(request.Move.Division)) { Case = id, Actor = actor },
         TakeRequest.StepOneofCase.EraseReporter => new Cases.EraseReporter { Case = id, Actor = actor },
+        TakeRequest.StepOneofCase.CallBack => new Cases.CallBack(request.CallBack.Solved, request.CallBack.HasSatisfied ? request.CallBack.Satisfied : null) { Case = id, Actor = actor },
         _ => throw Bad("STEP_MISSING", "The request names no step. Set one of check_before_filing, file, dispatch, finish_handling, check_before_closing, close, "
-            + "return_case, rework, void_case, extend, suspend, resume, reopen, correct, move, erase_reporter.", "step"),
+            + "return_case, rework, void_case, extend, suspend, resume, reopen, correct, move, erase_reporter, call_back.", "step"),
     };
 
     /// <summary>The gRPC status that fits a refusal of the case machine; JSON over HTTP gets the matching one.</summary>

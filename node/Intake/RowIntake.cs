@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
 using CityGrid.Node.Cases;
@@ -29,16 +28,15 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
     private static readonly long Earliest = Instant.MinValue.ToUnixTimeMilliseconds();
     private static readonly long Latest = Instant.MaxValue.ToUnixTimeMilliseconds();
 
-    private readonly BulkSpell _bulk = new(desk, clock, BulkRest);
+    private static readonly Task<CaseAnswer> AsItWas = Task.FromResult(new CaseAnswer { Unchanged = true });
 
-    /// <summary>How long a request waits at most for a view that lags before its rows are taken all the same.</summary>
-    private static readonly TimeSpan SlowBy = TimeSpan.FromMilliseconds(50);
+    private readonly BulkSpell _bulk = new(desk, clock, BulkRest);
 
     public async Task<ImportRowsResponse> TakeAsync(ImportRowsRequest request, string actor, CancellationToken stop)
     {
-        if (request.System.Length is 0 or > 64)
+        if (request.System.Length is 0 or > TextLimits.System)
         {
-            throw RequestReads.Bad("SYSTEM_BAD", "system names where the rows come from, in 1 to 64 characters; with a row's id it names a case for ever.", "system");
+            throw RequestReads.Bad("SYSTEM_BAD", $"system names where the rows come from, in 1 to {TextLimits.System} characters; with a row's id it names a case for ever.", "system");
         }
 
         if (request.Rows.Count > RowsMax)
@@ -59,13 +57,12 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
         using var bulk = request.Rows.Count >= RowsOfBulk ? _bulk.Enter() : null;
         await AddLocalTypesAsync(request, actor);
         var response = new ImportRowsResponse();
-        var waiting = new (int Index, Task<CaseAnswer> Answer)[request.Rows.Count];
-        var sent = 0;
+        var rows = new List<Brought>(request.Rows.Count);
         for (var i = 0; i < request.Rows.Count; i++)
         {
-            if (CommandOf(request.System, request.Rows[i], actor, out var fault) is { } command)
+            if (Read(request.System, i, request.Rows[i], actor, out var fault) is { } row)
             {
-                waiting[sent++] = (i, desk.SubmitAsync(command));
+                rows.Add(row);
             }
             else
             {
@@ -73,16 +70,26 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
             }
         }
 
-        for (var i = 0; i < sent; i++)
+        var seen = sequencer.Read(() => rows.ConvertAll(SeenOf));
+        var answers = new Task<CaseAnswer>[rows.Count];
+        for (var i = 0; i < answers.Length; i++)
         {
-            Count(response, waiting[i].Index, await waiting[i].Answer);
+            answers[i] = BringAsync(rows[i], seen[i]);
         }
 
-        if (desk.ShouldSlow)
+        for (var i = 0; i < answers.Length; i++)
         {
-            await Task.Delay(SlowBy, stop);
+            var answer = await answers[i];
+            while (answer.IsOutrun)
+            {
+                // One after the other: of a row that stands many times in a request, each is then compared with the one before it.
+                answer = await BringAsync(rows[i], sequencer.Read(() => SeenOf(rows[i])));
+            }
+
+            Count(response, rows[i].Index, answer);
         }
 
+        await desk.GiveViewsTimeAsync(stop);
         return response;
     }
 
@@ -112,7 +119,7 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
 
     private async Task AddLocalTypesAsync(ImportRowsRequest request, string actor)
     {
-        var named = request.Rows.Where(r => r.LocalTypeName.Length is > 0 and <= 200).Select(r => (r.Type, Name: r.LocalTypeName)).Distinct().ToArray();
+        var named = request.Rows.Where(r => r.LocalTypeName.Length is > 0 and <= TextLimits.TypeName).Select(r => (r.Type, Name: r.LocalTypeName)).Distinct().ToArray();
         var unknown = sequencer.Read(() => named.Where(n => TypeCode.TryParse(n.Type, out var type) && !desk.Rules.Catalogue.Knows(type)).ToArray());
         foreach (var (code, name) in unknown)
         {
@@ -120,31 +127,70 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
         }
     }
 
-    private ImportCase? CommandOf(string system, ImportRow row, string actor, out Refusal? fault)
+    /// <summary>What a row's key was used for. Under the sequencer's lock.</summary>
+    private KeyUse? SeenOf(Brought row) => desk.Book.Keys.Find(row.Key.KeyHash);
+
+    /// <summary>
+    /// Brings a row to the case that its key names, or to a new one. What is personal is sealed once it is known for which case and that it is taken: a row that changes
+    /// nothing, or is refused, takes no key.
+    /// </summary>
+    private Task<CaseAnswer> BringAsync(Brought row, KeyUse? seen)
     {
-        PersonalPart? part = null;
-        fault = Fault(row, out var type, out var division, out var source) ?? FaultOfPersonal(row, out part);
+        if (seen is not { } use)
+        {
+            return SealAndSubmitAsync(row.Command with { Case = desk.Mint() }, row.Key, row.Person);
+        }
+
+        if (desk.IsAsBrought(use, row.Command.ContentHash, row.Person))
+        {
+            return AsItWas;
+        }
+
+        var (now, found) = sequencer.Read(() => (SeenOf(row), desk.StateOf(use.Case)));
+        if (now != use)
+        {
+            return BringAsync(row, now);
+        }
+
+        var state = found ?? throw new InvalidOperationException($"Case {use.Case} is that of a row and is not there.");
+        var compared = desk.ComparePerson(state, use, row.Command.ContentHash, row.Person);
+        var command = row.Command with { Case = use.Case, Seen = use, PersonalChanged = compared == PersonCompared.Other, Restores = compared == PersonCompared.Lost };
+        return desk.Foresee(state, command) switch
+        {
+            CaseOutcome.Refused refused => Task.FromResult(new CaseAnswer { Refusal = refused.Refusal }),
+            CaseOutcome.Decided => SealAndSubmitAsync(command, row.Key, use.Slot == KeyUse.Erased ? null : row.Person),
+            _ => AsItWas,
+        };
+    }
+
+    private Task<CaseAnswer> SealAndSubmitAsync(ImportCase command, RequestMark key, PersonalPart? person)
+    {
+        var (part, digest) = desk.SealRow(command.Case, command.ContentHash, person);
+        return desk.SubmitAsync(command with { Sealed = part, Request = key with { Content = digest } });
+    }
+
+    private static Brought? Read(string system, int index, ImportRow row, string actor, out Refusal? fault)
+    {
+        PersonalPart? person = null;
+        fault = Fault(row, out var type, out var division, out var source) ?? FaultOfPersonal(row, out person);
         if (fault is not null)
         {
             return null;
         }
 
-        var id = desk.Mint();
-        var hash = Hash256.FromBytes(row.ContentHash.Span);
-        return new ImportCase(type, division, source, system, row.ExternalId)
+        var command = new ImportCase(type, division, source, system, row.ExternalId)
         {
-            Case = id,
+            Case = default,
             Actor = actor,
-            Request = new RequestMark(KeyOf(system, row.ExternalId), ContentOf(row)),
             ReportedAt = Instant.FromUnixTimeMilliseconds(row.ReportedAt),
-            ClosedAt = Time(row.ClosedAt),
-            VoidedAt = Time(row.VoidedAt),
-            DueAt = Time(row.DueAt),
-            UpdatedAt = Time(row.UpdatedAt),
-            ContentHash = hash,
+            ClosedAt = Time(row, ImportRow.ClosedAtFieldNumber, row.ClosedAt),
+            VoidedAt = Time(row, ImportRow.VoidedAtFieldNumber, row.VoidedAt),
+            DueAt = Time(row, ImportRow.DueAtFieldNumber, row.DueAt),
+            UpdatedAt = Time(row, ImportRow.UpdatedAtFieldNumber, row.UpdatedAt),
+            ContentHash = Hash256.FromBytes(row.ContentHash.Span),
             Live = row.Live,
-            Sealed = desk.Seal(id, part),
         };
+        return new Brought(index, command, RequestMark.OfRow(system, row.ExternalId), person);
     }
 
     private static Refusal? Fault(ImportRow row, out TypeCode type, out DivisionCode? division, out SourceCode source)
@@ -171,8 +217,11 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
             return new Refusal(CaseRefusals.SourceBad, "source is no word of a-z, 0-9, '-', '_' and '.', or is the word 'all'.", "source");
         }
 
-        return row.ExternalId.Length is 0 or > 64 ? new Refusal("EXTERNAL_ID_BAD", "external_id has 1 to 64 characters.", "external_id")
-            : row.ReportedAt == 0 ? new Refusal(CaseRefusals.TimeBad, "reported_at is missing.", "reported_at")
+        return row.ExternalId.Length is 0 or > TextLimits.ExternalId ? new Refusal("EXTERNAL_ID_BAD", $"external_id has 1 to {TextLimits.ExternalId} characters.", "external_id")
+            : row.ZeroTimes.Count > 0 && row.ZeroTimes.Any(field => field is < ImportRow.ReportedAtFieldNumber or > ImportRow.UpdatedAtFieldNumber)
+                ? new Refusal(CaseRefusals.TimeBad, "zero_times has the numbers of times of this row, 6 to 10.", "zero_times")
+            : row.ReportedAt == 0 && !row.ZeroTimes.Contains(ImportRow.ReportedAtFieldNumber)
+                ? new Refusal(CaseRefusals.TimeBad, "reported_at is missing; if it is 1970-01-01T00:00:00Z, put its number 6 into zero_times.", "reported_at")
             : new[] { row.ReportedAt, row.ClosedAt, row.VoidedAt, row.DueAt, row.UpdatedAt }.Any(t => t < Earliest || t > Latest)
                 ? new Refusal(CaseRefusals.TimeBad, "a time lies outside of all calendars: times are milliseconds since 1970.", "reported_at")
             : row.ContentHash.Length != Hash256.Size ? new Refusal("CONTENT_HASH_BAD", "content_hash has 32 bytes.", "content_hash")
@@ -193,15 +242,10 @@ public sealed class RowIntake(CaseDesk desk, Sequencer sequencer, TimeProvider c
         }
     }
 
-    private static Instant? Time(long milliseconds) => milliseconds == 0 ? null : Instant.FromUnixTimeMilliseconds(milliseconds);
+    /// <summary>A time of a row: zero is none, unless the row says that it is meant.</summary>
+    private static Instant? Time(ImportRow row, int field, long milliseconds) =>
+        milliseconds != 0 || row.ZeroTimes.Contains(field) ? Instant.FromUnixTimeMilliseconds(milliseconds) : null;
 
-    /// <summary>Names the row for ever; a long id is hashed, so that every key keeps to its limit.</summary>
-    private static string KeyOf(string system, string externalId)
-    {
-        var key = $"import/{system}/{externalId}";
-        return key.Length <= RequestMark.KeyLengthMax ? key : $"import/{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)))}";
-    }
-
-    /// <summary>The content's hash, which covers the personal part too, under the node's own key.</summary>
-    private ulong ContentOf(ImportRow row) => desk.Digest.Of(row.ContentHash.Span);
+    /// <summary>A row as it was read: the command but for case and seal, its key, and its person.</summary>
+    private sealed record Brought(int Index, ImportCase Command, RequestMark Key, PersonalPart? Person);
 }

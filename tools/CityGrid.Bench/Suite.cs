@@ -239,7 +239,7 @@ internal sealed class Suite(string? report, string? only)
             using var city = BenchCity.Start(tree.Cities.Single(c => c.Division == file.Division));
             using var client = new NodeClient(city.Node.GrpcUrl, city.Node.Tokens["admin"]);
             ImportResult? result = null;
-            var seconds = Figures.Seconds(() => result = new ImportRun(client, file.Mapping.Read(), file.Mapping.Name).RunAsync(file.File, null, null, CancellationToken.None).GetAwaiter().GetResult());
+            var seconds = Figures.Seconds(() => result = new ImportRun(client, file.Mapping.Read(), file.Mapping.Name, TimeProvider.System).RunAsync(file.File, null, null, CancellationToken.None).GetAwaiter().GetResult());
             rates.Add(result!.Created / seconds);
         }
 

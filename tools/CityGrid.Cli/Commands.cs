@@ -156,10 +156,11 @@ internal static class Commands
         var file = new Argument<FileInfo?>("FILE") { Description = Texts.Get("ArgumentFile"), Arity = ArgumentArity.ZeroOrOne };
         var mapping = new Option<string?>("--mapping") { Description = Texts.Get("OptionMapping") };
         var errors = new Option<string?>("--errors") { Description = Texts.Get("OptionErrors") };
+        var live = new Option<bool>("--live") { Description = Texts.Get("OptionImportLive") };
         var schema = new Option<bool>("--print-schema") { Description = Texts.Get("OptionSchema") };
         var districts = new Option<bool>("--print-districts") { Description = Texts.Get("OptionDistricts") };
         var node = new NodeCall(NodeCall.Desk, required: false);
-        var command = new Command("import", Texts.Get("CommandImport")) { file, mapping, errors, schema, districts };
+        var command = new Command("import", Texts.Get("CommandImport")) { file, mapping, errors, live, schema, districts };
         node.AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
@@ -217,8 +218,23 @@ internal static class Commands
                 }
 
                 var errorPath = parsed.GetValue(errors) ?? input.FullName + ".errors.csv";
-                await using var errorText = new StreamWriter(errorPath);
-                var result = await ImportProgress.RunAsync(new ImportRun(client, map, map.System ?? Path.GetFileNameWithoutExtension(name)), input.FullName, new ErrorFile(errorText, Texts.Refusal), stop);
+                if (File.Exists(errorPath))
+                {
+                    // It tells of another run.
+                    OnErrorFile(() =>
+                    {
+                        File.Delete(errorPath);
+                        return errorPath;
+                    });
+                }
+
+                var run = new ImportRun(client, map, map.System ?? Path.GetFileNameWithoutExtension(name), TimeProvider.System)
+                {
+                    Live = parsed.GetValue(live),
+                    Waits = pause => Console.Error.WriteLine(Texts.Get("ImportWaits", (int)pause.TotalSeconds)),
+                };
+                using var errorFile = new ErrorFile(() => OnErrorFile(() => new StreamWriter(errorPath)), Texts.Refusal);
+                var result = await ImportProgress.RunAsync(run, input.FullName, errorFile, stop);
                 AnsiConsole.WriteLine(Texts.Get("ImportDone", result.Rows, result.Created, result.Unchanged, result.Corrected, result.Faults, result.Dirt));
                 if (result.Faults + result.Dirt > 0)
                 {
@@ -229,6 +245,18 @@ internal static class Commands
             });
         });
         return command;
+    }
+
+    private static T OnErrorFile<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception closed) when (closed is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException(Texts.Get("ErrorFileClosed", closed.Message), closed);
+        }
     }
 
     private static Command ViewCommand()

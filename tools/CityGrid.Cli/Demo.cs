@@ -131,7 +131,7 @@ public sealed class Demo(DemoOptions options, IAnsiConsole console)
             var city = tree.Cities.Single(c => c.Division == division);
             using var client = new NodeClient(city.GrpcUrl, city.Tokens["desk"]);
             var start = TimeProvider.System.GetTimestamp();
-            var result = await new ImportRun(client, mapping.Read(), mapping.Name).RunAsync(file, null, null, stop);
+            var result = await new ImportRun(client, mapping.Read(), mapping.Name, TimeProvider.System).RunAsync(file, null, null, stop);
             var seconds = TimeProvider.System.GetElapsedTime(start).TotalSeconds;
             console.WriteLine(Texts.Get("DemoImported", Path.GetFileName(file), result.Rows, result.Created, result.Unchanged, result.Faults, result.Dirt, (long)(result.Rows / seconds)));
         }

@@ -6,11 +6,11 @@ namespace CityGrid.Node.Intake.Import;
 /// The row-level error file of an import: CSV with <c>row,column,code,message,remedy,value,line,imported</c>, one line a fault, those of rows that were kept
 /// (<c>imported</c> = <c>yes</c>) too. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
 /// </summary>
-/// <param name="writer">Where the lines go.</param>
+/// <param name="open">Opens where the lines go; asked for with the first fault, so that a file without any leaves nothing behind.</param>
 /// <param name="words">The message of a code in the language of whoever reads the file; by default as it is.</param>
-public sealed class ErrorFile(TextWriter writer, Func<string, string, string>? words = null)
+public sealed class ErrorFile(Func<TextWriter> open, Func<string, string, string>? words = null) : IDisposable
 {
-    private bool _hasHeader;
+    private TextWriter? _writer;
 
     /// <summary>Faults written so far.</summary>
     public long Count { get; private set; }
@@ -36,10 +36,10 @@ public sealed class ErrorFile(TextWriter writer, Func<string, string, string>? w
     /// <summary>Writes a fault that another than the reader found, such as the node that refused the row.</summary>
     public void Write(ImportFault fault, bool isImported)
     {
-        if (!_hasHeader)
+        if (_writer is null)
         {
-            writer.Write("row,column,code,message,remedy,value,line,imported\r\n");
-            _hasHeader = true;
+            _writer = open();
+            _writer.Write("row,column,code,message,remedy,value,line,imported\r\n");
         }
 
         string[] cells =
@@ -53,14 +53,17 @@ public sealed class ErrorFile(TextWriter writer, Func<string, string, string>? w
             fault.LineNumber.ToString(CultureInfo.InvariantCulture),
             isImported ? "yes" : "no",
         ];
-        writer.Write(string.Join(',', cells.Select(Cell)));
-        writer.Write("\r\n");
+        _writer.Write(string.Join(',', cells.Select(Cell)));
+        _writer.Write("\r\n");
         Count++;
         foreach (var also in fault.Also)
         {
             Write(also, isImported);
         }
     }
+
+    /// <summary>Closes what was opened.</summary>
+    public void Dispose() => _writer?.Dispose();
 
     private static string Cell(string text)
     {

@@ -48,12 +48,6 @@ public sealed record ImportRow(long RowNumber, long LineNumber) : ImportItem(Row
     /// <summary>SHA-256 over every mapped field but <see cref="UpdatedAt"/> and the personal ones (docs/import.md, "Content hash").</summary>
     public required Hash256 ContentHash { get; init; }
 
-    /// <summary>
-    /// SHA-256 over the personal fields. A hash of a telephone number gives the number away to anyone who tries them all, so this is to be kept
-    /// inside the sealed part and erased with it.
-    /// </summary>
-    public required Hash256 PersonalHash { get; init; }
-
     /// <summary>What was wrong with the row and did not keep it out.</summary>
     public IReadOnlyList<ImportFault> Dirt { get; init; } = [];
 

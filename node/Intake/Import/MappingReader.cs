@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 using NodaTime;
 using TypeCode = CityGrid.Protocol.Names.TypeCode;
@@ -26,7 +27,6 @@ internal sealed class MappingReader
 
     /// <summary>The most characters of a city's code, so that <c>-NONE</c> and a hash have room behind it.</summary>
     private const int CityCharsMax = DivisionCode.LengthMax - 7;
-    private const int SystemCharsMax = 64;
 
     private readonly List<Refusal> _faults = [];
 
@@ -97,9 +97,9 @@ internal sealed class MappingReader
     private static string? ReadSystem(JsonObjectReader root)
     {
         var system = root.Text("system", required: false);
-        if (system?.Length > SystemCharsMax)
+        if (system?.Length > TextLimits.System)
         {
-            root.Fault("system", $"has more than {SystemCharsMax} characters");
+            root.Fault("system", $"has more than {TextLimits.System} characters");
         }
 
         return system;

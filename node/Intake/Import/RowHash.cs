@@ -7,7 +7,7 @@ using NodaTime;
 namespace CityGrid.Node.Intake.Import;
 
 /// <summary>
-/// The hashes of a row's content. The encoding is part of the contract (docs/import.md, "Content hash") and pinned by a test: a heading, then for
+/// The hash of a row's content. The encoding is part of the contract (docs/import.md, "Content hash") and pinned by a test: a heading, then for
 /// every field that is there, in order of its number, the number (1 byte), the length (4 bytes, big-endian) and the bytes. Texts are
 /// UTF-8; times are Unix ticks of 100 ns (8 bytes, big-endian).
 /// </summary>
@@ -27,24 +27,6 @@ internal sealed class RowHash
         Add(7, row.TypeName);
         Add(8, row.Division.ToString());
         Add(9, row.Source.ToString());
-        return Hash256.Of(_bytes.WrittenSpan);
-    }
-
-    public Hash256 Of(PersonalFields personal)
-    {
-        Begin("citygrid import person 1\0"u8);
-        Add(1, personal.Text);
-        Add(2, personal.Reporter);
-        Add(3, personal.Contact);
-        Add(4, personal.Address);
-        if (personal.Point is { } point)
-        {
-            var span = Field(5, 8);
-            BinaryPrimitives.WriteInt32BigEndian(span, point.Latitude);
-            BinaryPrimitives.WriteInt32BigEndian(span[4..], point.Longitude);
-            Add(6, point.Datum);
-        }
-
         return Hash256.Of(_bytes.WrittenSpan);
     }
 

@@ -1,3 +1,4 @@
+using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 using NodaTime;
 using TypeCode = CityGrid.Protocol.Names.TypeCode;
@@ -10,11 +11,8 @@ namespace CityGrid.Node.Intake.Import;
 /// </summary>
 internal sealed class RowMapper
 {
-    /// <summary>The most characters of an id, and of the name of a type or district; the longest known has 57.</summary>
-    public const int NameCharsMax = 200;
-
-    /// <summary>The most characters of each personal text; the longest known has 3,993.</summary>
-    public const int TextCharsMax = 16_384;
+    /// <summary>The most characters of the name of a type or district.</summary>
+    private const int NameCharsMax = TextLimits.TypeName;
 
     private readonly ImportMapping _mapping;
     private readonly DateFormats _dates;
@@ -70,7 +68,6 @@ internal sealed class RowMapper
             Source = ReadSource(),
             Personal = personal,
             ContentHash = default,
-            PersonalHash = _hash.Of(personal),
             Dirt = _dirt.Count == 0 ? [] : [.. _dirt],
         };
         return row with { ContentHash = _hash.Of(row) };
@@ -84,13 +81,13 @@ internal sealed class RowMapper
             return null;
         }
 
-        if (id.Length > NameCharsMax || id.Any(char.IsControl))
+        if (id.Length > TextLimits.ExternalId || id.Any(char.IsControl))
         {
             Fault(
                 _slots.Id,
                 null,
                 ImportCode.IdInvalid,
-                $"The id has {id.Length} characters or holds control characters; {NameCharsMax} printable ones are the most.",
+                $"The id has {id.Length} characters or holds control characters; {TextLimits.ExternalId} printable ones are the most.",
                 "Check which column is the id.");
         }
 
@@ -244,19 +241,25 @@ internal sealed class RowMapper
         var text = _slots.Text.Length switch
         {
             0 => null,
-            1 => Personal(_slots.Text[0]),
-            _ => string.Join('\n', _slots.Text.Select(s => Personal(s)).Where(t => t is not null)) is { Length: > 0 } joined ? joined : null,
+            1 => Value(_slots.Text[0]),
+            _ => string.Join('\n', _slots.Text.Select(Value).Where(t => t is not null)) is { Length: > 0 } joined ? joined : null,
         };
-        var personal = new PersonalFields(text, Personal(_slots.Reporter), Personal(_slots.Contact), Personal(_slots.Address), ReadPoint());
+        var personal = new PersonalFields(
+            _slots.Text.Length == 0 ? null : Within(TextLimits.FreeText, _slots.Text[0], text),
+            Personal(_slots.Reporter, TextLimits.ReporterName),
+            Personal(_slots.Contact, TextLimits.Contact),
+            Personal(_slots.Address, TextLimits.Address),
+            ReadPoint());
         return personal == PersonalFields.None ? PersonalFields.None : personal;
     }
 
-    private string? Personal(int? slot)
+    private string? Personal(int? slot, int most) => slot is { } column ? Within(most, column, Value(column)) : null;
+
+    private string? Within(int most, int slot, string? text)
     {
-        var text = slot is null ? null : Value(slot.Value);
-        if (text is { Length: > TextCharsMax })
+        if (text?.Length > most)
         {
-            Fault(slot, null, ImportCode.TextTooLong, $"The text has {text.Length} characters; {TextCharsMax} are the most.", "Shorten it.");
+            Fault(slot, null, ImportCode.TextTooLong, $"The text has {text.Length} characters; {most} are the most.", "Shorten it.");
         }
 
         return text;

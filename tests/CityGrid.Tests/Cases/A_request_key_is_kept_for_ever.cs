@@ -22,8 +22,8 @@ public sealed class A_request_key_is_kept_for_ever
         {
             entropy.Fill(random);
             var key = Hash($"import/{(i % 3 == 0 ? "城管" : "boston")}/{i}");
-            var use = new KeyUse(CaseId.Mint(Instant.FromUnixTimeSeconds(i), random), entropy.Next());
-            keys.Keep(key, use.Case, use.Content);
+            var use = new KeyUse(CaseId.Mint(Instant.FromUnixTimeSeconds(i), random), entropy.Next(), i % 2 * (long)i);
+            keys.Keep(key, use.Case, use.Content, use.Slot);
             expected.Add(key, use);
         }
 
@@ -50,6 +50,19 @@ public sealed class A_request_key_is_kept_for_ever
         keys.Keep(Hash("k"), id, 1);
         keys.Keep(Hash("k"), id, 2);
         Assert.That(keys.Find(Hash("k")), Is.EqualTo(new KeyUse(id, 2)));
+        Assert.That(keys.Count, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Whoever_was_erased_stays_so()
+    {
+        var keys = new RequestKeys();
+        var id = CaseId.Mint(Instant.FromUnixTimeSeconds(1), new byte[10]);
+        keys.Keep(Hash("k"), id, 1, 7);
+        keys.Erase(Hash("k"));
+        keys.Erase(Hash("another"));
+        keys.Keep(Hash("k"), id, 2, 8);
+        Assert.That(keys.Find(Hash("k")), Is.EqualTo(new KeyUse(id, 2, KeyUse.Erased)));
         Assert.That(keys.Count, Is.EqualTo(1));
     }
 

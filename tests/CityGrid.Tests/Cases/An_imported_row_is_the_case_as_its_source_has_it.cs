@@ -18,6 +18,8 @@ public sealed class An_imported_row_is_the_case_as_its_source_has_it
         UpdatedAt = City.At(2026, 3, 2, 10),
     };
 
+    private static readonly Instant Later = City.At(2026, 3, 10);
+
     [Test]
     public void An_open_row_is_one_event_and_makes_nothing_up()
     {
@@ -66,7 +68,8 @@ public sealed class An_imported_row_is_the_case_as_its_source_has_it
         var changed = Row with { ContentHash = Hash256.Of([2]), ClosedAt = City.At(2026, 3, 3) };
         Assert.That(story.RefusalOf(changed), Is.EqualTo(CaseRefusals.ImportNotNewer));
         Assert.That(story.RefusalOf(Row with { PersonalChanged = true }), Is.EqualTo(CaseRefusals.ImportNotNewer));
-        story.Do(changed with { Newer = true });
+        Assert.That(story.RefusalOf(changed with { UpdatedAt = null }), Is.EqualTo(CaseRefusals.ImportNotNewer));
+        story.Do(changed with { UpdatedAt = Later });
         Assert.That(story.Try(changed), Is.EqualTo(new CaseOutcome.Unchanged(story.State!.Version)));
     }
 
@@ -76,7 +79,7 @@ public sealed class An_imported_row_is_the_case_as_its_source_has_it
         var row = Row with { ClosedAt = City.At(2026, 3, 4), Request = new RequestMark("boston-311/101", 1) };
         var story = new CaseStory().Do(row);
         Assert.That(story.Last[0].Request, Is.EqualTo(row.Request!.Digest));
-        story.Do(row with { ContentHash = Hash256.Of([2]), Newer = true, ClosedAt = null, Request = row.Request! with { Content = 2 } });
+        story.Do(row with { ContentHash = Hash256.Of([2]), UpdatedAt = Later, ClosedAt = null, Request = row.Request! with { Content = 2 } });
         Assert.That(story.State!.Requests, Is.Empty);
         story.Verify();
         Assert.That(story.State.Requests, Has.Count.EqualTo(1));
@@ -108,7 +111,7 @@ public sealed class An_imported_row_is_the_case_as_its_source_has_it
     public void It_was_always_reported_at_another_time()
     {
         var story = new CaseStory().Do(Row with { ClosedAt = City.At(2026, 3, 4, 9) });
-        story.Do(Row with { ContentHash = Hash256.Of([2]), Newer = true, ReportedAt = City.At(2026, 3, 1, 9), ClosedAt = City.At(2026, 3, 4, 9) });
+        story.Do(Row with { ContentHash = Hash256.Of([2]), UpdatedAt = Later, ReportedAt = City.At(2026, 3, 1, 9), ClosedAt = City.At(2026, 3, 4, 9) });
         Assert.That(story.State!.ReportedDay.ToString(), Is.EqualTo("2026-03-01"));
         Assert.That(story.State.End!.ElapsedSeconds, Is.EqualTo(3 * 24 * 3600));
     }
@@ -117,9 +120,25 @@ public sealed class An_imported_row_is_the_case_as_its_source_has_it
     public void Once_the_place_works_it_the_source_no_longer_decides()
     {
         var story = new CaseStory().Do(Row).Verify();
-        Assert.That(story.RefusalOf(Row with { ContentHash = Hash256.Of([2]), Newer = true }), Is.EqualTo(CaseRefusals.ImportWorkedHere));
+        Assert.That(story.RefusalOf(Row with { ContentHash = Hash256.Of([2]), UpdatedAt = Later }), Is.EqualTo(CaseRefusals.ImportWorkedHere));
         story.File().Dispatch().Finish().Check().Close();
         Assert.That(story.State!.IsOpen, Is.False);
+    }
+
+    [Test]
+    public void What_cannot_be_opened_any_more_comes_again_with_the_same_row_and_changes_nothing_else()
+    {
+        var story = new CaseStory().Do(Row).Verify();
+        story.Do(Row with { UpdatedAt = null, Restores = true, Sealed = new SealedPart(7, new byte[] { 1 }) });
+        Assert.That(story.Last.Single(), Is.EqualTo(new ImportRenewed(Row.ContentHash, null, Row.UpdatedAt)
+        {
+            Case = CaseStory.Id,
+            OccurredAt = story.Last[0].OccurredAt,
+            Day = story.Last[0].Day,
+            Sealed = story.Last[0].Sealed,
+        }));
+        Assert.That(story.State!.Slots, Is.EqualTo(new[] { 7L }));
+        Assert.That(story.Try(Row with { ContentHash = Hash256.Of([2]), Restores = true }), Is.InstanceOf<CaseOutcome.Refused>(), "other content has to be newer all the same");
     }
 
     [Test]
@@ -134,7 +153,7 @@ public sealed class An_imported_row_is_the_case_as_its_source_has_it
         story.At(City.At(2026, 3, 3)).Pass();
         Assert.That(story.Last.Single().OccurredAt, Is.EqualTo(City.At(2026, 3, 2, 12)));
 
-        story.Do(Row with { Live = true, DueAt = City.At(2026, 3, 2, 12), ContentHash = Hash256.Of([2]), Newer = true, ClosedAt = City.At(2026, 3, 2, 11) });
+        story.Do(Row with { Live = true, DueAt = City.At(2026, 3, 2, 12), ContentHash = Hash256.Of([2]), UpdatedAt = Later, ClosedAt = City.At(2026, 3, 2, 11) });
         Assert.That(story.State!.IsOverdue, Is.False, "closed in time after all");
     }
 }

@@ -7,8 +7,6 @@ using CityGrid.Node.Stored;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Tests.Crashes;
-using Grpc.Core;
-using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Cases;
@@ -102,46 +100,11 @@ public sealed class Who_reads_what_is_personal_is_recorded_first
         Assert.That((shown.Erased, shown.Personal.ReporterName, _city.Core.Sequencer.Applied.Value), Is.EqualTo((true, string.Empty, head.Value + 1)));
     }
 
-    private Task<GetResponse> Get(bool personal, Role role) => _calls.Get(new GetRequest { CaseId = _case.ToString(), Personal = personal }, new Call("officer-7", role));
+    private Task<GetResponse> Get(bool personal, Role role) => _calls.Get(new GetRequest { CaseId = _case.ToString(), Personal = personal }, new CallBy("officer-7", role));
 
     private static JournalRecord RecordAfter(ModelDisk disk, Lsn head)
     {
         using var journal = FileJournal.Open(disk, new SeededEntropy(2), City.Node, new JournalOptions { ReadAhead = false });
         return journal.ReadFrom(head).Single();
-    }
-
-    /// <summary>A call as it comes through the door, by an actor with a role.</summary>
-    private sealed class Call : ServerCallContext
-    {
-        public Call(string actor, Role role)
-        {
-            var context = new DefaultHttpContext();
-            context.Features.Set(new TokenOwner(actor, [role]));
-            UserState["__HttpContext"] = context;
-        }
-
-        protected override string MethodCore => "Get";
-
-        protected override string HostCore => "test";
-
-        protected override string PeerCore => "test";
-
-        protected override DateTime DeadlineCore => DateTime.MaxValue;
-
-        protected override Metadata RequestHeadersCore { get; } = [];
-
-        protected override CancellationToken CancellationTokenCore => CancellationToken.None;
-
-        protected override Metadata ResponseTrailersCore { get; } = [];
-
-        protected override Status StatusCore { get; set; }
-
-        protected override WriteOptions? WriteOptionsCore { get; set; }
-
-        protected override AuthContext AuthContextCore { get; } = new(string.Empty, []);
-
-        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
-
-        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
     }
 }

@@ -18,12 +18,12 @@ internal sealed class CityOnADisk : IDisposable
     private readonly FileJournal _journal;
     private readonly VirtualClock _clock;
 
-    public CityOnADisk(ModelDisk disk, IEntropy entropy, VirtualTime time, JournalFaults faults, IViewStore? views = null)
+    public CityOnADisk(ModelDisk disk, IEntropy entropy, VirtualTime time, JournalFaults faults, IViewStore? views = null, int viewLag = 10_000)
     {
         _clock = new VirtualClock(time);
         _journal = FileJournal.Open(disk, entropy, City.Node, new JournalOptions { SegmentBytes = 3000, BlockBytes = 900, ReadAhead = false, Faults = faults });
         Core = new NodeCore(
-            new NodeSettings(City.Node, City.Place, City.Zone, City.Rules.Divisions, City.Rules),
+            new NodeSettings(City.Node, City.Place, City.Zone, City.Rules.Divisions, City.Rules) { ViewLagRecords = viewLag },
             new NodeSeams(disk, _journal, views ?? new MemoryViewStore(), new StandInSeal(), null, _clock, entropy));
         Core.FoldFailed = (fold, e, failure) => throw new BrokenPromiseException($"fold {fold.Name} failed at {e.Lsn}: {failure.Message}");
         Pump();

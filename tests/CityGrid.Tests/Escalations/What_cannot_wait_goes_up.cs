@@ -133,10 +133,9 @@ public sealed class What_cannot_wait_goes_up
             Actor = "import",
             ReportedAt = City.At(2026, 11, 1),
             ContentHash = Hash256.Of([1]),
-            Grade = EmergencyGrade.Serious,
         };
-        Assert.That(Escalate(null, row).Messages, Is.Empty);
-        Assert.That(Escalate(null, row with { Live = true }).Messages.Single().Rule, Is.EqualTo("grade"));
+        Assert.That(Escalate(null, row, reported: 19).Messages, Is.Empty);
+        Assert.That(Escalate(null, row with { Live = true }, reported: 19).Messages.Single().Rule, Is.EqualTo("repeat-20-in-7-days"));
     }
 
     [Test]
@@ -146,11 +145,11 @@ public sealed class What_cannot_wait_goes_up
         Assert.That(texts, Is.EquivalentTo(new[] { "origin", "rule", "catalogue", "type_code", "division", "stage", "summary" }));
     }
 
-    private static (IReadOnlyList<CaseEvent> Events, IReadOnlyList<Escalation> Messages) Escalate(CaseState? before, CaseCommand command, NodaTime.Instant? now = null)
+    private static (IReadOnlyList<CaseEvent> Events, IReadOnlyList<Escalation> Messages) Escalate(CaseState? before, CaseCommand command, NodaTime.Instant? now = null, long reported = 0)
     {
         var at = now ?? City.At(2026, 11, 2, 9);
         var decided = (CaseOutcome.Decided)CaseDecisions.Decide(before, command, at, City.Rules);
-        var escalated = CaseEscalations.Of(before, decided, Rules, City.Rules, City.Node, at, (_, _, _, _) => 0);
+        var escalated = CaseEscalations.Of(before, decided, Rules, City.Rules, City.Node, at, (_, _, _, _) => reported);
         Assert.That(escalated.AnswerIndex, Is.EqualTo(decided.Events.Count - 1));
         return (escalated.Events, escalated.Messages);
     }

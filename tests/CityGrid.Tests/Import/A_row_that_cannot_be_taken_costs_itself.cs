@@ -7,6 +7,7 @@ using CityGrid.Protocol.Names;
 using CityGrid.Tests.Cases;
 using CityGrid.Tests.Crashes;
 using Google.Protobuf;
+using NodaTime;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Import;
@@ -27,8 +28,9 @@ public sealed class A_row_that_cannot_be_taken_costs_itself
         Bad("SOURCE_BAD", row => row.Source = "a b"),
         Bad("SOURCE_BAD", row => row.Source = "all"),
         Bad("EXTERNAL_ID_BAD", row => row.ExternalId = string.Empty),
-        Bad("EXTERNAL_ID_BAD", row => row.ExternalId = new string('9', 65)),
+        Bad("EXTERNAL_ID_BAD", row => row.ExternalId = new string('9', 201)),
         Bad("TIME_BAD", row => row.ReportedAt = 0),
+        Bad("TIME_BAD", row => row.ZeroTimes.Add(5)),
         Bad("TIME_BAD", row => row.ReportedAt = long.MaxValue),
         Bad("TIME_BAD", row => row.ReportedAt = long.MinValue),
         Bad("TIME_BAD", row => row.ClosedAt = long.MaxValue),
@@ -36,6 +38,9 @@ public sealed class A_row_that_cannot_be_taken_costs_itself
         Bad("TIME_BAD", row => row.DueAt = long.MaxValue),
         Bad("TIME_BAD", row => row.UpdatedAt = long.MaxValue),
         Bad("CONTENT_HASH_BAD", row => row.ContentHash = ByteString.CopyFrom(1, 2, 3)),
+        Bad("TEXT_TOO_LONG", row => row.Personal = new Personal { ReporterName = new string('n', 201) }),
+        Bad("TEXT_TOO_LONG", row => row.Personal = new Personal { Address = new string('a', 501) }),
+        Bad("TEXT_TOO_LONG", row => row.Personal = new Personal { FreeText = new string('t', 20_001) }),
         Bad("POINT_BAD", row => row.Personal = new Personal { LatitudeE7 = 999_999_999 }),
         Bad("OCCURRED_IN_FUTURE", row => row.ReportedAt = City.At(2027, 1, 1).ToUnixTimeMilliseconds()),
         Bad("IMPORT_INCONSISTENT", row => row.ClosedAt = row.ReportedAt - 1000),
@@ -74,6 +79,38 @@ public sealed class A_row_that_cannot_be_taken_costs_itself
             Assert.That(_city.Core.Sequencer.Applied.Value, Is.EqualTo(before.Value + 2), "one event for each row that was taken");
             Assert.That(_city.StoppedBy, Is.Null);
         });
+    }
+
+    [Test]
+    public async Task What_the_reader_of_files_lets_pass_is_taken()
+    {
+        var row = Row(new string('9', 200));
+        row.Personal = new Personal { ReporterName = new string('n', 200), Contact = new string('c', 200), Address = new string('a', 500), FreeText = new string('t', 20_000) };
+        Assert.That((await TakeAsync(row)).Created, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_case_may_be_as_old_as_the_clock_itself()
+    {
+        var row = Row("epoch");
+        row.ReportedAt = 0;
+        row.ZeroTimes.Add(ImportRow.ReportedAtFieldNumber);
+        var ended = Row("ended");
+        (ended.ReportedAt, ended.ClosedAt) = (-1000, 0);
+        ended.ZeroTimes.Add(ImportRow.ClosedAtFieldNumber);
+        Assert.That((await TakeAsync(row, ended)).Created, Is.EqualTo(2));
+        Assert.That(_city.Core.Book.Open.Values.Single(state => state.Import!.ExternalId == "epoch").ReportedAt, Is.EqualTo(NodaConstants.UnixEpoch));
+        Assert.That(_city.Core.Book.Open.Values.Select(state => state.Import!.ExternalId), Is.EquivalentTo(new[] { "before", "epoch" }), "the other closed as it began");
+    }
+
+    [Test]
+    public async Task Zero_is_no_time_of_a_case_of_our_day()
+    {
+        var row = Row("open");
+        (row.ClosedAt, row.VoidedAt, row.DueAt, row.UpdatedAt) = (0, 0, 0, 0);
+        Assert.That((await TakeAsync(row)).Created, Is.EqualTo(1));
+        var state = _city.Core.Book.Open.Values.Single(state => state.Import!.ExternalId == "open");
+        Assert.That((state.Import!.DueAt, state.Import.UpdatedAt), Is.EqualTo(((Instant?)null, (Instant?)null)));
     }
 
     [TestCase("", 1, "SYSTEM_BAD")]

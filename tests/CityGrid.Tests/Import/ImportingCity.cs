@@ -54,7 +54,7 @@ internal sealed class ImportingCity : IDisposable
         foreach (var rows in ImportReader.Read(file, mapping).OfType<Node.Intake.Import.ImportRow>().Chunk(ImportRun.RowsPerRequest))
         {
             var request = new ImportRowsRequest { System = system };
-            request.Rows.AddRange(rows.Select(ImportRun.RowOf));
+            request.Rows.AddRange(rows.Select(row => ImportRun.RowOf(row, live: false)));
             var answer = await _intake.TakeAsync(request, "import", CancellationToken.None);
             sum.Created += answer.Created;
             sum.Unchanged += answer.Unchanged;

@@ -34,8 +34,20 @@ public sealed class The_error_file_is_safe_to_open
     public void Quotes_and_line_breaks_stay_in_their_cell()
     {
         using var writer = new StringWriter();
-        new ErrorFile(writer).Write(new ImportFault(1, 1, "a\"b", "c\nd", "CODE", "x, y", "z"));
+        new ErrorFile(() => writer).Write(new ImportFault(1, 1, "a\"b", "c\nd", "CODE", "x, y", "z"));
         Assert.That(writer.ToString(), Does.Contain("\r\n1,\"a\"\"b\",CODE,\"x, y\",z,\"c\nd\",1,no\r\n"));
+    }
+
+    [Test]
+    public void Without_a_fault_nothing_is_opened()
+    {
+        using var errors = new ErrorFile(() => throw new InvalidOperationException("No fault was to be written."));
+        foreach (var item in Given.Read(Given.Mapping(), Header + "1,2026-01-02 03:04:05,,t,,\n"))
+        {
+            errors.Write(item);
+        }
+
+        Assert.That(errors.Count, Is.Zero);
     }
 
     private const string Header = Given.Header;
@@ -43,7 +55,7 @@ public sealed class The_error_file_is_safe_to_open
     private static string Written(string file)
     {
         using var writer = new StringWriter();
-        var errors = new ErrorFile(writer);
+        var errors = new ErrorFile(() => writer);
         foreach (var item in Given.Read(Given.Mapping(), file))
         {
             errors.Write(item);

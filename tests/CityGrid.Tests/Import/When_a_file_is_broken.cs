@@ -125,7 +125,7 @@ public sealed class When_a_file_is_broken
 
     [Test]
     public void A_text_longer_than_a_case_may_hold_is_told() => Assert.That(
-        Outcome(Header + $"1,2026-01-02 03:04:05,t,{new string('x', 16_385)}\n" + Row(2)), Is.EqualTo("2:TEXT_TOO_LONG 2"));
+        Outcome(Header + $"1,2026-01-02 03:04:05,t,{new string('x', 20_001)}\n" + Row(2)), Is.EqualTo("2:TEXT_TOO_LONG 2"));
 
     [TestCase("\"2\n3\"", "ID_INVALID")]
     [TestCase("{201}", "ID_INVALID")]

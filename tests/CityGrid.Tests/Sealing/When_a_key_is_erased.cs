@@ -62,6 +62,21 @@ public sealed class When_a_key_is_erased
     }
 
     [Test]
+    public void A_tag_under_it_tells_nothing_any_more()
+    {
+        var disk = new ModelDisk();
+        using var keys = KeyPool.Open(disk, new SeededEntropy(3), 0);
+        var sealer = new Sealer(keys, new AesGcmSeal(), new SeededEntropy(4));
+        var (slot, _, tag) = sealer.Seal("reporter"u8, Case, "13800138000"u8);
+        var (other, _, otherTag) = sealer.Seal("reporter"u8, Case, "13800138000"u8);
+        Assert.That((sealer.Tag(slot, "13800138000"u8), sealer.Tag(slot, "13800138001"u8) == tag, otherTag == tag), Is.EqualTo(((ulong?)tag, false, false)));
+
+        keys.Erase(slot);
+
+        Assert.That((sealer.Tag(slot, "13800138000"u8), sealer.Tag(other, "13800138000"u8)), Is.EqualTo(((ulong?)null, (ulong?)otherTag)));
+    }
+
+    [Test]
     public void All_others_still_open()
     {
         var disk = new ModelDisk();

@@ -173,7 +173,7 @@ internal sealed class RandomLife
             VoidedAt = kind is 2 ? end : null,
             DueAt = turn.Choice % 2 == 0 ? reported.Plus(Duration.FromHours(30)) : null,
             ContentHash = Hash256.Of([(byte)(turn.Choice & 255), (byte)++_imports]),
-            Newer = true,
+            UpdatedAt = Instant.FromUnixTimeSeconds(_imports),
             Live = _id.Value % 8 == 7,
         };
     }
