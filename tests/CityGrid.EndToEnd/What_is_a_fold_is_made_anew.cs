@@ -87,6 +87,39 @@ public sealed class What_is_a_fold_is_made_anew
         Assert.That(Folders.Contents(Path.Combine(city.Data, "journal")), Is.EqualTo(journal), "the journal is read and never written");
     }
 
+    [Test]
+    public async Task A_damaged_file_of_the_case_lists_is_told_counted_and_made_anew()
+    {
+        using var city = new LoneCity();
+        await RunAsync(city, async () =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                await ReportAsync(city.Node, $"first-{i}", isVoid: true);
+            }
+        });
+        var file = Directory.GetFiles(Path.Combine(city.Data, "views"), "*.db").Single();
+        var bytes = await File.ReadAllBytesAsync(file);
+        for (var at = 100; at < bytes.Length; at += 512)
+        {
+            bytes[at] ^= 1;
+        }
+
+        await File.WriteAllBytesAsync(file, bytes);
+
+        using (var node = NodeProcess.Start(city.Node.Configuration))
+        {
+            await node.ReadyAsync(AMinute);
+            Assert.That(node.LastOutput, Does.Contain($"put aside as views/{Path.GetFileName(file)}.damaged-1"));
+            using var http = new HttpClient { BaseAddress = new Uri(city.Node.OperatorUrl) };
+            http.DefaultRequestHeaders.Authorization = new("Bearer", city.Node.Tokens["viewer"]);
+            Assert.That(await http.GetStringAsync("/metrics"), Does.Contain("\ncitygrid_views_damaged 1\n"));
+            Assert.That(await node.StopAsync(TimeSpan.FromSeconds(12)), Is.Zero, node.LastOutput);
+        }
+
+        Assert.That(await RebuildAsync(city, 0), Does.Contain("sound: 10 documents"));
+    }
+
     private static async Task RunAsync(LoneCity city, Func<Task> work)
     {
         using var node = NodeProcess.Start(city.Node.Configuration);
