@@ -26,7 +26,7 @@ internal sealed class PackageWork(SimulatedTree tree, StoryPlan plan)
         foreach (var (index, node) in tree.Nodes.Values.Index())
         {
             var random = plan.Stream("package", (step * 64) + index);
-            if (random.OneIn(6))
+            if (random.OneIn(24))
             {
                 AskAgain(node, random);
             }
@@ -54,7 +54,7 @@ internal sealed class PackageWork(SimulatedTree tree, StoryPlan plan)
         var from = place.DayOf(core.Now).Plus(random.Below(3));
         var name = random.OneIn(5) ? $"common-{random.Below(2)}" : $"{issuer.Place.Node}.{_requests}";
         var types = place.IsRoot ? TypeCatalogue.BuiltIn : core.PackageDesk.Shelf.Above(from, place.Division, place.Register);
-        var wish = new PackageWish($"p-{++_requests}", CatalogueVersion.Parse(name), from, "title", Rows(types, place.IsRoot && random.OneIn(4), random));
+        var wish = new PackageWish($"p-{++_requests}", CatalogueVersion.Parse(name), from, "title", Rows(types, place.IsRoot && random.OneIn(5), random));
         (_wanted.TryGetValue(issuer.Place.Node, out var wanted) ? wanted : _wanted[issuer.Place.Node] = []).Add(wish);
         Ask(issuer, wish);
         if (!random.OneIn(3))
