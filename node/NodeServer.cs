@@ -1,6 +1,5 @@
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Children;
-using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
@@ -32,12 +31,10 @@ public static class NodeServer
         using var owner = DataFolder.Take(configuration, entropy, clock);
         var spawner = new PoolSpawner(lifetime.Token, (_, failure) => failed.TrySetResult(failure));
         var settings = SettingsOf(configuration);
-        // Before the authority, whose files may still have to be settled.
-        using var credentials = new NodeCredentials(configuration, settings.Register, clock);
-        using var authority = AuthorityOf(configuration);
+        var credentials = new NodeCredentials(configuration, settings.Register, clock);
         if (configuration.Children is { } taking)
         {
-            settings = settings with { Children = (ChildrenOf(configuration, taking, settings.Register), authority!) };
+            settings = settings with { Children = (ChildrenOf(configuration, taking, settings.Register), credentials.Authority) };
         }
 
         var disk = owner.Guard(PosixDisk.At(configuration.DataFolder));
@@ -63,7 +60,7 @@ public static class NodeServer
         });
         core.Sequencer.Fatal = failure => failed.TrySetResult(failure);
         credentials.Admission = core.Children?.Admission;
-        var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, authority, clock, entropy);
+        var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, clock, entropy);
 
         await using var app = Build(configuration, core, credentials, watch, clock);
         Report(app, configuration, core, watch, journal.Notices);
@@ -121,24 +118,6 @@ public static class NodeServer
             Failpoint.Hit("root-epoch.before");
             await core.Sequencer.SubmitAsync(new TakeRootEpoch(core.UplinkFold, core.Journal, configuration.Node, entropy) { Actor = "restore" });
             Failpoint.Hit("root-epoch.after");
-        }
-    }
-
-    private static CertificateAuthority? AuthorityOf(NodeConfiguration configuration)
-    {
-        if (configuration.Children is not { } children)
-        {
-            return null;
-        }
-
-        try
-        {
-            return CertificateAuthority.Open(File.ReadAllText(children.AuthorityFile), File.ReadAllText(children.AuthorityKeyFile), File.ReadAllText(configuration.Link.AuthorityFile));
-        }
-        catch (Exception unusable) when (unusable is System.Security.Cryptography.CryptographicException or ArgumentException)
-        {
-            throw new ConfigurationException(
-                configuration.File, [new("children.authority", $"\"{children.AuthorityFile}\"", $"a PEM certificate of an authority that fits the key {children.AuthorityKeyFile}, and the network's root in {configuration.Link.AuthorityFile}, are needed")]);
         }
     }
 

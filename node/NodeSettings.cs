@@ -26,7 +26,7 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     public int ProtocolNewest { get; init; } = ReceiverSettings.ProtocolMax;
 
     /// <summary>How the node takes children in, by an authority of its own; null where it keeps no register of children.</summary>
-    public (ChildrenSettings Settings, CertificateAuthority Authority)? Children { get; init; }
+    public (ChildrenSettings Settings, Func<CertificateAuthority> Authority)? Children { get; init; }
 
     /// <summary>How long the parent may not have confirmed this node's head before writes stop; null where they never do.</summary>
     public Duration? AnchorRequired { get; init; }

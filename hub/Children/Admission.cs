@@ -11,8 +11,8 @@ namespace CityGrid.Hub.Children;
 /// </summary>
 /// <param name="fold">The register of children.</param>
 /// <param name="register">The register of divisions.</param>
-/// <param name="issuer">The mark of this node's own authority.</param>
-public sealed class Admission(ChildrenFold fold, DivisionRegister register, string issuer)
+/// <param name="issuer">The mark of this node's own authority, as it is in office.</param>
+public sealed class Admission(ChildrenFold fold, DivisionRegister register, Func<string> issuer)
 {
     /// <summary>The peer with what it may speak for; null with the reason for one that is no child now.</summary>
     public IPeerIdentity? Admit(IPeerIdentity peer, Instant now, out Refusal? refusal)
@@ -65,7 +65,7 @@ public sealed class Admission(ChildrenFold fold, DivisionRegister register, stri
 
         // One that this authority signed and the register does not know is of days that a restored copy of this node has lost. Anybody else's is an impostor's, however
         // well its issuer covers the division: an authority below could name any node of its own subtree.
-        return known is not null || mark.Issuer == issuer
+        return known is not null || mark.Issuer == issuer()
             ? null
             : new Refusal("CERTIFICATE_NOT_OURS", $"The certificate of {peer.Node} was not issued by this node. Open its place and enrol it here.");
     }

@@ -37,13 +37,17 @@ public sealed record ChildrenSettings(NodeId Node, DivisionCode Division, Divisi
 /// <summary>What came of a step with a place: how it stands, and the code where one was made; or why nothing changed.</summary>
 public sealed record PlaceAnswer(Place? Place, EnrolmentCode? Code, Refusal? Refusal);
 
-/// <summary>The certificates that a child was given, now or before; or why it has none.</summary>
-public sealed record IssueAnswer(IReadOnlyList<ChildCertificate> Certificates, Refusal? Refusal);
+/// <summary>The certificates that a child was given, now or before, with those between them and the root (DER, nearest first); or why it has none.</summary>
+public sealed record IssueAnswer(IReadOnlyList<ChildCertificate> Certificates, IReadOnlyList<ReadOnlyMemory<byte>> Between, Refusal? Refusal);
 
 /// <summary>
 /// The desk where children are taken in, renewed and let go (clauses E3 to E7). Each step is one record of the journal; people's steps answer when it is durable.
 /// </summary>
-public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, CertificateAuthority authority, IEntropy entropy)
+/// <param name="settings">How children are taken in.</param>
+/// <param name="fold">The register of children.</param>
+/// <param name="authority">This node's authority, as it is in office: a renewal puts another in its place.</param>
+/// <param name="entropy">For codes and serials.</param>
+public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, Func<CertificateAuthority> authority, IEntropy entropy)
 {
     /// <summary>A place may name so many divisions: a province's development zones and the like.</summary>
     public const int DivisionsMax = 64;
@@ -53,10 +57,10 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
 
     public ChildrenFold Fold => fold;
 
-    public CertificateAuthority Authority => authority;
+    public CertificateAuthority Authority => authority();
 
     /// <summary>The admission by this desk's register.</summary>
-    public Admission Admission { get; } = new(fold, settings.Register, authority.Mark);
+    public Admission Admission { get; } = new(fold, settings.Register, () => authority().Mark);
 
     /// <summary>
     /// Opens a place. <paramref name="replaces"/> says that the child is enrolled and gets new keys: what it has now is taken until the code is used. Opening again makes an
@@ -195,6 +199,8 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
 
     private sealed class TakePlace(ChildrenDesk desk, NodeId node, DivisionCode division, ReadOnlyMemory<byte> secret, IReadOnlyList<KeyRequest> requests) : ChildCommand<IssueAnswer>(node)
     {
+        // One authority for all that the answer brings.
+        private readonly CertificateAuthority _authority = desk.Authority;
         private readonly byte[][] _serials = [.. requests.Select(_ => CertificateAuthority.SerialFrom(desk._entropy))];
 
         public override Decision<IssueAnswer> Decide(Instant now)
@@ -213,7 +219,7 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
             if (!EnrolmentCode.Fits(secret.Span, hash))
             {
                 return opening.Used ? Refused(WrongCode)
-                    : Decision<IssueAnswer>.Of(new RecordDraft(Actor, [ChildrenEvents.Tried(Node)]), _ => new IssueAnswer([], WrongCode));
+                    : Decision<IssueAnswer>.Of(new RecordDraft(Actor, [ChildrenEvents.Tried(Node)]), _ => new IssueAnswer([], [], WrongCode));
             }
 
             if (desk.Read(requests, opening.Authority, out var keys) is { } fault)
@@ -225,9 +231,9 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
             {
                 // The answer was lost on its way: the same keys have the same certificates again.
                 var given = keys.Select(key => place.Certificates.FirstOrDefault(c => c.Kind == key.Kind && c.KeyMark == CertificateAuthority.MarkOf(key.Key) && c.RevokedAt is null)).ToArray();
-                return given.Any(c => c is null)
-                    ? Refused(new Refusal("CODE_USED", $"The code of {Node} was used, with other keys or for certificates that are revoked. Ask the parent to replace it."))
-                    : Decision<IssueAnswer>.Nothing(new IssueAnswer(given!, null));
+                return given.Any(c => c is null || !_authority.Issued(c.Der))
+                    ? Refused(new Refusal("CODE_USED", $"The code of {Node} was used, with other keys, for certificates that are revoked, or under an authority that was renewed since. Ask the parent to replace it."))
+                    : Decision<IssueAnswer>.Nothing(new IssueAnswer(given!, _authority.Between, null));
             }
 
             if (now >= opening.ExpiresAt)
@@ -240,7 +246,7 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
                 return Refused(new Refusal("PLACE_OUTSIDE", $"{Node} says that it answers for {division}; its place is for {string.Join(", ", opening.Divisions)}. Mend one of the two.", "division"));
             }
 
-            var issued = desk.Issue(Node, opening.Divisions, keys, _serials, now);
+            var issued = desk.Issue(_authority, Node, opening.Divisions, keys, _serials, now);
             var before = place.Certificates.Where(c => c.RevokedAt is null).Select(c => c.Serial).ToArray();
             EventDraft[] events =
             [
@@ -251,10 +257,10 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
             return Decision<IssueAnswer>.Of(new RecordDraft(Actor, events), _ => Taken(issued));
         }
 
-        private static IssueAnswer Taken(IReadOnlyList<ChildCertificate> issued)
+        private IssueAnswer Taken(IReadOnlyList<ChildCertificate> issued)
         {
             Failpoint.Hit("place.take.after");
-            return new IssueAnswer(issued, null);
+            return new IssueAnswer(issued, _authority.Between, null);
         }
 
         private Refusal WrongCode => new("CODE_REFUSED", $"There is no open place of {Node} with this code. Check the node's name and the code.");
@@ -262,6 +268,8 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
 
     private sealed class RenewCertificates(ChildrenDesk desk, IPeerIdentity peer, IReadOnlyList<KeyRequest> requests) : ChildCommand<IssueAnswer>(peer.Node)
     {
+        // One authority for all that the answer brings.
+        private readonly CertificateAuthority _authority = desk.Authority;
         private readonly byte[][] _serials = [.. requests.Select(_ => CertificateAuthority.SerialFrom(desk._entropy))];
 
         public override Decision<IssueAnswer> Decide(Instant now)
@@ -278,9 +286,9 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
             }
 
             var known = keys.Select(key => place.Certificates.FirstOrDefault(c => c.Kind == key.Kind && c.KeyMark == CertificateAuthority.MarkOf(key.Key) && c.IsTakenAt(now))).ToArray();
-            if (known.All(c => c is { TakenUntil: null }) && known.All(c => c!.Serial != peer.Mark!.Serial))
+            if (known.All(c => c is { TakenUntil: null } && c.Serial != peer.Mark!.Serial && _authority.Issued(c.Der)))
             {
-                return Decision<IssueAnswer>.Nothing(new IssueAnswer(known!, null));
+                return Decision<IssueAnswer>.Nothing(new IssueAnswer(known!, _authority.Between, null));
             }
 
             if (place.Certificates.Count(c => c.Kind == CertificateKind.Link && c.IsTakenAt(now)) >= CertificatesMax)
@@ -288,12 +296,12 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
                 return Refused(new Refusal("RENEWED_TOO_OFTEN", $"{Node} has {CertificatesMax} certificates that are taken; ask again when one has ended."));
             }
 
-            var issued = desk.Issue(Node, place.Divisions, keys, _serials, now);
-            return Decision<IssueAnswer>.Of(new RecordDraft(Actor, [ChildrenEvents.Renewed(Node, issued, now + desk._settings.Overlap)]), _ => new IssueAnswer(issued, null));
+            var issued = desk.Issue(_authority, Node, place.Divisions, keys, _serials, now);
+            return Decision<IssueAnswer>.Of(new RecordDraft(Actor, [ChildrenEvents.Renewed(Node, issued, now + desk._settings.Overlap)]), _ => new IssueAnswer(issued, _authority.Between, null));
         }
     }
 
-    private static Decision<IssueAnswer> Refused(Refusal refusal) => Decision<IssueAnswer>.Nothing(new IssueAnswer([], refusal));
+    private static Decision<IssueAnswer> Refused(Refusal refusal) => Decision<IssueAnswer>.Nothing(new IssueAnswer([], [], refusal));
 
     private static Refusal Unknown(NodeId node) => new("CHILD_UNKNOWN", $"{node} is not in the register of children; citygrid children list shows those that are.", "node");
 
@@ -331,12 +339,12 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, C
     }
 
     private ImmutableArray<ChildCertificate> Issue(
-        NodeId node, IReadOnlyList<DivisionCode> divisions, IReadOnlyList<(CertificateKind Kind, System.Security.Cryptography.X509Certificates.PublicKey Key)> keys, byte[][] serials, Instant now)
+        CertificateAuthority authority, NodeId node, IReadOnlyList<DivisionCode> divisions, IReadOnlyList<(CertificateKind Kind, System.Security.Cryptography.X509Certificates.PublicKey Key)> keys, byte[][] serials, Instant now)
     {
         var (at, life) = (now.ToDateTimeOffset(), _settings.CertificateLife.ToTimeSpan());
         return
         [
-            .. keys.Select((key, i) => Authority.Issue(key.Kind, node, divisions, key.Key, at, life, serials[i]))
+            .. keys.Select((key, i) => authority.Issue(key.Kind, node, divisions, key.Key, at, life, serials[i]))
                 .Select(c => new ChildCertificate(c.Kind, c.Serial, c.KeyMark, c.Der, Instant.FromDateTimeOffset(c.NotBefore), Instant.FromDateTimeOffset(c.NotAfter))),
         ];
     }

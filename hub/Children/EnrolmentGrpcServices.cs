@@ -33,7 +33,7 @@ public sealed class EnrolmentGrpcService(ChildrenDesk desk, Sequencer sequencer)
         Calls.ThrowIf(answer.Refusal);
         var response = new EnrolResponse();
         response.Certificates.AddRange(answer.Certificates.Select(Calls.Given));
-        response.Between.AddRange(desk.Authority.Between.Select(der => ByteString.CopyFrom(der.Span)));
+        response.Between.AddRange(answer.Between.Select(der => ByteString.CopyFrom(der.Span)));
         return response;
     }
 }
@@ -56,7 +56,7 @@ public sealed class RenewalGrpcService(ChildrenDesk desk, Sequencer sequencer, P
         Calls.ThrowIf(answer.Refusal);
         var response = new RenewResponse();
         response.Certificates.AddRange(answer.Certificates.Select(Calls.Given));
-        response.Between.AddRange(desk.Authority.Between.Select(der => ByteString.CopyFrom(der.Span)));
+        response.Between.AddRange(answer.Between.Select(der => ByteString.CopyFrom(der.Span)));
         return response;
     }
 }

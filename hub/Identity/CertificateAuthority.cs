@@ -53,6 +53,9 @@ public sealed class CertificateAuthority : IDisposable
     /// <summary>What stands between a certificate issued here and the root, nearest first, DER; empty at the root.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Between => [.. _above.Select(der => (ReadOnlyMemory<byte>)der)];
 
+    /// <summary>The authority's own certificate.</summary>
+    public X509Certificate2 Certificate => _own;
+
     /// <summary>How many more steps of authorities may stand below this one; 0: it may issue to nodes alone.</summary>
     public int DepthLeft => _own.Extensions.OfType<X509BasicConstraintsExtension>().FirstOrDefault() is { HasPathLengthConstraint: true } constraint ? constraint.PathLengthConstraint : 0;
 
@@ -123,6 +126,14 @@ public sealed class CertificateAuthority : IDisposable
         to = to > latest ? latest : to;
         using var certificate = Sign(request, from, to, serial);
         return new IssuedCertificate(kind, Convert.ToHexStringLower(serial), MarkOf(key), certificate.RawData, new DateTimeOffset(certificate.NotBefore), new DateTimeOffset(certificate.NotAfter));
+    }
+
+    /// <summary>True for a certificate (DER) that names the key of this authority as its issuer's.</summary>
+    public bool Issued(ReadOnlyMemory<byte> der)
+    {
+        using var certificate = X509CertificateLoader.LoadCertificate(der.Span);
+        return certificate.Extensions.OfType<X509AuthorityKeyIdentifierExtension>().FirstOrDefault()?.KeyIdentifier is { } issuer
+            && _own.Extensions.OfType<X509SubjectKeyIdentifierExtension>().FirstOrDefault() is { } own && issuer.Span.SequenceEqual(own.SubjectKeyIdentifierBytes.Span);
     }
 
     /// <summary>Signs whatever it is given.</summary>

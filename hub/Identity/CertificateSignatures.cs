@@ -8,48 +8,48 @@ using NodaTime;
 namespace CityGrid.Hub.Identity;
 
 /// <summary>Signatures by certificates of this network's authorities: ECDSA over P-256 and SHA-256 (clauses A2 to A4).</summary>
-public sealed class CertificateSignatures : ISignatures, IDisposable
+/// <param name="authorities">The network's roots, as they are in office.</param>
+/// <param name="own">This node's own signer, as it is in office; null, or giving null, for a node that judges what others show and says nothing itself.</param>
+public sealed class CertificateSignatures(Func<X509Certificate2Collection> authorities, Func<OwnSigner?>? own = null) : ISignatures
 {
-    private readonly Func<X509Certificate2Collection> _authorities;
-    private readonly ECDsa? _key;
-    private readonly Lock _signing = new();
     private readonly SignerKeys _keys = new();
     private volatile TakenSigners _taken = new((X509Certificate2Collection?)null);
 
-    private CertificateSignatures(Signer? own, ECDsa? key, Func<X509Certificate2Collection> authorities) => (Own, _key, _authorities) = (own, key, authorities);
+    public OwnSigner? Own => own?.Invoke();
 
-    public Signer? Own { get; }
-
-    /// <summary>A node without a signing key: it judges what others show, and says nothing itself.</summary>
-    public static CertificateSignatures WithoutKey(Func<X509Certificate2Collection> authorities) => new(null, null, authorities);
-
-    /// <summary>A node with its key (PEM files, the certificate with those between it and the authority after it). Null with the refusal where the files do not make a signer of this node.</summary>
-    public static CertificateSignatures? Load(string certificateFile, string keyFile, NodeId node, Func<X509Certificate2Collection> authorities, Instant now, out Refusal? refusal)
+    /// <summary>Reads a node's own signer from PEM. Null with the refusal where it does not make a signer of this node.</summary>
+    /// <param name="certificates">Its certificate, behind it those between it and the authority.</param>
+    /// <param name="key">Its private key.</param>
+    /// <param name="node">Whose signer it must be.</param>
+    /// <param name="authorities">The network's roots.</param>
+    /// <param name="now">The time by which it is judged.</param>
+    /// <param name="refusal">Why it is not taken.</param>
+    public static OwnSigner? Read(string certificates, string key, NodeId node, X509Certificate2Collection authorities, Instant now, out Refusal? refusal)
     {
-        var certificates = new X509Certificate2Collection();
+        var shown = new X509Certificate2Collection();
         try
         {
-            certificates.ImportFromPemFile(certificateFile);
-            var own = SignerCertificate.Read([.. certificates.Select(c => ByteString.CopyFrom(c.RawData))], authorities(), now, out refusal);
-            if (own is not null && own.Node != node)
+            shown.ImportFromPem(certificates);
+            var signer = SignerCertificate.Read([.. shown.Select(c => ByteString.CopyFrom(c.RawData))], authorities, now, out refusal);
+            if (signer is not null && signer.Node != node)
             {
-                refusal = new Refusal("SIGNER_OF_ANOTHER", $"The signer's certificate is that of {own.Node}; this node is {node}.");
+                refusal = new Refusal("SIGNER_OF_ANOTHER", $"The signer's certificate is that of {signer.Node}; this node is {node}.");
             }
 
-            if (own is null || refusal is not null)
+            if (signer is null || refusal is not null)
             {
                 return null;
             }
 
-            using var certified = certificates[0].GetECDsaPublicKey()!;
-            var key = ECDsa.Create();
-            key.ImportFromPem(File.ReadAllText(keyFile));
-            if (key.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(certified.ExportSubjectPublicKeyInfo()))
+            using var certified = shown[0].GetECDsaPublicKey()!;
+            var ecdsa = ECDsa.Create();
+            ecdsa.ImportFromPem(key);
+            if (ecdsa.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(certified.ExportSubjectPublicKeyInfo()))
             {
-                return new CertificateSignatures(own, key, authorities);
+                return new OwnSigner(signer, statement => SignWith(ecdsa, statement));
             }
 
-            key.Dispose();
+            ecdsa.Dispose();
             refusal = new Refusal("SIGNER_WRONG_KEY", "The signing key is not the one of the signing certificate.");
             return null;
         }
@@ -60,17 +60,17 @@ public sealed class CertificateSignatures : ISignatures, IDisposable
         }
         finally
         {
-            foreach (var certificate in certificates)
+            foreach (var certificate in shown)
             {
                 certificate.Dispose();
             }
         }
     }
 
-    public byte[] Sign(ReadOnlySpan<byte> statement)
+    /// <summary>The library promises nothing for one key on two threads.</summary>
+    private static byte[] SignWith(ECDsa key, ReadOnlySpan<byte> statement)
     {
-        var key = _key ?? throw new InvalidOperationException("This node has no signing key.");
-        lock (_signing)
+        lock (key)
         {
             return key.SignData(statement, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
         }
@@ -79,14 +79,14 @@ public sealed class CertificateSignatures : ISignatures, IDisposable
     public Signer? Judge(IReadOnlyList<ByteString> certificates, Instant now, out Refusal? refusal)
     {
         refusal = null;
-        var (authorities, taken) = TakenUnder(_authorities());
+        var (roots, taken) = TakenUnder(authorities());
         var shown = KeptVerdicts<Signer>.MarkOf(certificates.Select(c => c.Memory));
         if (taken.Find(shown, now.ToDateTimeOffset()) is { } kept)
         {
             return kept;
         }
 
-        var signer = SignerCertificate.Read(certificates, authorities, now, out refusal, out var times);
+        var signer = SignerCertificate.Read(certificates, roots, now, out refusal, out var times);
         if (signer is not null)
         {
             taken.Keep(shown, signer, times);
@@ -96,23 +96,21 @@ public sealed class CertificateSignatures : ISignatures, IDisposable
     }
 
     /// <summary>Other authorities than before have taken nothing yet.</summary>
-    private (X509Certificate2Collection Authorities, KeptVerdicts<Signer> Taken) TakenUnder(X509Certificate2Collection authorities)
+    private (X509Certificate2Collection Roots, KeptVerdicts<Signer> Taken) TakenUnder(X509Certificate2Collection roots)
     {
         var taken = _taken;
-        if (!ReferenceEquals(taken.Authorities, authorities))
+        if (!ReferenceEquals(taken.Roots, roots))
         {
-            _taken = taken = new TakenSigners(authorities);
+            _taken = taken = new TakenSigners(roots);
         }
 
-        return (authorities, taken.Verdicts);
+        return (roots, taken.Verdicts);
     }
 
-    private sealed record TakenSigners(X509Certificate2Collection? Authorities)
+    private sealed record TakenSigners(X509Certificate2Collection? Roots)
     {
         public KeptVerdicts<Signer> Verdicts { get; } = new();
     }
 
     public bool Verify(Signer signer, ReadOnlySpan<byte> statement, ReadOnlySpan<byte> signature) => _keys.Verify(signer, statement, signature);
-
-    public void Dispose() => _key?.Dispose();
 }

@@ -60,12 +60,12 @@ public static class IssuerWord
 
         var said = new IssuerSignature
         {
-            Algorithm = (int)own.Algorithm,
-            Signer = ByteString.CopyFrom(own.Fingerprint.ToBytes()),
-            Certificates = { own.Certificates },
+            Algorithm = (int)own.Signer.Algorithm,
+            Signer = ByteString.CopyFrom(own.Signer.Fingerprint.ToBytes()),
+            Certificates = { own.Signer.Certificates },
             SignedAt = now.ToUnixTimeMilliseconds(),
         };
-        said.Signature = ByteString.CopyFrom(signatures.Sign(Bytes(issued, said)));
+        said.Signature = ByteString.CopyFrom(own.Sign(Bytes(issued, said)));
         return said;
     }
 

@@ -152,19 +152,27 @@ public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation
             : found;
     }
 
-    /// <summary>Shows this node's signer with a welcome, and countersigns a receipt whose part took effect.</summary>
-    public void Answer(LinkDecision decision, Attestation found)
+    /// <summary>
+    /// Shows this node's signer with a welcome, and countersigns a receipt whose part took effect: by the signer that the welcome of the connection showed, for the child knows
+    /// no other (A4).
+    /// </summary>
+    /// <param name="decision">What is answered.</param>
+    /// <param name="found">What was found of the frame.</param>
+    /// <param name="shown">The signer that this connection was shown; null before its welcome.</param>
+    /// <returns>The signer that this connection has been shown now.</returns>
+    public OwnSigner? Answer(LinkDecision decision, Attestation found, OwnSigner? shown)
     {
-        if (signatures.Own is not { } own || decision.Session is not { Protocol: >= SignedHeads.Protocol } session)
+        if (decision.Session is not { Protocol: >= SignedHeads.Protocol } session)
         {
-            return;
+            return shown;
         }
 
         if (decision.Response.Welcome is { } welcome)
         {
-            welcome.Signer.Add(own.Certificates);
+            shown = signatures.Own;
+            welcome.Signer.Add(shown?.Signer.Certificates ?? []);
         }
-        else if (decision.Stands is { } stands && Taken(decision.Change) is { } taken)
+        else if (shown is not null && decision.Stands is { } stands && Taken(decision.Change) is { } taken)
         {
             var said = new Countersignature
             {
@@ -181,15 +189,20 @@ public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation
                 ChildChainHash = taken.To.HashBytes(),
                 PartHash = ByteString.CopyFrom(found.PartHash.ToBytes()),
                 SignedAt = clock.Now().ToUnixTimeMilliseconds(),
-                Algorithm = own.Algorithm,
-                Signer = ByteString.CopyFrom(own.Fingerprint.ToBytes()),
+                Algorithm = shown.Signer.Algorithm,
+                Signer = ByteString.CopyFrom(shown.Signer.Fingerprint.ToBytes()),
             };
             Failpoint.Hit("countersign.before");
-            said.Signature = ByteString.CopyFrom(signatures.Sign(Statements.BytesOf(said)));
+            said.Signature = ByteString.CopyFrom(shown.Sign(Statements.BytesOf(said)));
             decision.Response.Countersignature = said;
             Failpoint.Hit("countersign.after");
         }
+
+        return shown;
     }
+
+    /// <summary>True where this node has another signer by now than the one that a connection was shown.</summary>
+    public bool IsReplaced(OwnSigner? shown) => shown is not null && signatures.Own?.Signer.Fingerprint != shown.Signer.Fingerprint;
 
     private static (IMessage Part, Lane Lane, StreamMark To)? Taken(ReceptionChange? change) => change switch
     {

@@ -29,6 +29,9 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
     /// <summary>That of the last answer.</summary>
     public LinkSession? Session { get; internal set; }
 
+    /// <summary>The signer of this node that the welcome showed; null where it showed none.</summary>
+    internal OwnSigner? Shown { get; set; }
+
     /// <summary>True once an answer ended the conversation.</summary>
     public bool IsOver { get; internal set; }
 
@@ -385,7 +388,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
         if (found is not null)
         {
-            notary!.Answer(decision, found);
+            connection.Shown = notary!.Answer(decision, found, connection.Shown);
         }
 
         if (decision.Response.Refusal is { Code: LinkRefusalCode.Signature } refusal)
@@ -396,7 +399,8 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         Note(connection.Peer, request, decision.Response);
         desk.Asks.PutOn(decision.Response, decision.Session);
         connection.Session = decision.Session;
-        connection.IsOver = decision.HangUp;
+        // The child learns of another signer with its next welcome alone; what it has under way it says again there.
+        connection.IsOver = decision.HangUp || notary?.IsReplaced(connection.Shown) == true;
         if (request.Hello is { } hello)
         {
             connection.OrdersFrom = hello.TakesNoOrders ? null : orders.CursorOf(hello);

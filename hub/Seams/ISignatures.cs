@@ -11,11 +11,11 @@ namespace CityGrid.Hub.Seams;
 /// </summary>
 public interface ISignatures
 {
-    /// <summary>This node's own signer; null for a node without a signing key.</summary>
-    Signer? Own { get; }
-
-    /// <summary>Signs with this node's key; throws <see cref="InvalidOperationException"/> where it has none.</summary>
-    byte[] Sign(ReadOnlySpan<byte> statement);
+    /// <summary>
+    /// This node's own signer, as it is now; null for a node without a signing key. Another takes its place when it is renewed, and whoever has shown the one before goes on
+    /// with that: so it is asked once for what must be signed by one key.
+    /// </summary>
+    OwnSigner? Own { get; }
 
     /// <summary>
     /// Judges a signer that a peer showed: its certificate and those between it and the authority. Null with the refusal for one that is not a signer of
@@ -40,6 +40,16 @@ public sealed record Signer(NodeId Node, Hash256 Fingerprint, SignatureAlgorithm
 
     /// <summary>The divisions that the signer's certificate names. Whether those who issued it might name them is told by <see cref="Way"/> alone.</summary>
     public IReadOnlyList<DivisionCode> Divisions => Way.Count == 0 ? [] : Way[0].Divisions;
+}
+
+/// <summary>A signer of this node with its key. For many threads.</summary>
+/// <param name="signer">Who signs, as others are shown it.</param>
+/// <param name="sign">Signs a statement with the key.</param>
+public sealed class OwnSigner(Signer signer, Func<ReadOnlySpan<byte>, byte[]> sign)
+{
+    public Signer Signer { get; } = signer;
+
+    public byte[] Sign(ReadOnlySpan<byte> statement) => sign(statement);
 }
 
 /// <summary>What one certificate on the way from a peer to the root names.</summary>

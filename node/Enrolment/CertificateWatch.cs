@@ -42,7 +42,7 @@ public sealed record CertificateEnd(NodeId Node, CertificateKind Kind, string Se
 /// node's own and its children's.
 /// </summary>
 public sealed class CertificateWatch(
-    NodeConfiguration configuration, NodeCredentials credentials, ChildrenFold children, CertificateAuthority? authority, TimeProvider clock, IEntropy entropy)
+    NodeConfiguration configuration, NodeCredentials credentials, ChildrenFold children, TimeProvider clock, IEntropy entropy)
 {
     /// <summary>Codes of <see cref="Told"/> that are good news.</summary>
     public const string ReadAgain = "CERTIFICATES_READ";
@@ -54,30 +54,19 @@ public sealed class CertificateWatch(
 
     private readonly Dictionary<string, EndNear> _told = [];
     private Instant _nextTry = Instant.MinValue;
+    private string? _faultSeen;
+    private string? _faultTold;
 
     /// <summary>Is told of what an operator should know: a code and words.</summary>
     public Action<string, string> Told { get; set; } = (_, _) => { };
 
-    /// <summary>The node's own certificates, as they are in the files; a file that cannot be read just now is left out.</summary>
-    public IReadOnlyList<CertificateEnd> Own() => [.. credentials.Files.Pairs.Select(OwnIn).OfType<CertificateEnd>()];
-
-    private CertificateEnd? OwnIn(KeyPairFiles pair)
-    {
-        try
-        {
-            if (!File.Exists(pair.Certificate))
-            {
-                return null;
-            }
-
-            using var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(pair.Certificate));
-            return new CertificateEnd(configuration.Node, pair.Kind, certificate.SerialNumber.ToLowerInvariant(), InstantOf(certificate.NotBefore), InstantOf(certificate.NotAfter));
-        }
-        catch (Exception unreadable) when (unreadable is System.Security.Cryptography.CryptographicException or IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    /// <summary>The node's own certificates that are in use.</summary>
+    public IReadOnlyList<CertificateEnd> Own() =>
+    [
+        .. from used in credentials.InUse
+           let certificate = used.Certificate
+           select new CertificateEnd(configuration.Node, used.Kind, certificate.SerialNumber.ToLowerInvariant(), InstantOf(certificate.NotBefore), InstantOf(certificate.NotAfter)),
+    ];
 
     /// <summary>The newest certificate for connections of each child that reports.</summary>
     public IReadOnlyList<CertificateEnd> OfChildren() =>
@@ -92,10 +81,12 @@ public sealed class CertificateWatch(
     /// <summary>One look around. Called every minute, by one thread at a time.</summary>
     public async Task LookAsync(CancellationToken stop)
     {
-        if (credentials.Refresh())
+        if (credentials.Refresh(out var fault))
         {
-            Told(ReadAgain, "The files of this node's certificates have changed; connections that begin now have the new ones.");
+            Told(ReadAgain, "The files of this node's certificates have changed and are in use; connections that begin now have the new ones.");
         }
+
+        TellOf(fault);
 
         var now = clock.Now();
         var own = Own();
@@ -112,7 +103,20 @@ public sealed class CertificateWatch(
         }
     }
 
-    private bool Renews(CertificateKind kind) => configuration.Parent is not null || (authority is not null && kind != CertificateKind.Authority);
+    /// <summary>A fault that stands at two looks is no change by hand that is under way, and is told once.</summary>
+    private void TellOf(string? fault)
+    {
+        if (fault is not null && fault == _faultSeen && fault != _faultTold)
+        {
+            Told("CERTIFICATES_UNUSABLE", $"The files of this node's certificates have changed and cannot be used; it goes on with those that it has: {fault}");
+            _faultTold = fault;
+        }
+
+        _faultSeen = fault;
+        _faultTold = fault is null ? null : _faultTold;
+    }
+
+    private bool Renews(CertificateKind kind) => configuration.Parent is not null || (configuration.Children is not null && kind != CertificateKind.Authority);
 
     private async Task RenewAsync(CancellationToken stop)
     {
@@ -122,8 +126,13 @@ public sealed class CertificateWatch(
                 ? await new EnrolmentClient(clock).RenewAsync(
                     parent.Url, credentials.Credential(), (certificate, between) => IsParent(certificate, between, parent),
                     new Enrollee(configuration.Node, configuration.Division, credentials.Trust().Register!, credentials.Files), credentials.Trust(), stop)
-                : RootCeremony.GiveItself(configuration, authority!, clock, entropy);
-            credentials.Refresh();
+                : RootCeremony.GiveItself(configuration, credentials.Authority(), clock, entropy);
+            credentials.Refresh(out var fault);
+            if (fault is not null)
+            {
+                throw new IOException(fault);
+            }
+
             Told(Renewed, $"This node's certificates were renewed; they hold until {end:O}.");
         }
         catch (Exception failure) when (failure is RpcException or EnrolmentRefusedException or IOException or System.Security.Cryptography.CryptographicException)

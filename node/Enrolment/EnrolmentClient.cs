@@ -146,6 +146,15 @@ public sealed class EnrolmentClient(TimeProvider clock)
                 end = new DateTimeOffset(certificate.NotAfter);
             }
 
+            if (pair.Kind == CertificateKind.Signer)
+            {
+                var own = SignerCertificate.Read([der, .. given.Between], trust.Roots, clock.Now(), out var refusal);
+                if (own?.Node != enrollee.Node)
+                {
+                    throw new EnrolmentRefusedException(refusal ?? new Refusal("PARENT_MALFORMED", $"The parent gave the signer of {own!.Node} to {enrollee.Node}."));
+                }
+            }
+
             texts[pair.Kind] = Pem(certificate, between);
         }
 

@@ -7,15 +7,19 @@ using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Configuration;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace CityGrid.Node.Enrolment;
 
+/// <summary>A certificate that this node uses now, of each kind that it has.</summary>
+public sealed record CertificateInUse(CertificateKind Kind, X509Certificate2 Certificate);
+
 /// <summary>
-/// The node's certificate and whom it trusts, read from the files that the configuration names, and again when these have changed: connections that begin then have the new
-/// ones, those that stand keep theirs. Safe for many threads.
+/// What the node shows, signs and issues with, and whom it trusts, read from the files that the configuration names, and again when these have changed: all of it is replaced
+/// together, or nothing is. Connections that begin then have the new ones, those that stand keep theirs until they end. Safe for many threads.
 /// </summary>
-public sealed class NodeCredentials : IDisposable
+public sealed class NodeCredentials
 {
     private readonly NodeConfiguration _configuration;
     private readonly DivisionRegister _register;
@@ -27,57 +31,66 @@ public sealed class NodeCredentials : IDisposable
     {
         (_configuration, _register, _clock) = (configuration, register, clock);
         Files = CredentialFiles.Of(configuration);
-        try
+        foreach (var pair in Files.Pairs)
         {
-            foreach (var pair in Files.Pairs)
+            try
             {
                 CredentialFiles.Settle(pair);
             }
-
-            _current = Load();
-        }
-        catch (CryptographicException)
-        {
-            var link = configuration.Link;
-            throw new ConfigurationException(
-                configuration.File, [new("link.certificate", $"\"{link.CertificateFile}\"", $"a PEM certificate that fits the key {link.KeyFile}, and an authority in {link.AuthorityFile}, are needed")]);
+            catch (CryptographicException)
+            {
+                // It is told below what is wrong with the files.
+            }
         }
 
-        Signatures = SignaturesOf(configuration);
+        _current = Load(TextsOf(configuration));
+        Signatures = new CertificateSignatures(() => Trust().Roots, () => _current.Signer);
     }
 
     public CredentialFiles Files { get; }
 
-    /// <summary>What the node signs with, apart from the key of its connections; read at the start.</summary>
-    public CertificateSignatures Signatures { get; }
+    /// <summary>What the node signs with, apart from the key of its connections, and how it judges what others sign.</summary>
+    public ISignatures Signatures { get; }
 
     /// <summary>Who is a child, once the core is there; null for a node without a register of children.</summary>
     public Admission? Admission { get; set; }
-
-    public void Dispose() => Signatures.Dispose();
 
     public LinkCredential Credential() => _current.Credential;
 
     public NetworkTrust Trust() => _current.Trust;
 
-    /// <summary>Reads the files again where they have changed; true where they had. Files that cannot be used, such as half of a change by hand, leave what is in force.</summary>
-    public bool Refresh()
+    /// <summary>The node's authority over its children.</summary>
+    /// <exception cref="InvalidOperationException">The node takes no children in.</exception>
+    public CertificateAuthority Authority() => _current.Authority ?? throw new InvalidOperationException("This node has no authority over children.");
+
+    /// <summary>The node's own certificates that are in use.</summary>
+    public IReadOnlyList<CertificateInUse> InUse => _current.InUse;
+
+    /// <summary>
+    /// Reads the files again where they have changed; true where they had and are in use now. Files that cannot be used, such as half of a change by hand, leave what is in
+    /// force, all of it.
+    /// </summary>
+    /// <param name="fault">What is wrong with changed files; null where nothing is.</param>
+    public bool Refresh(out string? fault)
     {
+        fault = null;
         try
         {
-            var read = Load();
-            if (read.Text == _current.Text)
+            var texts = TextsOf(_configuration);
+            if (texts == _current.Texts)
             {
                 return false;
             }
 
+            var read = Load(texts);
             Failpoint.Hit("credential.reload.before");
             _current = read;
             Failpoint.Hit("credential.reload.after");
             return true;
         }
-        catch (Exception unusable) when (unusable is CryptographicException or IOException or UnauthorizedAccessException)
+        catch (Exception unusable) when (unusable is ConfigurationException or IOException or UnauthorizedAccessException)
         {
+            fault = unusable is ConfigurationException wrong ? wrong.Faults[0].ToString() : unusable.Message;
             return false;
         }
     }
@@ -94,42 +107,85 @@ public sealed class NodeCredentials : IDisposable
 
     public void SecureEnrolment(ListenOptions listen) => listen.UseEnrolmentTls(Credential);
 
-    private CertificateSignatures SignaturesOf(NodeConfiguration configuration)
-    {
-        if (configuration.Link is not { SigningCertificateFile: { } certificate, SigningKeyFile: { } key })
-        {
-            return CertificateSignatures.WithoutKey(() => Trust().Roots);
-        }
-
-        var signatures = CertificateSignatures.Load(certificate, key, configuration.Node, () => Trust().Roots, _clock.Now(), out var refusal)
-            ?? throw new ConfigurationException(configuration.File, [new("link.signingCertificate", $"\"{certificate}\"", refusal!.ToString())]);
-        if (signatures.Own is { } own)
-        {
-            using var signer = X509CertificateLoader.LoadCertificate(own.Certificates[0].Span);
-            if (signer.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(Credential().Certificate.PublicKey.ExportSubjectPublicKeyInfo()))
-            {
-                signatures.Dispose();
-                throw new ConfigurationException(configuration.File, [new("link.signingKey", $"\"{key}\"", "it is the key of the node's connections too; a signing key is one of its own")]);
-            }
-        }
-
-        return signatures;
-    }
-
-    private Read Load()
+    private Read Load(Texts texts)
     {
         var link = _configuration.Link;
-        var (certificates, key, authority) = (File.ReadAllText(link.CertificateFile), File.ReadAllText(link.KeyFile), File.ReadAllText(link.AuthorityFile));
-        var roots = new X509Certificate2Collection();
-        roots.ImportFromPem(authority);
-        return roots.Count == 0
-            ? throw new CryptographicException($"There is no certificate in {link.AuthorityFile}.")
-            : new Read(LinkCredential.Read(certificates, key), new NetworkTrust(roots, _register), $"{certificates}{key}{authority}");
+        var (credential, trust) = LinkOf(texts);
+        var signer = link is { SigningCertificateFile: not null, SigningKeyFile: not null } ? SignerOf(texts, credential, trust) : null;
+        var authority = _configuration.Children is null ? null : AuthorityOf(texts);
+        return new Read(texts, credential, trust, signer, authority);
     }
 
-    private sealed record Read(LinkCredential Credential, NetworkTrust Trust, string Text)
+    private (LinkCredential Credential, NetworkTrust Trust) LinkOf(Texts texts)
+    {
+        var link = _configuration.Link;
+        try
+        {
+            var roots = new X509Certificate2Collection();
+            roots.ImportFromPem(texts.Roots);
+            if (roots.Count > 0)
+            {
+                return (LinkCredential.Read(texts.Certificates, texts.Key), new NetworkTrust(roots, _register));
+            }
+        }
+        catch (CryptographicException)
+        {
+            // The same is wrong as with no certificate at all.
+        }
+
+        throw Fault("link.certificate", link.CertificateFile, $"a PEM certificate that fits the key {link.KeyFile}, and an authority in {link.AuthorityFile}, are needed");
+    }
+
+    private OwnSigner SignerOf(Texts texts, LinkCredential credential, NetworkTrust trust)
+    {
+        var link = _configuration.Link;
+        var own = CertificateSignatures.Read(texts.SigningCertificates, texts.SigningKey, _configuration.Node, trust.Roots, _clock.Now(), out var refusal)
+            ?? throw Fault("link.signingCertificate", link.SigningCertificateFile!, refusal!.ToString());
+        using var signer = X509CertificateLoader.LoadCertificate(own.Signer.Certificates[0].Span);
+        return CertificateAuthority.MarkOf(signer.PublicKey) != CertificateAuthority.MarkOf(credential.Certificate.PublicKey)
+            ? own
+            : throw Fault("link.signingKey", link.SigningKeyFile!, "it is the key of the node's connections too; a signing key is one of its own");
+    }
+
+    private CertificateAuthority AuthorityOf(Texts texts)
+    {
+        try
+        {
+            return CertificateAuthority.Open(texts.Authority, texts.AuthorityKey, texts.Roots);
+        }
+        catch (Exception unusable) when (unusable is CryptographicException or ArgumentException)
+        {
+            var children = _configuration.Children!;
+            throw Fault("children.authority", children.AuthorityFile,
+                $"a PEM certificate of an authority that fits the key {children.AuthorityKeyFile}, and the network's root in {_configuration.Link.AuthorityFile}, are needed");
+        }
+    }
+
+    private ConfigurationException Fault(string path, string file, string allowed) => new(_configuration.File, [new ConfigurationFault(path, $"\"{file}\"", allowed)]);
+
+    private static Texts TextsOf(NodeConfiguration configuration)
+    {
+        var (link, children) = (configuration.Link, configuration.Children);
+        return new Texts(
+            File.ReadAllText(link.CertificateFile), File.ReadAllText(link.KeyFile), File.ReadAllText(link.AuthorityFile),
+            TextOf(link.SigningCertificateFile), TextOf(link.SigningKeyFile), TextOf(children?.AuthorityFile), TextOf(children?.AuthorityKeyFile));
+    }
+
+    private static string TextOf(string? file) => file is null ? string.Empty : File.ReadAllText(file);
+
+    /// <summary>What stands in the files; empty for one that the configuration does not name.</summary>
+    private sealed record Texts(string Certificates, string Key, string Roots, string SigningCertificates, string SigningKey, string Authority, string AuthorityKey);
+
+    private sealed record Read(Texts Texts, LinkCredential Credential, NetworkTrust Trust, OwnSigner? Signer, CertificateAuthority? Authority)
     {
         /// <summary>Whom this trust has taken; another begins anew.</summary>
         public JudgedPeers Children { get; } = new(Trust, PeerUse.Client);
+
+        public IReadOnlyList<CertificateInUse> InUse { get; } =
+        [
+            new(CertificateKind.Link, Credential.Certificate),
+            .. Signer is null ? [] : new[] { new CertificateInUse(CertificateKind.Signer, X509CertificateLoader.LoadCertificate(Signer.Signer.Certificates[0].Span)) },
+            .. Authority is null ? [] : new[] { new CertificateInUse(CertificateKind.Authority, Authority.Certificate) },
+        ];
     }
 }

@@ -16,22 +16,24 @@ public sealed class ParentNotary(ISignatures signatures, TimeProvider clock)
     private NodeId? _parent;
     private Signer? _signer;
 
+    /// <summary>The signer that the newest hello showed: what follows it on the same connection, or in the same bundle, is signed by no other (A3).</summary>
+    private OwnSigner? _shown;
+
+    /// <summary>True where this node has another signer by now than the one that its hello showed: the next hello brings it.</summary>
+    public bool IsReplaced => _shown is { } shown && signatures.Own?.Signer.Fingerprint != shown.Signer.Fingerprint;
+
     /// <summary>Adds what the contract lets this node sign to a frame on its way up to the parent that welcomed it.</summary>
     public void Sign(ConnectRequest request, SenderState state) => Sign(request, state, _parent);
 
     /// <summary>The same for a frame that goes by file, to the parent that granted the epoch.</summary>
     public void Sign(ConnectRequest request, SenderState state, NodeId? receiver)
     {
-        if (signatures.Own is not { } own)
-        {
-            return;
-        }
-
         if (request.FrameCase == ConnectRequest.FrameOneofCase.Hello)
         {
-            request.Hello.Signer.Add(own.Certificates);
+            _shown = signatures.Own;
+            request.Hello.Signer.Add(_shown?.Signer.Certificates ?? []);
         }
-        else if (state.Speaks >= 2 && receiver is { } parent && PartStatements.Of(request) is { } said)
+        else if (_shown is { } own && state.Speaks >= 2 && receiver is { } parent && PartStatements.Of(request) is { } said)
         {
             var head = new SignedHead
             {
@@ -45,11 +47,11 @@ public sealed class ParentNotary(ISignatures signatures, TimeProvider clock)
                 ChainHash = said.To.HashBytes(),
                 PartHash = ByteString.CopyFrom(Statements.HashOf(said.Part).ToBytes()),
                 SignedAt = clock.Now().ToUnixTimeMilliseconds(),
-                Algorithm = own.Algorithm,
-                Signer = ByteString.CopyFrom(own.Fingerprint.ToBytes()),
+                Algorithm = own.Signer.Algorithm,
+                Signer = ByteString.CopyFrom(own.Signer.Fingerprint.ToBytes()),
             };
             Failpoint.Hit("head.sign.before");
-            head.Signature = ByteString.CopyFrom(signatures.Sign(Statements.BytesOf(head)));
+            head.Signature = ByteString.CopyFrom(own.Sign(Statements.BytesOf(head)));
             request.SignedHead = head;
             Failpoint.Hit("head.sign.after");
         }

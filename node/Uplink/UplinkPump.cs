@@ -154,6 +154,13 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         {
             Do(effect);
         }
+
+        if (_notary is { IsReplaced: true } && _line is { } line && state is { Phase: SenderPhase.Open, UnderWay.IsEmpty: true })
+        {
+            // The parent takes a signer with a hello alone, so a new one has a new connection, once nothing waits for its answer on this.
+            _hungUpFor = "This node has a new signer, which the next connection shows.";
+            line.HangUp();
+        }
     }
 
     /// <summary>What the parent signed is looked at before the sender hears the answer, which it believes or not whatever the signature is worth.</summary>

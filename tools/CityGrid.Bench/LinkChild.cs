@@ -66,7 +66,6 @@ internal sealed class LinkChild : IWireEvents, IDisposable
     private readonly InputQueue<SenderInput> _inputs;
     private readonly SeededEntropy _entropy;
     private readonly LinkCounts _counts;
-    private readonly CertificateSignatures _signatures;
     private readonly ParentNotary _notary;
     private readonly GrpcWire _wire;
     private readonly ITimer _alarm;
@@ -87,9 +86,10 @@ internal sealed class LinkChild : IWireEvents, IDisposable
         (_entropy, _counts) = (new SeededEntropy(seed), counts);
         _keys = [.. Enumerable.Range(0, Keys).Select(number => new CellKey(
             _node, Grain.National, CellMeasures.TypeOf(number % CellMeasures.Types), division, CellMeasures.FirstDay.Plus(number / CellMeasures.Types), CellMeasures.AllSources))];
-        _signatures = CertificateSignatures.Load(Path.Combine(home, "signer.pem"), Path.Combine(home, "signer.key"), _node, () => trust.Roots, clock.Now(), out var refusal)
+        var own = CertificateSignatures.Read(
+            File.ReadAllText(Path.Combine(home, "signer.pem")), File.ReadAllText(Path.Combine(home, "signer.key")), _node, trust.Roots, clock.Now(), out var refusal)
             ?? throw new InvalidOperationException($"{_node} cannot sign: {refusal}");
-        _notary = new ParentNotary(_signatures, clock);
+        _notary = new ParentNotary(new CertificateSignatures(() => trust.Roots, () => own), clock);
         var credential = LinkCredential.Read(File.ReadAllText(Path.Combine(home, "node.pem")), File.ReadAllText(Path.Combine(home, "node.key")));
         var above = NodeId.Parse(parent.Node);
         _wire = new GrpcWire(
@@ -143,7 +143,6 @@ internal sealed class LinkChild : IWireEvents, IDisposable
         _inputs.Stop();
         _alarm.Dispose();
         _line?.HangUp();
-        _signatures.Dispose();
     }
 
     private void Take(SenderInput input)

@@ -123,7 +123,7 @@ public sealed class A_place_is_opened_by_people
     }
 
     private ChildrenDesk Desk(ApprovalRule rule) =>
-        new(new ChildrenSettings(NodeId.Parse("hubei"), DivisionCode.Parse("42"), Registers.Tempting) { Approval = rule }, _fold, _authority, _entropy);
+        new(new ChildrenSettings(NodeId.Parse("hubei"), DivisionCode.Parse("42"), Registers.Tempting) { Approval = rule }, _fold, () => _authority, _entropy);
 
     private IssueAnswer Enrol(ChildrenDesk desk, EnrolmentCode code)
     {

@@ -153,7 +153,7 @@ public sealed class An_authority_issues_for_its_own_subtree
             fold.Apply(new Hub.Journal.JournalEvent(at, at, at, Parent.Noon, "li", draft.Kind, draft.Schema, draft.Payload));
         }
 
-        return new Admission(fold, Registers.Tempting, _root.Mark);
+        return new Admission(fold, Registers.Tempting, () => _root.Mark);
     }
 
     private CertificateAuthority Below(CertificateAuthority issuer, string node, string division)

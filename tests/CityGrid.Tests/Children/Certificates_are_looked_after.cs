@@ -1,5 +1,4 @@
 using CityGrid.Hub.Children;
-using CityGrid.Hub.Identity;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Enrolment;
 using CityGrid.Protocol.Names;
@@ -50,6 +49,50 @@ public sealed class Certificates_are_looked_after
     }
 
     [Test]
+    public async Task What_is_signed_and_issued_after_a_renewal_is_by_the_new_signer_and_the_new_authority()
+    {
+        var (watch, credentials) = await ChildAsync(_network.Link, authority: true);
+        var (signer, authority) = (credentials.Signatures.Own!, credentials.Authority());
+        _network.Clock.Move(TimeSpan.FromDays(61));
+        await watch.LookAsync(CancellationToken.None);
+
+        var place = _network.Desk.Fold.Find(Network.Wuhan)!;
+        Assert.Multiple(() =>
+        {
+            Assert.That(credentials.Signatures.Own!.Signer.Fingerprint, Is.EqualTo(Hash256.Of(place.Newest(CertificateKind.Signer)!.Der.Span)).And.Not.EqualTo(signer.Signer.Fingerprint));
+            Assert.That(credentials.Authority().Certificate.RawData, Is.EqualTo(place.Newest(CertificateKind.Authority)!.Der.ToArray()).And.Not.EqualTo(authority.Certificate.RawData));
+            Assert.That(watch.Own().Select(c => (c.Kind, c.Serial)), Is.EquivalentTo(place.Certificates.TakeLast(3).Select(c => (c.Kind, c.Serial))));
+        });
+        Assert.That(credentials.Signatures.Judge(signer.Signer.Certificates, _network.Core.Now, out _), Is.Not.Null, "what a standing connection has shown is signed on by the old one");
+        _network.Clock.Move(TimeSpan.FromDays(40));
+        Assert.That(credentials.Signatures.Judge(signer.Signer.Certificates, _network.Core.Now, out var ended), Is.Null);
+        Assert.That(ended!.Code, Is.EqualTo("SIGNER_OUT_OF_TIME"));
+        Assert.That(credentials.Signatures.Judge(credentials.Signatures.Own!.Signer.Certificates, _network.Core.Now, out _), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task It_is_the_signer_in_use_of_whose_end_is_warned_and_not_one_that_merely_lies_in_the_file()
+    {
+        var (watch, credentials) = await ChildAsync(new Uri("https://127.0.0.1:1"));
+        var inUse = credentials.Signatures.Own!;
+        var signer = credentials.Files.Pairs.Single(p => p.Kind == CertificateKind.Signer);
+        File.WriteAllText(signer.Certificate, _network.SignerOf("xiantao", "429004").Certificate);
+        for (var looks = 0; looks < 3; looks++)
+        {
+            await watch.LookAsync(CancellationToken.None);
+        }
+
+        Assert.That(credentials.Signatures.Own, Is.SameAs(inUse));
+        Assert.That(_told.Select(t => t.Code), Is.EqualTo(new[] { "CERTIFICATES_UNUSABLE" }), "told once, at the second look: the first may see half of a change");
+        Assert.That(_told[0].What, Does.Contain("link.signingCertificate").And.Contain("SIGNER_OF_ANOTHER"));
+
+        _told.Clear();
+        _network.Clock.Move(TimeSpan.FromDays(85));
+        await watch.LookAsync(CancellationToken.None);
+        Assert.That(_told.Where(t => t.Code == "CERTIFICATE_ENDS").Select(t => t.What), Has.One.Contains("Signer certificate of wuhan"));
+    }
+
+    [Test]
     public async Task Where_the_parent_is_not_reached_the_child_says_so_and_warns_as_the_end_comes_near()
     {
         var (watch, _) = await ChildAsync(new Uri("https://127.0.0.1:1"));
@@ -80,7 +123,7 @@ public sealed class Certificates_are_looked_after
         await _network.TakeInAsync("gone", "429004");
         await _network.DoAsync(_network.Desk.Retire(NodeId.Parse("gone"), "merged", "keeper"));
         var (watch, _) = await ChildAsync(_network.Link);
-        var parent = new CertificateWatch(ConfigurationOf(_network.Link), CredentialsOf(_network.Link), _network.Core.ChildrenFold, _network.Province, _network.Clock, _network.Entropy);
+        var parent = new CertificateWatch(ConfigurationOf(_network.Link), CredentialsOf(_network.Link), _network.Core.ChildrenFold, _network.Clock, _network.Entropy);
         Assert.That(parent.OfChildren().Select(c => c.Node.ToString()), Is.EqualTo(new[] { "wuhan", "xiantao" }));
 
         _network.Clock.Move(TimeSpan.FromDays(77));
@@ -133,9 +176,7 @@ public sealed class Certificates_are_looked_after
             """, file, _ => true);
         RootCeremony.Hold(reading.Configuration!, _network.Clock, _network.Entropy);
         var credentials = new NodeCredentials(reading.Configuration!, Hub.Divisions.DivisionRegister.BuiltIn, _network.Clock);
-        using var authority = CertificateAuthority.Open(
-            File.ReadAllText(Path.Combine(_network.Folder("ministry"), "ca.pem")), File.ReadAllText(Path.Combine(_network.Folder("ministry"), "ca.key")), File.ReadAllText(Path.Combine(_network.Folder("ministry"), "root.pem")));
-        var watch = new CertificateWatch(reading.Configuration!, credentials, new ChildrenFold(), authority, _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) };
+        var watch = new CertificateWatch(reading.Configuration!, credentials, new ChildrenFold(), _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) };
         var before = credentials.Credential();
         _network.Clock.Move(TimeSpan.FromDays(61));
 
@@ -146,22 +187,28 @@ public sealed class Certificates_are_looked_after
         Assert.That(() => RootCeremony.Hold(reading.Configuration!, _network.Clock, _network.Entropy), Throws.TypeOf<EnrolmentRefusedException>().With.Message.StartsWith("ROOT_EXISTS"));
     }
 
-    private async Task<(CertificateWatch Watch, NodeCredentials Credentials)> ChildAsync(Uri parent)
+    private async Task<(CertificateWatch Watch, NodeCredentials Credentials)> ChildAsync(Uri parent, bool authority = false)
     {
-        var configuration = ConfigurationOf(parent);
+        var configuration = ConfigurationOf(parent, authority);
         await _network.EnrolAsync(
-            await _network.OpenAsync("wuhan", "4201"), new Enrollee(configuration.Node, configuration.Division, Registers.Tempting, CredentialFiles.Of(configuration)));
-        var credentials = CredentialsOf(parent);
-        return (new CertificateWatch(configuration, credentials, new ChildrenFold(), null, _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) }, credentials);
+            await _network.OpenAsync("wuhan", authority, "4201"), new Enrollee(configuration.Node, configuration.Division, Registers.Tempting, CredentialFiles.Of(configuration)));
+        var credentials = new NodeCredentials(configuration, Registers.Tempting, _network.Clock);
+        return (new CertificateWatch(configuration, credentials, new ChildrenFold(), _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) }, credentials);
     }
 
     private NodeCredentials CredentialsOf(Uri parent) => new(ConfigurationOf(parent), Registers.Tempting, _network.Clock);
 
-    private NodeConfiguration ConfigurationOf(Uri parent) => ConfigurationFile.Read($$"""
+    private NodeConfiguration ConfigurationOf(Uri parent, bool authority = false)
+    {
+        var reading = ConfigurationFile.Read($$"""
         {
           "node": "wuhan", "division": "4201", "tier": "city", "zone": "Asia/Shanghai",
-          "link": { "certificate": "node.pem", "key": "node.key", "authority": "root.pem" },
+          "link": { "port": 0, "certificate": "node.pem", "key": "node.key", "authority": "root.pem", "signingCertificate": "signer.pem", "signingKey": "signer.key" },
+          {{(authority ? """ "children": { "authority": "ca.pem", "authorityKey": "ca.key" }, """ : string.Empty)}}
           "parent": { "url": "https://127.0.0.1:{{parent.Port}}", "node": "hubei", "division": "42" }
         }
-        """, Path.Combine(_network.Folder("wuhan"), "node.json"), _ => true).Configuration!;
+        """, Path.Combine(_network.Folder("wuhan"), "node.json"), _ => true);
+        Assert.That(reading.Faults, Is.Empty);
+        return reading.Configuration!;
+    }
 }

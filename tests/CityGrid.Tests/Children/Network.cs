@@ -66,7 +66,7 @@ internal sealed class Network : IAsyncDisposable
         var rules = new CaseRules { Place = division, Divisions = Registers.Tempting, Catalogue = CatalogueShelf.BuiltIn, Calendar = new WorkCalendar(zone), OverdueSteps = [] };
         var children = new ChildrenSettings(node, division, Registers.Tempting) { Approval = approval, CertificateLife = NodaTime.Duration.FromTimeSpan(life) };
         Core = new NodeCore(
-            new NodeSettings(node, division, zone, Registers.Tempting, rules) { Children = (children, Province) },
+            new NodeSettings(node, division, zone, Registers.Tempting, rules) { Children = (children, () => Province) },
             new NodeSeams(PosixDisk.At(Path.Combine(_folder.FullName, "hubei")), _journal, new MemoryViewStore(), new StandInSeal(), null, Clock, Entropy));
         Core.Sequencer.Start();
     }
@@ -142,13 +142,25 @@ internal sealed class Network : IAsyncDisposable
 
     public Task<TAnswer> DoAsync<TAnswer>(Command<TAnswer> command) => Core.Sequencer.SubmitAsync(command);
 
-    /// <summary>Opens a place with one approval; its code.</summary>
-    public async Task<EnrolmentCode> OpenAsync(string node, params string[] divisions)
+    /// <summary>A node's signer, issued past the register of children (PEM).</summary>
+    public (string Certificate, string Key) SignerOf(string node, params string[] divisions)
     {
-        var answer = await DoAsync(Desk.Open(NodeId.Parse(node), [.. divisions.Select(DivisionCode.Parse)], false, replaces: true, "keeper"));
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var issued = Province.Issue(
+            CertificateKind.Signer, NodeId.Parse(node), [.. divisions.Select(DivisionCode.Parse)], new(key), Clock.GetUtcNow(), TimeSpan.FromDays(397), CertificateAuthority.SerialFrom(Entropy));
+        return (PemOf(issued, Province), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    /// <summary>Opens a place with one approval; its code.</summary>
+    public Task<EnrolmentCode> OpenAsync(string node, params string[] divisions) => OpenAsync(node, false, divisions);
+
+    /// <summary>The same, with an authority of its own where <paramref name="issues"/> is true.</summary>
+    public async Task<EnrolmentCode> OpenAsync(string node, bool issues, params string[] divisions)
+    {
+        var answer = await DoAsync(Desk.Open(NodeId.Parse(node), [.. divisions.Select(DivisionCode.Parse)], issues, replaces: true, "keeper"));
         if (answer.Refusal is { Code: "CHILD_UNKNOWN" })
         {
-            answer = await DoAsync(Desk.Open(NodeId.Parse(node), [.. divisions.Select(DivisionCode.Parse)], false, replaces: false, "keeper"));
+            answer = await DoAsync(Desk.Open(NodeId.Parse(node), [.. divisions.Select(DivisionCode.Parse)], issues, replaces: false, "keeper"));
         }
 
         Assert.That(answer.Refusal, Is.Null);

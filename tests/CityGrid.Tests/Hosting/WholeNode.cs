@@ -77,7 +77,7 @@ internal sealed class WholeNode : IAsyncDisposable
         core.Sequencer.Start();
         var log = new QuietLog();
         var credentials = new NodeCredentials(configuration, settings.Register, TimeProvider.System);
-        var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, null, TimeProvider.System, entropy);
+        var watch = new CertificateWatch(configuration, credentials, core.ChildrenFold, TimeProvider.System, entropy);
         var app = NodeServer.Build(
             configuration, core, credentials, watch, TimeProvider.System, logging => logging.AddProvider(log).SetMinimumLevel(LogLevel.Information));
         await app.StartAsync();
@@ -121,7 +121,6 @@ internal sealed class WholeNode : IAsyncDisposable
         await _app.DisposeAsync();
         _projecting.Dispose();
         Core.Dispose();
-        _credentials.Dispose();
         _journal.Dispose();
         _authority.Dispose();
         _folder.Dispose();

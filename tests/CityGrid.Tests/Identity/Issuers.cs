@@ -12,11 +12,9 @@ namespace CityGrid.Tests.Identity;
 /// <summary>A network in three tiers with real certificates: the ministry's root, Hubei's authority below it, Wuhan's below that.</summary>
 internal sealed class Issuers : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("citygrid-issuers-").FullName;
     private readonly SeededEntropy _entropy = new(43);
     private readonly Instant _now;
     private readonly List<IDisposable> _made = [];
-    private int _files;
 
     public Issuers(Instant now)
     {
@@ -26,7 +24,7 @@ internal sealed class Issuers : IDisposable
         Roots = [X509Certificate2.CreateFromPem(root)];
         Hubei = AuthorityBelow(Ministry, "hubei", "42");
         Wuhan = AuthorityBelow(Hubei, "wuhan", "4201");
-        Judge = Kept(CertificateSignatures.WithoutKey(() => Roots));
+        Judge = new CertificateSignatures(() => Roots);
     }
 
     public CertificateAuthority Ministry { get; }
@@ -52,17 +50,12 @@ internal sealed class Issuers : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var issued = Issue(CertificateKind.Signer, issuer, node, divisions, key, life ?? TimeSpan.FromDays(90));
-        var (certificateFile, keyFile) = (Path.Combine(_folder, $"{++_files}.pem"), Path.Combine(_folder, $"{_files}.key"));
-        File.WriteAllText(certificateFile, Network.PemOf(issued, issuer));
-        DevelopmentAuthority.WriteSecret(keyFile, key.ExportPkcs8PrivateKeyPem());
-        return Kept(CertificateSignatures.Load(certificateFile, keyFile, NodeId.Parse(node), () => Roots, _now, out var refusal) ?? throw new InvalidOperationException(refusal?.ToString()));
+        var own = CertificateSignatures.Read(Network.PemOf(issued, issuer), key.ExportPkcs8PrivateKeyPem(), NodeId.Parse(node), Roots, _now, out var refusal)
+            ?? throw new InvalidOperationException(refusal?.ToString());
+        return new CertificateSignatures(() => Roots, () => own);
     }
 
-    public void Dispose()
-    {
-        _made.ForEach(made => made.Dispose());
-        Directory.Delete(_folder, recursive: true);
-    }
+    public void Dispose() => _made.ForEach(made => made.Dispose());
 
     private IssuedCertificate Issue(CertificateKind kind, CertificateAuthority issuer, string node, string[] divisions, ECDsa key, TimeSpan life) =>
         issuer.Issue(kind, NodeId.Parse(node), [.. divisions.Select(DivisionCode.Parse)], new PublicKey(key), _now.ToDateTimeOffset(), life, CertificateAuthority.SerialFrom(_entropy));

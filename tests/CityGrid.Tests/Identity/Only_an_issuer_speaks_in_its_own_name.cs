@@ -33,7 +33,7 @@ public sealed class Only_an_issuer_speaks_in_its_own_name : IDisposable
     {
         var signer = IssuerWord.Judge(_network.Judge, Registers.Tempting, _issued, _said, Now, out var refusal);
         Assert.That(refusal, Is.Null);
-        Assert.That((signer!.Node, signer.Divisions.Single(), signer.Fingerprint), Is.EqualTo((NodeId.Parse("ministry"), DivisionCode.Parse("CN"), _ministry.Own!.Fingerprint)));
+        Assert.That((signer!.Node, signer.Divisions.Single(), signer.Fingerprint), Is.EqualTo((NodeId.Parse("ministry"), DivisionCode.Parse("CN"), _ministry.Own!.Signer.Fingerprint)));
     }
 
     [Test]

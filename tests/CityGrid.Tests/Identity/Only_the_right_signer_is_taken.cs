@@ -24,16 +24,16 @@ public sealed class Only_the_right_signer_is_taken
     public void The_right_one_names_its_node_and_signs()
     {
         var wuhan = _signers.Of("wuhan");
-        var signer = CertificateSignatures.WithoutKey(() => _signers.Roots).Judge(wuhan.Own!.Certificates, Now, out var refusal);
+        var signer = new CertificateSignatures(() => _signers.Roots).Judge(wuhan.Own!.Signer.Certificates, Now, out var refusal);
         Assert.That(refusal, Is.Null);
         Assert.That(signer!.Node, Is.EqualTo(NodeId.Parse("wuhan")));
-        Assert.That(signer.Fingerprint, Is.EqualTo(wuhan.Own.Fingerprint));
-        var signature = wuhan.Sign("told"u8);
+        Assert.That(signer.Fingerprint, Is.EqualTo(wuhan.Own.Signer.Fingerprint));
+        var signature = wuhan.Own!.Sign("told"u8);
         Assert.Multiple(() =>
         {
             Assert.That(SignerCertificate.Verify(signer, "told"u8, signature), Is.True);
             Assert.That(SignerCertificate.Verify(signer, "tolD"u8, signature), Is.False);
-            Assert.That(SignerCertificate.Verify(_signers.Of("wuhan").Own!, "told"u8, signature), Is.False, "another key of the same node");
+            Assert.That(SignerCertificate.Verify(_signers.Of("wuhan").Own!.Signer, "told"u8, signature), Is.False, "another key of the same node");
             Assert.That(SignerCertificate.Verify(signer, "told"u8, []), Is.False);
             Assert.That(SignerCertificate.Verify(signer, "told"u8, signature.AsSpan(1)), Is.False);
             Assert.That(SignerCertificate.Verify(signer with { Algorithm = default }, "told"u8, signature), Is.False);

@@ -13,7 +13,6 @@ internal sealed class Signers : IDisposable
 {
     private readonly DevelopmentAuthority _authority;
     private readonly string _folder = Directory.CreateTempSubdirectory("citygrid-signers-").FullName;
-    private readonly List<CertificateSignatures> _made = [];
 
     public Signers(Instant now, ulong seed = 1)
     {
@@ -33,23 +32,19 @@ internal sealed class Signers : IDisposable
     /// <summary>A new key and certificate for a node, as a running node has them.</summary>
     public ISignatures Of(string node)
     {
-        var (certificate, key) = _authority.IssueSigner(NodeId.Parse(node), [DivisionCode.Parse("42")]);
+        var own = OwnOf(node);
+        return new CertificateSignatures(() => Roots, () => own);
+    }
+
+    /// <summary>The signer alone.</summary>
+    public OwnSigner OwnOf(string node)
+    {
+        var (certificate, key) = Issue(node);
         return Load(certificate, key, node, out var refusal) ?? throw new InvalidOperationException(refusal?.ToString());
     }
 
-    public CertificateSignatures? Load(string certificate, string key, string node, out Refusal? refusal)
-    {
-        var (certificateFile, keyFile) = (Path.Combine(_folder, $"{_made.Count}.pem"), Path.Combine(_folder, $"{_made.Count}.key"));
-        File.WriteAllText(certificateFile, certificate);
-        DevelopmentAuthority.WriteSecret(keyFile, key);
-        var made = CertificateSignatures.Load(certificateFile, keyFile, NodeId.Parse(node), () => Roots, Now, out refusal);
-        if (made is not null)
-        {
-            _made.Add(made);
-        }
-
-        return made;
-    }
+    public OwnSigner? Load(string certificate, string key, string node, out Refusal? refusal) =>
+        CertificateSignatures.Read(certificate, key, NodeId.Parse(node), Roots, Now, out refusal);
 
     public (string Certificate, string Key) Issue(string node) => _authority.IssueSigner(NodeId.Parse(node), [DivisionCode.Parse("42")]);
 
@@ -76,7 +71,6 @@ internal sealed class Signers : IDisposable
 
     public void Dispose()
     {
-        _made.ForEach(made => made.Dispose());
         _authority.Dispose();
         Directory.Delete(_folder, recursive: true);
     }

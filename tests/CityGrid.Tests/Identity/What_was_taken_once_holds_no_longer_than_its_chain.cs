@@ -73,8 +73,8 @@ public sealed class What_was_taken_once_holds_no_longer_than_its_chain : IDispos
     [Test]
     public void A_signer_out_of_its_time_is_refused_though_it_was_taken()
     {
-        var shown = _signers.Of("wuhan").Own!.Certificates;
-        var judge = CertificateSignatures.WithoutKey(() => _signers.Roots);
+        var shown = _signers.Of("wuhan").Own!.Signer.Certificates;
+        var judge = new CertificateSignatures(() => _signers.Roots);
         Assert.That(judge.Judge(shown, Today, out _), Is.Not.Null);
         Assert.That(judge.Judge(shown, Today + Duration.FromDays(1), out _)?.Node, Is.EqualTo(Wuhan));
         Assert.That(judge.Judge(shown, Today + Duration.FromDays(500), out var refusal), Is.Null);
@@ -85,8 +85,8 @@ public sealed class What_was_taken_once_holds_no_longer_than_its_chain : IDispos
     public void A_signer_is_refused_once_its_authority_is_not_trusted_any_more()
     {
         var roots = _signers.Roots;
-        var shown = _signers.Of("wuhan").Own!.Certificates;
-        var judge = CertificateSignatures.WithoutKey(() => roots);
+        var shown = _signers.Of("wuhan").Own!.Signer.Certificates;
+        var judge = new CertificateSignatures(() => roots);
         Assert.That(judge.Judge(shown, Today, out _), Is.Not.Null);
         roots = [X509Certificate2.CreateFromPem(_other.RootPem)];
         Assert.That(judge.Judge(shown, Today, out var refusal), Is.Null);
@@ -97,14 +97,14 @@ public sealed class What_was_taken_once_holds_no_longer_than_its_chain : IDispos
     public void A_key_is_that_of_the_certificate_and_of_nothing_that_is_said_of_it()
     {
         ISignatures first = _signers.Of("wuhan"), second = _signers.Of("wuhan");
-        var judge = CertificateSignatures.WithoutKey(() => _signers.Roots);
-        Assert.That(judge.Verify(first.Own!, "told"u8, first.Sign("told"u8)), Is.True);
-        var claims = second.Own! with { Fingerprint = first.Own!.Fingerprint };
+        var judge = new CertificateSignatures(() => _signers.Roots);
+        Assert.That(judge.Verify(first.Own!.Signer, "told"u8, first.Own!.Sign("told"u8)), Is.True);
+        var claims = second.Own!.Signer with { Fingerprint = first.Own!.Signer.Fingerprint };
         Assert.Multiple(() =>
         {
-            Assert.That(judge.Verify(claims, "told"u8, first.Sign("told"u8)), Is.False);
-            Assert.That(judge.Verify(claims, "told"u8, second.Sign("told"u8)), Is.True);
-            Assert.That(judge.Verify(first.Own! with { Algorithm = default }, "told"u8, first.Sign("told"u8)), Is.False);
+            Assert.That(judge.Verify(claims, "told"u8, first.Own!.Sign("told"u8)), Is.False);
+            Assert.That(judge.Verify(claims, "told"u8, second.Own!.Sign("told"u8)), Is.True);
+            Assert.That(judge.Verify(first.Own!.Signer with { Algorithm = default }, "told"u8, first.Own!.Sign("told"u8)), Is.False);
         });
     }
 

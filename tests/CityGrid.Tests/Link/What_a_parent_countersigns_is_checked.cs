@@ -34,7 +34,7 @@ public sealed class What_a_parent_countersigns_is_checked
         var cut = new Cut(Lane.Cells, StreamMark.Start, End, true, [new CutPart(End, _part, null)]);
         var state = new SenderState(new SenderSettings(NodeId.Parse("wuhan"), DivisionCode.Parse("4201")), new Incarnation(1), new Epoch(2, 77)) { Speaks = 2, Phase = SenderPhase.Open };
         _state = state.With(state.Cells with { Cut = cut, Sent = 1, Phase = LanePhase.Sending }) with { UnderWay = [new Outstanding(9, Lane.Cells, 0, 10, Noon)] };
-        Assert.That(_notary.Meet(new Welcome { Node = "hubei", Signer = { _parent.Own!.Certificates } }, out _), Is.Not.Null);
+        Assert.That(_notary.Meet(new Welcome { Node = "hubei", Signer = { _parent.Own!.Signer.Certificates } }, out _), Is.Not.Null);
     }
 
     [TearDown]
@@ -89,10 +89,10 @@ public sealed class What_a_parent_countersigns_is_checked
         _notary.Meet(new Welcome { Node = "hubei" }, out var none);
         Assert.That(none, Is.Null);
         Assert.That(Checked(Said()), Does.Contain("shown no signer"));
-        Assert.That(_notary.Meet(new Welcome { Node = "hunan", Signer = { _parent.Own!.Certificates } }, out var another), Is.Null);
+        Assert.That(_notary.Meet(new Welcome { Node = "hunan", Signer = { _parent.Own!.Signer.Certificates } }, out var another), Is.Null);
         Assert.That(another?.Code, Is.EqualTo("SIGNER_OF_ANOTHER"));
         using var others = new Signers(Noon, seed: 3);
-        Assert.That(_notary.Meet(new Welcome { Node = "hubei", Signer = { others.Of("hubei").Own!.Certificates } }, out var foreign), Is.Null);
+        Assert.That(_notary.Meet(new Welcome { Node = "hubei", Signer = { others.Of("hubei").Own!.Signer.Certificates } }, out var foreign), Is.Null);
         Assert.That(foreign?.Code, Is.EqualTo("SIGNER_UNTRUSTED"));
     }
 
@@ -100,6 +100,7 @@ public sealed class What_a_parent_countersigns_is_checked
     public void What_is_sent_is_signed_only_where_the_welcome_chose_it()
     {
         var request = new ConnectRequest { Number = 9, Cells = _part };
+        _notary.Sign(new ConnectRequest { Number = 8, Hello = new Hello() }, _state);
         _notary.Sign(request, _state with { Speaks = 1 });
         Assert.That(request.SignedHead, Is.Null);
         _notary.Sign(request, _state);
@@ -108,7 +109,7 @@ public sealed class What_a_parent_countersigns_is_checked
         {
             Assert.That((head.Node, head.Receiver, head.Lane, head.Lsn, head.Epoch), Is.EqualTo(("wuhan", "hubei", Lane.Cells, 5L, 2L)));
             Assert.That(head.PartHash.ToByteArray(), Is.EqualTo(Hash256.Of(_part.ToByteArray()).ToBytes()));
-            Assert.That(Hub.Identity.SignerCertificate.Verify(_own.Own!, Statements.BytesOf(head), head.Signature.Span), Is.True);
+            Assert.That(Hub.Identity.SignerCertificate.Verify(_own.Own!.Signer, Statements.BytesOf(head), head.Signature.Span), Is.True);
         });
     }
 
@@ -135,11 +136,11 @@ public sealed class What_a_parent_countersigns_is_checked
             ChildLsn = 5,
             ChildChainHash = End.HashBytes(),
             PartHash = ByteString.CopyFrom(Statements.HashOf(_part).ToBytes()),
-            Algorithm = _parent.Own!.Algorithm,
-            Signer = ByteString.CopyFrom(_parent.Own.Fingerprint.ToBytes()),
+            Algorithm = _parent.Own!.Signer.Algorithm,
+            Signer = ByteString.CopyFrom(_parent.Own.Signer.Fingerprint.ToBytes()),
         };
         twist?.Invoke(said);
-        said.Signature = ByteString.CopyFrom(_parent.Sign(Statements.BytesOf(said)));
+        said.Signature = ByteString.CopyFrom(_parent.Own!.Sign(Statements.BytesOf(said)));
         return said;
     }
 }

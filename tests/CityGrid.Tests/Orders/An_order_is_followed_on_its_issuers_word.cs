@@ -42,7 +42,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
         Assert.That(Receive(Signed(1)), Is.EqualTo(new[] { (1, OrderState.Delivered, string.Empty) }));
         Assert.That(_fold.Find(1)!.Order!.Signature, Is.EqualTo(Signed(1).Signature));
         var view = new OrderList(Wuhan, _fold, Sequencer(), new VirtualClock(_time)).Show(1);
-        Assert.That((view.Signature.Signer, view.Signature.Fingerprint, view.Signature.SignedAt), Is.EqualTo(("ministry", _ministry.Own!.Fingerprint.ToString(), "2026-11-24T04:00:00Z")));
+        Assert.That((view.Signature.Signer, view.Signature.Fingerprint, view.Signature.SignedAt), Is.EqualTo(("ministry", _ministry.Own!.Signer.Fingerprint.ToString(), "2026-11-24T04:00:00Z")));
     }
 
     [Test]
@@ -422,9 +422,7 @@ public sealed class An_order_is_followed_on_its_issuers_word : IDisposable
     {
         public int Judged { get; private set; }
 
-        public Signer? Own => judge.Own;
-
-        public byte[] Sign(ReadOnlySpan<byte> statement) => judge.Sign(statement);
+        public OwnSigner? Own => judge.Own;
 
         public Signer? Judge(IReadOnlyList<ByteString> certificates, Instant now, out Refusal? refusal)
         {

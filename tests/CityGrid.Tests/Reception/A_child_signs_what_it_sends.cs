@@ -42,7 +42,7 @@ public sealed class A_child_signs_what_it_sends
         Join(_key);
 
         var signers = _parent.Events.Where(e => e.Kind == EventKinds.SignerShown).Select(e => SignerShown.Parser.ParseFrom(e.Payload.Span)).ToList();
-        Assert.That(signers.Single().Certificates, Is.EqualTo(_key.Own!.Certificates));
+        Assert.That(signers.Single().Certificates, Is.EqualTo(_key.Own!.Signer.Certificates));
         var cells = CellsReceived.Parser.ParseFrom(_parent.Events.Single(e => e.Kind == EventKinds.CellsReceived).Payload.Span);
         var head = SignedHead.Parser.ParseFrom(cells.SignedHead);
         Assert.That(head, Is.EqualTo(request.SignedHead));
@@ -59,7 +59,7 @@ public sealed class A_child_signs_what_it_sends
         image.Position = 0;
         var again = new ReceptionFold(new Hub.Cells.CellFold());
         again.Load(image);
-        Assert.That(again.Child(_child.Node)!.Signer, Is.EqualTo(_key.Own!.Fingerprint));
+        Assert.That(again.Child(_child.Node)!.Signer, Is.EqualTo(_key.Own!.Signer.Fingerprint));
     }
 
     [Test]
@@ -104,7 +104,7 @@ public sealed class A_child_signs_what_it_sends
         Refused(forged, "SIGNATURE_WRONG");
         Join(_key);
         var another = Signed(_child.Cut(0, 5, []));
-        another.SignedHead.Signature = ByteString.CopyFrom(_signers.Of("wuhan").Sign(Statements.BytesOf(another.SignedHead)));
+        another.SignedHead.Signature = ByteString.CopyFrom(_signers.Of("wuhan").Own!.Sign(Statements.BytesOf(another.SignedHead)));
         Refused(another, "SIGNATURE_WRONG");
         Join(_key);
         var none = Signed(_child.Cut(0, 5, []));
@@ -146,9 +146,9 @@ public sealed class A_child_signs_what_it_sends
         using var others = new Signers(Parent.Noon, seed: 5);
         Assert.Multiple(() =>
         {
-            HelloRefused(_signers.Of("beijing").Own!, "signer's certificate is that of beijing");
-            HelloRefused(others.Of("wuhan").Own!, "SIGNER_UNTRUSTED");
-            HelloRefused(_key.Own! with { Certificates = [ByteString.CopyFromUtf8("x")] }, "SIGNER_MALFORMED");
+            HelloRefused(_signers.Of("beijing").Own!.Signer, "signer's certificate is that of beijing");
+            HelloRefused(others.Of("wuhan").Own!.Signer, "SIGNER_UNTRUSTED");
+            HelloRefused(_key.Own!.Signer with { Certificates = [ByteString.CopyFromUtf8("x")] }, "SIGNER_MALFORMED");
         });
         Assert.That(_parent.Events, Is.Empty, "no epoch is granted to it");
     }
@@ -220,7 +220,7 @@ public sealed class A_child_signs_what_it_sends
     public void On_protocol_1_nothing_is_signed_by_anybody()
     {
         _parent.HangUp(_child.Node);
-        var welcome = Joined(_parent.Take(_child.Peer, _child.Hello(hello => hello.Signer.Add(_key.Own!.Certificates))));
+        var welcome = Joined(_parent.Take(_child.Peer, _child.Hello(hello => hello.Signer.Add(_key.Own!.Signer.Certificates))));
         Assert.That(welcome.Signer, Is.Empty);
         var response = _parent.Take(_child.Peer, _child.Cut(0, 5, []));
         Assert.That(response.Receipt, Is.Not.Null);
@@ -233,7 +233,7 @@ public sealed class A_child_signs_what_it_sends
         return Joined(_parent.Take(_child.Peer, _child.Hello(hello =>
         {
             hello.ProtocolMax = 2;
-            hello.Signer.Add(key.Own!.Certificates);
+            hello.Signer.Add(key.Own!.Signer.Certificates);
         })));
     }
 
@@ -260,11 +260,11 @@ public sealed class A_child_signs_what_it_sends
             ChainHash = said.To.HashBytes(),
             PartHash = ByteString.CopyFrom(Statements.HashOf(said.Part).ToBytes()),
             SignedAt = Parent.Noon.ToUnixTimeMilliseconds(),
-            Algorithm = key.Own!.Algorithm,
-            Signer = ByteString.CopyFrom(key.Own.Fingerprint.ToBytes()),
+            Algorithm = key.Own!.Signer.Algorithm,
+            Signer = ByteString.CopyFrom(key.Own.Signer.Fingerprint.ToBytes()),
         };
         twist?.Invoke(head);
-        head.Signature = ByteString.CopyFrom(key.Sign(Statements.BytesOf(head)));
+        head.Signature = ByteString.CopyFrom(key.Own!.Sign(Statements.BytesOf(head)));
         request.SignedHead = head;
         return request;
     }

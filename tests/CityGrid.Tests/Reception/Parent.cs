@@ -24,6 +24,7 @@ internal sealed class Parent
     public static readonly Instant Noon = Instant.FromUtc(2026, 11, 24, 4, 0);
 
     private readonly Dictionary<NodeId, LinkSession?> _sessions = [];
+    private readonly Dictionary<NodeId, OwnSigner?> _shown = [];
     private readonly List<JournalRecord> _journal = [];
     private long _lsn;
     private ulong _nonce = 100;
@@ -78,7 +79,7 @@ internal sealed class Parent
 
         if (found is not null)
         {
-            Notary!.Answer(decision, found);
+            _shown[peer.Node] = Notary!.Answer(decision, found, _shown.GetValueOrDefault(peer.Node));
         }
 
         _sessions[peer.Node] = decision.Session;

@@ -277,7 +277,7 @@ public sealed class A_relay_speaks_in_no_name_but_its_own
             }
 
             head.PartHash = ByteString.CopyFrom(CityGrid.Protocol.Wire.Statements.HashOf(request.Escalations).ToBytes());
-            head.Signature = ByteString.CopyFrom(child.Signatures!.Sign(CityGrid.Protocol.Wire.Statements.BytesOf(head)));
+            head.Signature = ByteString.CopyFrom(child.Signatures!.Own!.Sign(CityGrid.Protocol.Wire.Statements.BytesOf(head)));
             return head;
         }
 

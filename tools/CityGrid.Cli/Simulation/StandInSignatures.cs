@@ -18,12 +18,13 @@ public sealed class StandInSignatures : ISignatures
     /// <param name="node">Whose statements the key makes.</param>
     /// <param name="division">What it speaks for.</param>
     /// <param name="above">The authorities between the signer and the root of the network, which names no division.</param>
-    public StandInSignatures(NodeId node, DivisionCode division, params (NodeId Node, DivisionCode Division)[] above) =>
-        Own = SignerOf([.. above.Prepend((node, division)).Select(named => ByteString.CopyFromUtf8($"{named.Item1} {named.Item2}"))]);
+    public StandInSignatures(NodeId node, DivisionCode division, params (NodeId Node, DivisionCode Division)[] above)
+    {
+        var signer = SignerOf([.. above.Prepend((node, division)).Select(named => ByteString.CopyFromUtf8($"{named.Item1} {named.Item2}"))])!;
+        Own = new OwnSigner(signer, statement => SignatureOf(signer, statement));
+    }
 
-    public Signer? Own { get; }
-
-    public byte[] Sign(ReadOnlySpan<byte> statement) => SignatureOf(Own!, statement);
+    public OwnSigner? Own { get; }
 
     public Signer? Judge(IReadOnlyList<ByteString> certificates, Instant now, out Refusal? refusal)
     {
