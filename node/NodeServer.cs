@@ -171,7 +171,7 @@ public static class NodeServer
         builder.Services.AddSingleton(core.Presence);
         builder.Services.AddSingleton(core.Pressure);
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
-        builder.Services.AddSingleton(new BundleKeys(credentials.Credential, credentials.Trust, configuration.Parent?.Node, clock, new SystemEntropy()));
+        builder.Services.AddSingleton(new BundleKeys(credentials.Credential, credentials.Trust, configuration.Parent, clock, new SystemEntropy()));
         builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock, core.Pressure, core.Room));
         builder.Services.AddSingleton(new NodeStatus(core, configuration, () => credentials.Credential().Certificate.NotAfter, watch));
         builder.Services.AddSingleton(watch);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using CityGrid.Hub.Identity;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using NodaTime;
@@ -154,6 +155,11 @@ public sealed record ParentConfiguration
 
     /// <summary>The matters that it is told of; all but for a sector's parent.</summary>
     public Matters Matters { get; init; } = Matters.All;
+
+    /// <summary>
+    /// Whether a certificate is the parent's: by node and by division, for an authority below may put any node's name into what it issues, but no division outside its own (E2).
+    /// </summary>
+    public bool IsNamedBy(PeerCertificate peer) => peer.Node == Node && peer.Divisions.Contains(Division);
 }
 
 /// <summary>When the place works.</summary>

@@ -142,7 +142,7 @@ public sealed class CertificateWatch(
     }
 
     private bool IsParent(X509Certificate2? certificate, X509Certificate2Collection between, ParentConfiguration parent) =>
-        PeerCertificate.Read(certificate, between, credentials.Trust(), PeerUse.Server, clock.GetUtcNow(), out _) is { } peer && peer.Node == parent.Node && peer.Divisions.Contains(parent.Division);
+        PeerCertificate.Read(certificate, between, credentials.Trust(), PeerUse.Server, clock.GetUtcNow(), out _) is { } peer && parent.IsNamedBy(peer);
 
     /// <summary>Each step nearer to the end is told once, by each life of the process.</summary>
     private void Warn(CertificateEnd end, Instant now)

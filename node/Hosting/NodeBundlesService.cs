@@ -4,6 +4,8 @@ using CityGrid.Hub.Bundles;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
 using CityGrid.Hub.Reception;
+using CityGrid.Node.Configuration;
+using CityGrid.Node.Uplink;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.Wire;
@@ -14,8 +16,8 @@ using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace CityGrid.Node.Hosting;
 
-/// <summary>What the node shows, and whom it trusts, as they are now.</summary>
-public sealed record BundleKeys(Func<LinkCredential> Credential, Func<NetworkTrust> Trust, NodeId? Parent, TimeProvider Clock, IEntropy Entropy);
+/// <summary>What the node shows, and whom it trusts, as they are now; and who its parent must prove to be.</summary>
+public sealed record BundleKeys(Func<LinkCredential> Credential, Func<NetworkTrust> Trust, ParentConfiguration? Parent, TimeProvider Clock, IEntropy Entropy);
 
 /// <summary>The bundle calls of node/citygrid/node/v1/bundles.proto: files in and out, pieces of a message's size.</summary>
 [Authorize(Policy = Access.Keep)]
@@ -40,7 +42,7 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
         Failpoint.Hit("bundle.make.before");
         var (content, end) = bundles.Make();
         var credential = keys.Credential();
-        var file = BundleFile.Make(content, credential.Certificate, core.Node, [.. credential.Between], reader, parent, keys.Clock.GetUtcNow(), keys.Entropy);
+        var file = BundleFile.Make(content, credential.Certificate, core.Node, [.. credential.Between], reader, parent.Node, keys.Clock.GetUtcNow(), keys.Entropy);
         if (end > Lsn.Zero)
         {
             Failpoint.Hit("bundle.note.before");
@@ -101,9 +103,9 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
 
     private async Task TakeFromParentAsync(OpenedBundle opened, IServerStreamWriter<TakeBundleResponse> responses, string actor, CancellationToken stop)
     {
-        if (core.Bundles is not { } bundles || opened.Maker.Node != keys.Parent)
+        if (core.Bundles is not { } bundles || keys.Parent is not { } parent || !parent.IsNamedBy(opened.Maker))
         {
-            throw new RefusedException(StatusCode.FailedPrecondition, new Refusal("BUNDLE_NOT_OF_PARENT", $"{opened.Maker.Node} is not the parent in this node's configuration, so its answer is not taken."));
+            throw new RefusedException(StatusCode.FailedPrecondition, new Refusal("BUNDLE_NOT_OF_PARENT", $"{opened.Maker.Node} of {string.Join(", ", opened.Maker.Divisions)} is not the parent in this node's configuration, so its answer is not taken."));
         }
 
         Failpoint.Hit("bundle.answer.before");
@@ -136,7 +138,7 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
         }, stop);
     }
 
-    private X509Certificate2 ReaderOf(string pem, NodeId parent)
+    private X509Certificate2 ReaderOf(string pem, ParentConfiguration parent)
     {
         X509Certificate2 reader;
         var between = new X509Certificate2Collection();
@@ -150,14 +152,14 @@ public sealed class NodeBundlesService(NodeCore core, BundleKeys keys) : Bundles
             throw new RefusedException(StatusCode.InvalidArgument, new Refusal("BUNDLE_READER_KEY", "The certificate of the parent, as PEM, is needed to seal the bundle for it.", "reader_certificate"));
         }
 
-        if (PeerCertificate.Read(reader, between, keys.Trust(), PeerUse.Server, keys.Clock.GetUtcNow(), out var refusal) is { } peer && peer.Node == parent)
+        if (PeerCertificate.Read(reader, between, keys.Trust(), PeerUse.Server, keys.Clock.GetUtcNow(), out var refusal) is { } peer && parent.IsNamedBy(peer))
         {
             return reader;
         }
 
         reader.Dispose();
         throw new RefusedException(
-            StatusCode.InvalidArgument, new Refusal("BUNDLE_READER_KEY", $"The certificate is not that of {parent}. {refusal?.Message}".TrimEnd(), "reader_certificate"));
+            StatusCode.InvalidArgument, new Refusal("BUNDLE_READER_KEY", $"The certificate is not that of {parent.Node} of {parent.Division}. {refusal?.Message}".TrimEnd(), "reader_certificate"));
     }
 
     private static async Task<ReadOnlyMemory<byte>> WholeAsync(IAsyncStreamReader<TakeBundleRequest> pieces, CancellationToken stop)

@@ -200,6 +200,11 @@ public sealed class BundleUplink(SenderSettings settings, UplinkGround ground, T
                 return outcome with { Disbelieved = new Refusal(LinkSender.ParentFenced, $"{fenced} Nothing of the answer is taken. Have the parent make a new one; if it is the old directory, stop it; if there is no other any more, POST /ops/parent/forget?parent={parent}.") };
             }
 
+            if (LinkSender.Leaps(parent, granted, ground.Uplink.RevisionEpoch, parentEpoch, ground.Parent.Node == parent ? ground.Parent.Epoch : Epoch.NotGranted) is { } leap)
+            {
+                return outcome with { Disbelieved = new Refusal(LinkSender.EpochLeaps, $"{leap} Nothing of the answer is taken. Look at the parent: its directory, or the answer, was made by something else.") };
+            }
+
             var signer = notary?.Meet(welcome, out _);
             if (granted != outcome.Epoch && granted.Number > ground.Uplink.RevisionEpoch)
             {

@@ -22,6 +22,18 @@ public static partial class LinkSender
             ? $"{parent} speaks in its epoch {epoch}, and was heard in {heardIn} before: this is an old directory of it, or one that has no new epoch yet."
             : null;
 
+    /// <summary>The code under which an epoch that leaps is refused.</summary>
+    public const string EpochLeaps = "EPOCH_LEAPS";
+
+    /// <summary>
+    /// Why a parent's epochs are not believed for how far they leap: one that was taken is kept for ever, and every true one after it would be out of office, here or at the
+    /// parent. Null where they do not.
+    /// </summary>
+    internal static string? Leaps(NodeId parent, Epoch granted, long known, Epoch parentEpoch, Epoch heardIn) =>
+        granted.Number - known > ReceiverSettings.EpochLeapMax ? $"{parent} grants epoch {granted.Number}, and {known} is the newest known here."
+        : parentEpoch.Number - heardIn.Number > ReceiverSettings.EpochLeapMax ? $"{parent} speaks in its epoch {parentEpoch.Number}, and was heard in {heardIn.Number} before."
+        : null;
+
     /// <summary>The hello of a node that stands at <paramref name="head"/> and has applied <paramref name="orders"/> of its parent's orders; <paramref name="packages"/> are null where it takes none.</summary>
     public static Hello HelloOf(SenderState state, StreamMark head, StreamPosition? orders, Instant now, PackagesSaid? packages = null)
     {
@@ -94,6 +106,12 @@ public static partial class LinkSender
             }
 
             var parentEpoch = new Epoch(welcome.ParentEpoch, welcome.ParentEpochNonce);
+            if (Leaps(parent, granted, State.LastEpoch, parentEpoch, parent == State.Parent ? State.ParentEpoch : Epoch.NotGranted) is { } leap)
+            {
+                Disbelieve($"{EpochLeaps}: {leap}", State.Settings.RefusedPause);
+                return;
+            }
+
             if (OutOfOffice(parent, parentEpoch, State.Parent, State.ParentEpoch) is { } fenced)
             {
                 // A restored parent that its own parent has not granted its epoch yet comes by here too, so the next try is not far.
