@@ -1,4 +1,5 @@
 using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using NodaTime;
@@ -14,6 +15,16 @@ namespace CityGrid.Hub.Children;
 /// <param name="issuer">The mark of this node's own authority, as it is in office.</param>
 public sealed class Admission(ChildrenFold fold, DivisionRegister register, Func<string> issuer)
 {
+    /// <summary>How long the certificates before it are taken once a renewed one was shown.</summary>
+    public Duration Overlap { get; init; } = Duration.FromDays(7);
+
+    /// <summary>
+    /// What is to be noted of a child that is let in: with the first word under a renewed certificate the overlap of those before it begins, not when it was issued, for that
+    /// answer may be lost and the line with it. Null where there is nothing to note.
+    /// </summary>
+    internal EventDraft? Shows(IPeerIdentity peer, Instant now) =>
+        peer.Mark is { } mark && fold.Find(peer.Node)?.ReplacedBy(mark.Serial).Any() == true ? ChildrenEvents.Shown(peer.Node, mark.Serial, now + Overlap) : null;
+
     /// <summary>The peer with what it may speak for; null with the reason for one that is no child now.</summary>
     public IPeerIdentity? Admit(IPeerIdentity peer, Instant now, out Refusal? refusal)
     {

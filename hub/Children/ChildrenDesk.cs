@@ -30,7 +30,7 @@ public sealed record ChildrenSettings(NodeId Node, DivisionCode Division, Divisi
     /// <summary>How long a child's certificates hold.</summary>
     public Duration CertificateLife { get; init; } = Duration.FromDays(397);
 
-    /// <summary>How long a renewed certificate is taken beside the newer one: a child that was switched off just then has time to come back with the old one and find the new.</summary>
+    /// <summary>How long a renewed certificate is taken beside the newer one once that was shown: copies of the child's files may still be in use.</summary>
     public Duration Overlap { get; init; } = Duration.FromDays(7);
 }
 
@@ -60,7 +60,7 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, F
     public CertificateAuthority Authority => authority();
 
     /// <summary>The admission by this desk's register.</summary>
-    public Admission Admission { get; } = new(fold, settings.Register, () => authority().Mark);
+    public Admission Admission { get; } = new(fold, settings.Register, () => authority().Mark) { Overlap = settings.Overlap };
 
     /// <summary>
     /// Opens a place. <paramref name="replaces"/> says that the child is enrolled and gets new keys: what it has now is taken until the code is used. Opening again makes an
@@ -297,7 +297,7 @@ public sealed class ChildrenDesk(ChildrenSettings settings, ChildrenFold fold, F
             }
 
             var issued = desk.Issue(_authority, Node, place.Divisions, keys, _serials, now);
-            return Decision<IssueAnswer>.Of(new RecordDraft(Actor, [ChildrenEvents.Renewed(Node, issued, now + desk._settings.Overlap)]), _ => new IssueAnswer(issued, _authority.Between, null));
+            return Decision<IssueAnswer>.Of(new RecordDraft(Actor, [ChildrenEvents.Renewed(Node, issued)]), _ => new IssueAnswer(issued, _authority.Between, null));
         }
     }
 

@@ -9,7 +9,7 @@ using NodaTime;
 namespace CityGrid.Hub.Children;
 
 /// <summary>
-/// The register of children: a fold of the journal's events 40 to 46. It is read on any thread: at handshakes, which wait for nobody.
+/// The register of children: a fold of the journal's events 40 to 47. It is read on any thread: at handshakes, which wait for nobody.
 /// </summary>
 public sealed class ChildrenFold : IFold
 {
@@ -60,11 +60,15 @@ public sealed class ChildrenFold : IFold
                 break;
             case EventKinds.ChildRenewed:
                 var renewed = ChildRenewed.Parser.ParseFrom(payload);
-                Change(renewed.Node, place => place.Renew([.. renewed.Certificates.Select(ChildrenEvents.ToCertificate)], Instant.FromUnixTimeTicks(renewed.OverlapEnds), at));
+                Change(renewed.Node, place => place.Renew([.. renewed.Certificates.Select(ChildrenEvents.ToCertificate)], renewed.OverlapEnds == 0 ? null : Instant.FromUnixTimeTicks(renewed.OverlapEnds), at));
                 break;
             case EventKinds.ChildRevoked:
                 var revoked = ChildRevoked.Parser.ParseFrom(payload);
                 Change(revoked.Node, place => place.Revoke(revoked.Serials.ToHashSet(StringComparer.Ordinal), revoked.Reason, at));
+                break;
+            case EventKinds.CertificateShown:
+                var shown = CertificateShown.Parser.ParseFrom(payload);
+                Change(shown.Node, place => place.Show(shown.Serial, Instant.FromUnixTimeTicks(shown.OverlapEnds)));
                 break;
             case EventKinds.ChildRetired:
                 var retired = ChildRetired.Parser.ParseFrom(payload);
@@ -102,8 +106,11 @@ internal static class ChildrenEvents
     public static EventDraft Enrolled(NodeId node, IEnumerable<ChildCertificate> issued) =>
         Draft(EventKinds.ChildEnrolled, new ChildEnrolled { Node = node.ToString(), Certificates = { issued.Select(ToIssued) } });
 
-    public static EventDraft Renewed(NodeId node, IEnumerable<ChildCertificate> issued, Instant overlapEnds) => Draft(
-        EventKinds.ChildRenewed, new ChildRenewed { Node = node.ToString(), Certificates = { issued.Select(ToIssued) }, OverlapEnds = overlapEnds.ToUnixTimeTicks() });
+    public static EventDraft Renewed(NodeId node, IEnumerable<ChildCertificate> issued) =>
+        Draft(EventKinds.ChildRenewed, new ChildRenewed { Node = node.ToString(), Certificates = { issued.Select(ToIssued) } });
+
+    public static EventDraft Shown(NodeId node, string serial, Instant overlapEnds) => Draft(
+        EventKinds.CertificateShown, new CertificateShown { Node = node.ToString(), Serial = serial, OverlapEnds = overlapEnds.ToUnixTimeTicks() });
 
     public static EventDraft Revoked(NodeId node, IEnumerable<string> serials, string reason) =>
         Draft(EventKinds.ChildRevoked, new ChildRevoked { Node = node.ToString(), Serials = { serials }, Reason = reason });

@@ -57,7 +57,7 @@ public sealed record ChildCertificate(CertificateKind Kind, string Serial, strin
 
     public string RevokedFor { get; init; } = string.Empty;
 
-    /// <summary>A newer one has come; until then this one is taken beside it. Null while it is the newest.</summary>
+    /// <summary>A newer one was shown; until then this one is taken beside it. Null while none was.</summary>
     public Instant? TakenUntil { get; init; }
 
     public bool IsTakenAt(Instant now) => RevokedAt is null && NotBefore <= now && now < NotAfter && (TakenUntil is not { } until || now < until);
@@ -106,17 +106,31 @@ public sealed record Place(NodeId Node)
         RetiredFor = string.Empty,
     };
 
-    internal Place Renew(ImmutableArray<ChildCertificate> issued, Instant overlapEnds, Instant at)
+    /// <summary>
+    /// New certificates stand beside the ones before, which are taken on: the answer may be lost. Only a record of an earlier program names an end of those here.
+    /// </summary>
+    internal Place Renew(ImmutableArray<ChildCertificate> issued, Instant? overlapEnds, Instant at)
     {
         var kinds = issued.Select(c => c.Kind).ToHashSet();
         return this with
         {
             Certificates =
             [
-                .. Certificates.Where(c => at < c.NotAfter).Select(c => kinds.Contains(c.Kind) && c.TakenUntil is null ? c with { TakenUntil = overlapEnds } : c),
+                .. Certificates.Where(c => at < c.NotAfter).Select(c => overlapEnds is { } ends && kinds.Contains(c.Kind) && c.TakenUntil is null ? c with { TakenUntil = ends } : c),
                 .. issued,
             ],
         };
+    }
+
+    /// <summary>The certificates for connections that the shown one replaces and that have no end yet but their own.</summary>
+    internal IEnumerable<ChildCertificate> ReplacedBy(string serial) => Certificates.Any(c => c.Serial == serial)
+        ? Certificates.TakeWhile(c => c.Serial != serial).Where(c => c is { Kind: CertificateKind.Link, RevokedAt: null, TakenUntil: null })
+        : [];
+
+    internal Place Show(string serial, Instant overlapEnds)
+    {
+        var replaced = ReplacedBy(serial).Select(c => c.Serial).ToHashSet(StringComparer.Ordinal);
+        return this with { Certificates = [.. Certificates.Select(c => replaced.Contains(c.Serial) ? c with { TakenUntil = overlapEnds } : c)] };
     }
 
     internal Place Revoke(IReadOnlySet<string> serials, string reason, Instant at) => this with

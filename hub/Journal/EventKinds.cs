@@ -52,6 +52,9 @@ public static class EventKinds
 
     /// <summary>A child reports no more.</summary>
     public const ushort ChildRetired = 46;
+
+    /// <summary>A child showed a renewed certificate for the first time: from now on those before it are on their way out.</summary>
+    public const ushort CertificateShown = 47;
     /// <summary>With what a peer signs from here on: once per change, so that its statements can be checked from this journal alone.</summary>
     public const ushort SignerShown = 50;
 

@@ -108,7 +108,12 @@ public sealed class ReceptionDesk(
             }
 
             ReceptionChange?[] changes = [decision.Change, decision.NewSigner];
-            var events = changes.OfType<ReceptionChange>().SelectMany(change => RangeEvents.Beside(change).Prepend(ReceptionEvents.ToEvent(change, desk.Settings.Node))).ToArray();
+            var shown = request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? desk.Admission?.Shows(peer, now) : null;
+            EventDraft[] events =
+            [
+                .. changes.OfType<ReceptionChange>().SelectMany(change => RangeEvents.Beside(change).Prepend(ReceptionEvents.ToEvent(change, desk.Settings.Node))),
+                .. shown is { } first ? new[] { first } : [],
+            ];
             Failpoint.Hit("epoch.grant.before", decision.Change is EpochGrant);
             Failpoint.Hit("cells.apply.before", decision.Change is CellsTaken);
             Failpoint.Hit("escalations.apply.before", decision.Change is EscalationsTaken);

@@ -160,6 +160,52 @@ public sealed class A_child_is_let_go_and_kept
     }
 
     [Test]
+    public async Task The_old_certificate_is_taken_until_the_new_one_is_shown_however_long_its_answer_was_lost_and_seven_days_more()
+    {
+        var enrollee = _network.Enrollee("wuhan", "4201");
+        await _network.EnrolAsync(await _network.OpenAsync("wuhan", "4201"), enrollee);
+        var (old, child) = (Network.CredentialOf(enrollee), new Child("wuhan", "4201"));
+        var peer = PeerCertificate.Read(old.Certificate, old.Between, _network.Trust, PeerUse.Client, _network.Clock.GetUtcNow(), out _)!;
+        var requests = enrollee.Files.Pairs.Select(pair =>
+        {
+            using var key = CredentialFiles.NextKey(pair);
+            return new KeyRequest { Kind = pair.Kind, Request = Google.Protobuf.ByteString.CopyFrom(CertificateAuthority.AskFor(enrollee.Node, key)) };
+        }).ToArray();
+        var lost = await _network.DoAsync(_network.Desk.Renew(peer, requests));
+
+        // The answer was lost, and then the line for longer than the overlap.
+        _network.Clock.Move(TimeSpan.FromDays(30));
+        Assert.That(await _network.Dial(old).IsWelcomeAsync(child), Is.True, "the only one that the child has");
+        await new EnrolmentClient(_network.Clock).RenewAsync(_network.Link, old, (_, _) => true, enrollee, _network.Trust, CancellationToken.None);
+        var renewed = Network.CredentialOf(enrollee);
+        Assert.That(renewed.Certificate.SerialNumber, Is.EqualTo(lost.Certificates[0].Serial).IgnoreCase);
+
+        Assert.That(await _network.Dial(renewed).IsWelcomeAsync(child), Is.True);
+        var head = _network.Core.Journal.Head;
+        _network.Clock.Move(TimeSpan.FromDays(6.9));
+        Assert.That(await _network.Dial(renewed).IsWelcomeAsync(child), Is.True);
+        Assert.That(_network.Core.Journal.Head, Is.EqualTo(head), "it is noted the first time alone");
+        Assert.That(await IsLetInAsync(old), Is.True);
+        _network.Clock.Move(TimeSpan.FromDays(0.1));
+        Assert.That(await IsLetInAsync(old), Is.False);
+        Assert.That(_network.Refused, Does.Contain("CERTIFICATE_REPLACED"));
+        Assert.That(await IsLetInAsync(renewed), Is.True);
+    }
+
+    [Test]
+    public async Task A_revocation_makes_the_old_one_and_the_one_that_was_never_shown_void_at_once()
+    {
+        var enrollee = _network.Enrollee("wuhan", "4201");
+        await _network.EnrolAsync(await _network.OpenAsync("wuhan", "4201"), enrollee);
+        var old = Network.CredentialOf(enrollee);
+        await new EnrolmentClient(_network.Clock).RenewAsync(_network.Link, old, (_, _) => true, enrollee, _network.Trust, CancellationToken.None);
+        await _network.DoAsync(_network.Desk.Revoke(Network.Wuhan, null, "key lost", "keeper"));
+        Assert.That(await IsLetInAsync(old), Is.False);
+        Assert.That(await IsLetInAsync(Network.CredentialOf(enrollee)), Is.False);
+        Assert.That(_network.Refused, Is.All.EqualTo("CERTIFICATE_REVOKED"));
+    }
+
+    [Test]
     public async Task A_child_that_asks_in_a_loop_fills_no_journal()
     {
         var enrollee = _network.Enrollee("wuhan", "4201");
