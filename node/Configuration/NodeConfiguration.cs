@@ -193,7 +193,17 @@ public sealed record LimitsConfiguration
 
     public required int OperatorConnections { get; init; }
 
+    /// <summary>Open connections of children, from the handshake on in which they prove who they are.</summary>
     public required int LinkConnections { get; init; }
+
+    /// <summary>Connections on the link's port whose handshake is not over.</summary>
+    public required int LinkHandshakes { get; init; }
+
+    /// <summary>Of these, those from one address.</summary>
+    public required int LinkHandshakesPerAddress { get; init; }
+
+    /// <summary>The time that a handshake of TLS has, on the ports of the link and of enrolment.</summary>
+    public required Duration HandshakeTime { get; init; }
 
     /// <summary>Open connections of one child.</summary>
     public required int LinkConnectionsPerPeer { get; init; }

@@ -103,9 +103,9 @@ public sealed class NodeCredentials
         return peer is null || Admission is not { } admission ? peer : admission.Admit(peer, NodaTime.Instant.FromDateTimeOffset(now), out refusal);
     }
 
-    public void SecureLink(ListenOptions listen) => listen.UseMutualTls(Credential, Judge);
+    public void SecureLink(ListenOptions listen) => listen.UseMutualTls(Credential, Judge, _configuration.Limits.HandshakeTime.ToTimeSpan());
 
-    public void SecureEnrolment(ListenOptions listen) => listen.UseEnrolmentTls(Credential);
+    public void SecureEnrolment(ListenOptions listen) => listen.UseEnrolmentTls(Credential, _configuration.Limits.HandshakeTime.ToTimeSpan());
 
     private Read Load(Texts texts)
     {

@@ -78,12 +78,20 @@ internal static class Listeners
         });
         if (configuration.Link.Port is { } port)
         {
-            var children = new ConnectionLimit("link", configuration.Limits.LinkConnections, arrivals, log);
+            var strangers = new HandshakePlaces(configuration.Limits.LinkHandshakes, configuration.Limits.LinkHandshakesPerAddress, log);
+            var children = new ConnectionLimit("link", configuration.Limits.LinkConnections, null, log);
             var secure = doors.Link ?? throw new InvalidOperationException("A link port without mutual TLS would let anyone report.");
             kestrel.Listen(configuration.Link.Address, port, listen =>
             {
-                Enter(listen, Door.Link, children, HttpProtocols.Http2);
+                // Whoever has not proven who it is has no place among those who have.
+                Enter(listen, Door.Link, new ConnectionLimit("link", int.MaxValue, arrivals, log), HttpProtocols.Http2);
+                listen.Use(next => connection => strangers.RunAsync(connection, next));
                 secure(listen);
+                listen.Use(next => connection =>
+                {
+                    HandshakePlaces.Leave(connection);
+                    return children.RunAsync(connection, next);
+                });
                 listen.Use(next => connection => peers.RunAsync(connection, next));
             });
         }
@@ -137,11 +145,100 @@ internal static class Listeners
 }
 
 /// <summary>
+/// The connections whose handshake is not over: so many in all, and so many of one address. One more ends the oldest, of its address or of all: a handshake that goes on takes a
+/// fraction of a second, and what is older says nothing. For many threads.
+/// </summary>
+internal sealed class HandshakePlaces(int most, int mostOfAddress, ILogger log)
+{
+    /// <summary>Oldest first.</summary>
+    private readonly LinkedList<(ConnectionContext Connection, string Address)> _open = [];
+    private readonly Dictionary<string, int> _ofAddress = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+
+    public int Open
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _open.Count;
+            }
+        }
+    }
+
+    /// <summary>Around the handshake of a connection.</summary>
+    public async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        var address = CallLimits.NameOf((connection.RemoteEndPoint as IPEndPoint)?.Address);
+        var (entry, oldest) = Enter(connection, address);
+        if (oldest is not null)
+        {
+            Log.TooManyHandshakes(log);
+            oldest.Abort(new ConnectionAbortedException("Too many connections that have not proven who they are; this one was the oldest."));
+        }
+
+        using var place = new Place(() => Leave(entry), connection.ConnectionClosed);
+        connection.Features.Set(place);
+        await next(connection);
+    }
+
+    /// <summary>The handshake is over: the connection has its place among those that have proven who they are.</summary>
+    public static void Leave(ConnectionContext connection) => connection.Features.Get<Place>()?.Dispose();
+
+    private (LinkedListNode<(ConnectionContext Connection, string Address)> Entry, ConnectionContext? Oldest) Enter(ConnectionContext connection, string address)
+    {
+        lock (_lock)
+        {
+            var crowded = _ofAddress.GetValueOrDefault(address) >= mostOfAddress ? First(address) : _open.Count >= most ? _open.First : null;
+            if (crowded is not null)
+            {
+                Remove(crowded);
+            }
+
+            _ofAddress[address] = _ofAddress.GetValueOrDefault(address) + 1;
+            return (_open.AddLast((connection, address)), crowded?.Value.Connection);
+        }
+    }
+
+    private LinkedListNode<(ConnectionContext Connection, string Address)>? First(string address)
+    {
+        var node = _open.First;
+        while (node is not null && node.Value.Address != address)
+        {
+            node = node.Next;
+        }
+
+        return node;
+    }
+
+    /// <summary>One whose place was taken has none to give back.</summary>
+    private void Leave(LinkedListNode<(ConnectionContext Connection, string Address)> entry)
+    {
+        lock (_lock)
+        {
+            if (entry.List is not null)
+            {
+                Remove(entry);
+            }
+        }
+    }
+
+    private void Remove(LinkedListNode<(ConnectionContext Connection, string Address)> entry)
+    {
+        _open.Remove(entry);
+        if (--_ofAddress[entry.Value.Address] == 0)
+        {
+            _ofAddress.Remove(entry.Value.Address);
+        }
+    }
+}
+
+/// <summary>
 /// At most so many connections at a time by one door, and so many new ones a second from one address; one more is closed at once, and the log says so.
 /// A connection gives its place back as its transport closes: the server may never come to an end with one that was attacked (seen with HTTP/2 streams
 /// opened faster than it writes), and its place would be lost for good.
 /// </summary>
-internal sealed class ConnectionLimit(string name, int most, TokenBuckets arrivals, ILogger log)
+internal sealed class ConnectionLimit(string name, int most, TokenBuckets? arrivals, ILogger log)
 {
     private int _open;
 
@@ -158,7 +255,7 @@ internal sealed class ConnectionLimit(string name, int most, TokenBuckets arriva
             return;
         }
 
-        if (arrivals.Take(CallLimits.NameOf((connection.RemoteEndPoint as IPEndPoint)?.Address)) is not null)
+        if (arrivals?.Take(CallLimits.NameOf((connection.RemoteEndPoint as IPEndPoint)?.Address)) is not null)
         {
             Log.TooManyArrivals(log, name);
             connection.Abort(new ConnectionAbortedException("Too many new connections from this address."));

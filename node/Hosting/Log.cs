@@ -24,6 +24,9 @@ internal static partial class Log
     [LoggerMessage(122, LogLevel.Warning, "New connections to the {Listener} port come faster from one address than limits.callsPerAddress allows; one was closed.")]
     public static partial void TooManyArrivals(ILogger log, string listener);
 
+    [LoggerMessage(126, LogLevel.Warning, "The link port has too many connections whose handshake is not over (limits.linkHandshakes, limits.linkHandshakesPerAddress); the oldest was closed for a new one.")]
+    public static partial void TooManyHandshakes(ILogger log);
+
     [LoggerMessage(123, LogLevel.Warning, "The child {Node} has {Count} connections open, the most allowed; its oldest was closed for a new one.")]
     public static partial void TooManyOfOnePeer(ILogger log, string node, int count);
 

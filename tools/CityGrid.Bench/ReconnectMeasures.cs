@@ -56,7 +56,7 @@ internal sealed class ReconnectMeasures : IDisposable
         _parent = tree.Root;
         // All children call from one address here, and from 340 in life.
         var configuration = JsonNode.Parse(File.ReadAllText(_parent.Configuration))!;
-        configuration["limits"] = new JsonObject { ["callsPerAddress"] = 1_000_000 };
+        configuration["limits"] = new JsonObject { ["callsPerAddress"] = 1_000_000, ["linkHandshakes"] = 1_000, ["linkHandshakesPerAddress"] = 1_000 };
         File.WriteAllText(_parent.Configuration, configuration.ToJsonString());
         _process = StartParent();
 
