@@ -5,7 +5,6 @@ using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
 using CityGrid.Hub.Reception;
 using CityGrid.Node.Configuration;
-using CityGrid.Node.Uplink;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.Wire;

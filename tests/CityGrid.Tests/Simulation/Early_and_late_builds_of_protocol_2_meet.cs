@@ -318,7 +318,7 @@ public sealed class Early_and_late_builds_of_protocol_2_meet
                 }
 
                 request.SignedHead.PartHash = ByteString.CopyFrom(CityGrid.Protocol.Wire.Statements.HashOf(part).ToBytes());
-                request.SignedHead.Signature = ByteString.CopyFrom(child.Signatures!.Sign(CityGrid.Protocol.Wire.Statements.BytesOf(request.SignedHead)));
+                request.SignedHead.Signature = ByteString.CopyFrom(child.Signatures!.Own!.Sign(CityGrid.Protocol.Wire.Statements.BytesOf(request.SignedHead)));
             }
 
             return request;
