@@ -33,7 +33,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Node = node,
             Division = division,
             Tier = tier,
-            Zone = root.Required("zone", "an IANA time zone such as Asia/Shanghai that this machine knows too (package tzdata)", JsonReads.Text<DateTimeZone>(TryParseZone), DateTimeZone.Utc),
+            Zone = root.Required("zone", "an IANA time zone such as Asia/Shanghai", JsonReads.Text<DateTimeZone>(TryParseZone), DateTimeZone.Utc),
             RegisterFile = Register(root),
             DataFolder = PathAt(root, "data", "the path of the data directory", "data", mustExist: false),
             TokensFile = PathAt(root, "tokens", "the path of the file of bearer tokens, mode 0600", "tokens", mustExist: true),
@@ -348,7 +348,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
     private static bool TryParseZone(string? text, out DateTimeZone zone)
     {
         zone = text is null ? DateTimeZone.Utc : DateTimeZoneProviders.Tzdb.GetZoneOrNull(text) ?? DateTimeZone.Utc;
-        return text is not null && DateTimeZoneProviders.Tzdb.GetZoneOrNull(text) is not null && TimeZoneInfo.TryFindSystemTimeZoneById(text, out _);
+        return text is not null && DateTimeZoneProviders.Tzdb.GetZoneOrNull(text) is not null;
     }
 
     private static bool TryParseAddress(string? text, out IPAddress address)

@@ -6,6 +6,8 @@ using CityGrid.Cli.Network;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.V1;
+using CityGrid.Protocol.Names;
+using CityGrid.Protocol.V1;
 using CityGrid.Tests.EndToEnd.Failpoints;
 using Grpc.Core;
 using NUnit.Framework;
@@ -211,16 +213,23 @@ public sealed class A_child_is_taken_in_though_either_dies
             }
         }
 
-        /// <summary>The certificate that the province would sign with is near its end.</summary>
+        /// <summary>The certificate that the province signs with is near its end.</summary>
         public async Task MakeRenewalDueAsync()
         {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var now = TimeProvider.System.GetUtcNow();
-            using var old = new CertificateRequest("CN=zhejiang", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddDays(-300), now.AddDays(40));
-            var home = Path.GetDirectoryName(Province.Node.Configuration)!;
+            var (above, home) = (Path.GetDirectoryName(Ministry.Node.Configuration)!, Path.GetDirectoryName(Province.Node.Configuration)!);
+            using var authority = CertificateAuthority.Open(await InAsync(above, "ca.pem"), await InAsync(above, "ca.key"), await InAsync(above, "authority.pem"));
+            using var key = ECDsa.Create();
+            key.ImportFromPem(await InAsync(home, "signer.key"));
+
+            // It is dated back by five minutes and has two left.
+            var issued = authority.Issue(
+                CertificateKind.Signer, NodeId.Parse(Province.Node.Node), [DivisionCode.Parse(Province.Node.Division)], new PublicKey(key), TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(2), CertificateAuthority.SerialFrom(new SystemEntropy()));
+            using var old = X509CertificateLoader.LoadCertificate(issued.Der.Span);
             File.Delete(Path.Combine(home, "signer.pem"));
             await File.WriteAllTextAsync(Path.Combine(home, "signer.pem"), old.ExportCertificatePem());
         }
+
+        private static Task<string> InAsync(string folder, string file) => File.ReadAllTextAsync(Path.Combine(folder, file));
 
         public void Dispose()
         {
@@ -276,6 +285,7 @@ public sealed class A_child_is_taken_in_though_either_dies
             }
             else
             {
+                (link["signingCertificate"], link["signingKey"]) = ("signer.pem", "signer.key");
                 configuration["parent"] = new JsonObject { ["url"] = $"https://127.0.0.1:{parent.LinkPort}", ["node"] = parent.Node, ["division"] = parent.Division, ["schedule"] = "0/1 * * * * ?", ["jitter"] = "0s" };
             }
 

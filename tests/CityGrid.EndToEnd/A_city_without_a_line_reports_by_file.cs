@@ -33,6 +33,7 @@ public sealed class A_city_without_a_line_reports_by_file
         await PublishAsync(city, "own", string.Format(CultureInfo.InvariantCulture, Rows, "2h"));
         await PublishAsync(province, "own", string.Format(CultureInfo.InvariantCulture, Rows, "3h"));
         await PublishAsync(province, "next", string.Format(CultureInfo.InvariantCulture, Rows, "4h"));
+        var told = new List<string>();
         for (var round = 0; round < 2; round++)
         {
             var bundle = Path.Combine(trees.Tree.Folder, $"bundle-{round}");
@@ -47,9 +48,11 @@ public sealed class A_city_without_a_line_reports_by_file
             await ExpectAsync("took effect", "bundle", "take", bundle, At(province));
             var answered = await RunAsync("bundle", "take", bundle + ".answer", At(city));
             Assert.That((answered.Code, answered.Output.Contains("was taken", StringComparison.Ordinal)), Is.EqualTo((0, true)), answered.Output + answered.Error);
-            var said = string.Join(' ', answered.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-            Assert.That(said.Contains($"Catalogue packages taken: 1; refused: {province.Node}/1 CATALOGUE_VERSION_REUSED.", StringComparison.Ordinal), Is.EqualTo(round == 1), answered.Output);
+            told.Add(string.Join(' ', answered.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
         }
+
+        // Packages come once the epoch of the city is in office: with the first answer where it was granted before the line was cut, else with the second.
+        Assert.That(told.Count(said => said.Contains($"Catalogue packages taken: 1; refused: {province.Node}/1 CATALOGUE_VERSION_REUSED.", StringComparison.Ordinal)), Is.EqualTo(1), string.Join('\n', told));
 
         Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True, "The province tells the ministry by the line.");
     }

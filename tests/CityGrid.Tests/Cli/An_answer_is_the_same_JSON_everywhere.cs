@@ -21,7 +21,7 @@ public sealed class An_answer_is_the_same_JSON_everywhere
         };
 
         Assert.That(JsonText.Of(answer), Is.EqualTo(
-            """{"rows":[{"dimensions":{"division":"3301"},"measures":{"reported":999999999999999,"closed":0}}],"asOf":"2026-11-29T00:00:00Z","coverage":{"heard":1,"expected":2,"missing":["杭州"],"late":[]},"state":"VIEW_STATE_PROVISIONAL","revision":12}"""));
+            """{"rows":[{"dimensions":{"division":"3301"},"measures":{"reported":999999999999999,"closed":0}}],"asOf":"2026-11-29T00:00:00Z","coverage":{"heard":1,"expected":2,"missing":["杭州"],"late":[],"toldInPart":[]},"state":"VIEW_STATE_PROVISIONAL","revision":12}"""));
     }
 
     [Test]

@@ -43,12 +43,12 @@ public static class Shrinking
 
         if (plan.Levels > 1)
         {
-            yield return plan with { Levels = plan.Levels - 1, Nodes = plan.Levels == 2 ? 1 : plan.Nodes };
+            yield return plan with { IsOfSeven = false, Levels = plan.Levels - 1, Nodes = plan.Levels == 2 ? 1 : plan.Nodes };
         }
 
         foreach (var nodes in new[] { plan.Levels, plan.Nodes / 2, plan.Nodes - 1 }.Where(n => n >= plan.Levels && n < plan.Nodes).Distinct())
         {
-            yield return plan with { Nodes = nodes };
+            yield return plan with { IsOfSeven = false, Nodes = nodes };
         }
 
         foreach (var kind in plan.Faults)

@@ -24,7 +24,7 @@ public sealed class SimulatedStory
     public SimulatedStory(StoryPlan plan, StoryTwist? twist = null)
     {
         _plan = plan;
-        _tree = new SimulatedTree(plan.Stream("tree").Next(), TreeShape.Drawn(plan.Nodes, plan.Levels, plan.Stream("shape")), twist) { Cuts = plan.Cuts() };
+        _tree = new SimulatedTree(plan.Stream("tree").Next(), plan.IsOfSeven ? TreeShape.Of(2, 2) : TreeShape.Drawn(plan.Nodes, plan.Levels, plan.Stream("shape")), twist) { Cuts = plan.Cuts() };
         _watch = new StoryWatch(_tree);
         _orderWork = new OrderWork(_tree, plan);
         _packageWork = new PackageWork(_tree, plan);

@@ -15,8 +15,11 @@ public sealed record StoryBounds(int NodesMax, int LevelsMax, int HoursMin)
     /// <summary>What runs with every change.</summary>
     public static readonly StoryBounds Short = new(7, 4, 6);
 
+    /// <summary>Half as long, where there are many.</summary>
+    public static readonly StoryBounds Brief = new(7, 4, 3);
+
     /// <summary>A day and more, with absences of a month.</summary>
-    public static readonly StoryBounds Nightly = new(12, 5, 24);
+    public static readonly StoryBounds Nightly = new(40, 5, 24);
 }
 
 /// <summary>What people of a story do beside working cases. A story that was kept from before it has none of it, and is the one that it was.</summary>
@@ -38,7 +41,12 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
     /// <summary>The most virtual minutes a step takes.</summary>
     public const int StepMinutesMax = 40;
 
+    private const string Seven = "1+2+4";
+
     public ImmutableSortedSet<FaultKind> Faults { get; init; } = [];
+
+    /// <summary>The tree is a ministry, two provinces, and two cities in each; otherwise it is drawn.</summary>
+    public bool IsOfSeven { get; init; }
 
     public ImmutableSortedSet<StoryWork> Also { get; init; } = [];
 
@@ -67,6 +75,9 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
 
         return new StoryPlan(seed, nodes, levels, least + random.Below(least + 1)) { Faults = kinds.ToImmutable(), Also = [StoryWork.Orders, StoryWork.Packages] };
     }
+
+    /// <summary>A story of one ministry, two provinces and four cities.</summary>
+    public static StoryPlan OfSeven(ulong seed, StoryBounds bounds) => Drawn(seed, bounds) with { Nodes = 7, Levels = 3, IsOfSeven = true };
 
     /// <summary>Random numbers for one purpose, and one number of it: nothing that is drawn elsewhere changes them.</summary>
     public static SeededEntropy Stream(ulong seed, string purpose, int number = 0)
@@ -121,6 +132,11 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
     {
         var line = new StringBuilder();
         line.Append(CultureInfo.InvariantCulture, $"seed={Seed} nodes={Nodes} levels={Levels} steps={Steps} faults={(Faults.IsEmpty ? "none" : string.Join(',', Faults.Select(f => f.ToString())))}");
+        if (IsOfSeven)
+        {
+            line.Append(" tree=").Append(Seven);
+        }
+
         if (!Also.IsEmpty)
         {
             line.Append(CultureInfo.InvariantCulture, $" also={string.Join(',', Also.Select(w => w.ToString()))}");
@@ -154,6 +170,10 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
             {
                 plan = plan with { Also = [.. works.Select(Enum.Parse<StoryWork>)] };
             }
+            else if (name == "tree" && value == Seven)
+            {
+                plan = plan with { IsOfSeven = true };
+            }
             else if (name == "out" && value.Split(',') is var numbers && numbers.All(n => int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
             {
                 plan = plan with { LeftOut = [.. numbers.Select(n => int.Parse(n, CultureInfo.InvariantCulture))] };
@@ -172,6 +192,6 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
             }
         }
 
-        return plan is { Nodes: >= 1 and <= 200, Levels: >= 1 and <= TreeShape.LevelsMax } && plan.Levels <= plan.Nodes && (plan.Levels > 1 || plan.Nodes == 1) && plan.Steps is >= 0 and <= 100_000;
+        return (plan is { IsOfSeven: false } or { Nodes: 7, Levels: 3 }) && plan is { Nodes: >= 1 and <= 200, Levels: >= 1 and <= TreeShape.LevelsMax } && plan.Levels <= plan.Nodes && (plan.Levels > 1 || plan.Nodes == 1) && plan.Steps is >= 0 and <= 100_000;
     }
 }
