@@ -1,4 +1,5 @@
 using CityGrid.Hub.Cells;
+using CityGrid.Node;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Tally;
 using CityGrid.Node.Uplink;
@@ -30,6 +31,10 @@ internal sealed class StoryEnd(SimulatedTree tree)
         CheckEscalations();
     }
 
+    /// <summary>A row of another system comes for the case that its key names by now: whoever brings it looks before.</summary>
+    private static CaseCommand AsBroughtAgain(NodeCore core, CaseCommand command) =>
+        command is ImportCase row && core.Book.Keys.Find(row.Request!.KeyHash) is { } use ? row with { Case = use.Case, Seen = use } : command;
+
     /// <summary>INV-1, INV-7: a request that was answered ok is answered again as before, and changes nothing, whatever became of its node since.</summary>
     public void CheckRequests()
     {
@@ -39,7 +44,7 @@ internal sealed class StoryEnd(SimulatedTree tree)
             {
                 var before = node.Core!.Sequencer.Applied;
                 CaseAnswer? again = null;
-                node.Do(core => core.Desk.Submit(command, answer => again = answer));
+                node.Do(core => core.Desk.Submit(AsBroughtAgain(core, command), answer => again = answer));
                 StoryBrokenException.Unless(
                     again is { Refusal: null } && (again.Repeated || again.Unchanged) && (again.State is null || again.Version >= version) && node.Core!.Sequencer.Applied == before,
                     () => $"the request {command.Request?.Key} of {node.Place.Node} was answered with version {version}, and asked again {again}");
