@@ -13,7 +13,7 @@ namespace CityGrid.Tests.Simulation;
 [Parallelizable(ParallelScope.All)]
 public sealed class A_tree_in_bad_weather_ends_equal
 {
-    private static readonly int Seeds = Machine.IsPullRequest ? 1000 : 100;
+    private static readonly int Seeds = Machine.IsPullRequest ? 700 : 100;
     private const int SeedsOfSeven = 300;
     private const int SeedsAtOnce = 50;
     private const ulong TwiceEvery = 100;
