@@ -5,16 +5,13 @@ using CityGrid.Protocol.V1;
 using CsCheck;
 using NodaTime;
 using NUnit.Framework;
+using static CityGrid.Tests.Link.SenderStory;
 
 namespace CityGrid.Tests.Link;
 
 /// <summary>Clauses L5, L6, L7 and L14; T1, T3, T8.</summary>
 public sealed class A_sender_paces_itself_and_believes_little
 {
-    private static readonly Instant Start = Instant.FromUtc(2026, 11, 24, 0, 0);
-    private static readonly Epoch Granted = new(1, 7);
-    private static readonly Incarnation Directory = new(5);
-
     [Test]
     public void It_dials_says_hello_takes_its_epoch_and_reads_its_lanes_alarms_first()
     {
@@ -35,7 +32,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void At_most_eight_parts_are_under_way_and_escalations_overtake()
     {
         var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 20, 12)));
+        story.Step(new SenderInput.CutReady(CellsCut(0, 20, 12)));
         Assert.That(story.Sent, Has.Count.EqualTo(8));
         story.Step(new SenderInput.CutReady(Raised(0, 1)));
         Assert.That(story.Last.OfType<SenderEffect.Send>(), Is.Empty);
@@ -106,7 +103,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     [Test]
     public void Towards_a_parent_of_protocol_1_alarms_go_with_the_other_escalations()
     {
-        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
+        var story = new Sender(SenderState.Start(Settings, Life, Granted, 1, _ => default));
         story.Step(new SenderInput.Woken());
         story.Step(new SenderInput.Connected(Mark(20)));
         story.Step(new SenderInput.Responded(Welcomed(twist: w => w.Protocol = 1)));
@@ -118,7 +115,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     [Test]
     public void The_skew_of_the_parents_clock_is_measured_from_the_middle_of_the_greeting()
     {
-        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
+        var story = new Sender(SenderState.Start(Settings, Life, Granted, 1, _ => default));
         story.Step(new SenderInput.Woken());
         story.Step(new SenderInput.Connected(Mark(20)));
         story.Now += Duration.FromSeconds(2);
@@ -131,7 +128,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void One_cut_a_lane_and_the_next_from_where_the_parent_stands()
     {
         var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 10, 2)));
+        story.Step(new SenderInput.CutReady(CellsCut(0, 10, 2)));
         story.Step(new SenderInput.Nudged(Lane.Cells));
         Assert.That(story.Last.OfType<SenderEffect.ReadCut>(), Is.Empty);
         story.Answer(story.Sent[0], Lane.Cells, 0);
@@ -145,7 +142,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void A_cut_that_stopped_short_is_followed_by_the_next_at_once()
     {
         var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 10, 1) with { ReachesHead = false }));
+        story.Step(new SenderInput.CutReady(CellsCut(0, 10, 1) with { ReachesHead = false }));
         story.Answer(story.Sent[0], Lane.Cells, 10);
         Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single().From.Value, Is.EqualTo(10));
     }
@@ -154,7 +151,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void The_schedule_sends_an_empty_cut_and_a_nudge_does_not()
     {
         var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        story.Step(new SenderInput.CutReady(CellsCut(0, 10, 1)));
         story.Answer(story.Sent[0], Lane.Cells, 10);
         story.Step(new SenderInput.Nudged(Lane.Cells));
         Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single().EvenIfEmpty, Is.False);
@@ -167,7 +164,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void A_welcome_further_back_is_believed_and_filled_from_there()
     {
         // INV-22: the parent was restored from a copy.
-        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, lane => lane == Lane.Cells ? Mark(9) : Mark(8)));
+        var story = new Sender(SenderState.Start(Settings, Life, Granted, 1, lane => lane == Lane.Cells ? Mark(9) : Mark(8)));
         story.Step(new SenderInput.Woken());
         story.Step(new SenderInput.Connected(Mark(10)));
         story.Step(new SenderInput.Responded(Welcomed(cells: 4, escalations: 2, alarms: 3)));
@@ -201,7 +198,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     [TestCase(2, 7)]
     public void Only_the_highest_epoch_ever_held_is_obeyed(long number, long nonce)
     {
-        var story = new Sender(SenderState.Start(Settings, Directory, new Epoch(2, 6), 2, _ => default));
+        var story = new Sender(SenderState.Start(Settings, Life, new Epoch(2, 6), 2, _ => default));
         story.Step(new SenderInput.Woken());
         story.Step(new SenderInput.Connected(Mark(10)));
         story.Step(new SenderInput.Responded(Welcomed(epoch: new Epoch(number, (ulong)nonce))));
@@ -273,7 +270,7 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void An_answer_to_nothing_is_ignored()
     {
         var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        story.Step(new SenderInput.CutReady(CellsCut(0, 10, 1)));
         var before = story.State;
         foreach (var response in new[]
         {
@@ -303,7 +300,7 @@ public sealed class A_sender_paces_itself_and_believes_little
         })
         {
             var story = Opened();
-            story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+            story.Step(new SenderInput.CutReady(CellsCut(0, 10, 1)));
             var response = Receipt(story.Sent[0].Number, Lane.Cells, 10);
             twist(response);
             story.Step(new SenderInput.Responded(response));
@@ -316,189 +313,11 @@ public sealed class A_sender_paces_itself_and_believes_little
     public void What_the_parent_set_aside_is_shown_at_this_end_too()
     {
         var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
+        story.Step(new SenderInput.CutReady(CellsCut(0, 10, 1)));
         var response = Receipt(story.Sent[0].Number, Lane.Cells, 10);
         response.Receipt.Records.Add(new RecordReceipt { Index = 0, Outcome = RecordOutcome.Parked, Code = "CELL_NEGATIVE" });
         story.Step(new SenderInput.Responded(response));
         Assert.That(story.Last.OfType<SenderEffect.ReportRecords>().Single().Records.Single().Code, Is.EqualTo("CELL_NEGATIVE"));
-    }
-
-    [Test]
-    public void The_pause_after_a_failure_is_drawn_from_a_range_that_doubles_up_to_a_minute() => Gen.Select(Gen.ULong, Gen.Int[1, 60]).Sample((draw, failures) =>
-    {
-        var most = Backoff.Most(Settings, failures);
-        var drawn = Backoff.Drawn(most, draw);
-        Assert.That(most, Is.EqualTo(Duration.FromSeconds(Math.Min(60, Math.Pow(2, failures - 1)))));
-        Assert.That(drawn, Is.GreaterThanOrEqualTo(Duration.Zero).And.LessThanOrEqualTo(most));
-    });
-
-    [Test]
-    public void It_does_not_dial_before_the_pause_is_over()
-    {
-        var story = new Sender();
-        story.Step(new SenderInput.Woken());
-        story.Step(new SenderInput.Disconnected("refused", 500));
-        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Single().At, Is.EqualTo(Start + Duration.FromMilliseconds(500)));
-        story.Step(new SenderInput.PushDue(Lane.Cells));
-        Assert.That(story.Last.OfType<SenderEffect.Dial>(), Is.Empty);
-        story.Now += Duration.FromMilliseconds(500);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
-    }
-
-    [Test]
-    public void Where_the_parent_wishes_it_its_children_come_back_over_a_longer_time()
-    {
-        var story = Quiet(redialWithinMs: 10_000);
-        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
-        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777)));
-
-        story = Quiet(redialWithinMs: 0);
-        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
-        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777 % 1_001)), "Unasked it is a second.");
-    }
-
-    [TestCase(long.MaxValue)]
-    [TestCase(-1)]
-    public void What_the_parent_wishes_is_no_longer_than_the_longest_pause(long redialWithinMs)
-    {
-        var story = Quiet(redialWithinMs);
-        story.Step(new SenderInput.Disconnected("The parent ended the connection.", ulong.MaxValue));
-        Assert.That(story.State.NotBefore, Is.LessThanOrEqualTo(Start + Settings.BackoffMost).And.GreaterThanOrEqualTo(Start));
-    }
-
-    [Test]
-    public void After_many_failures_the_pause_is_drawn_as_if_the_parent_had_wished_nothing()
-    {
-        var story = Quiet(redialWithinMs: 10_000);
-        for (var failures = 0; failures < 6; failures++)
-        {
-            story.Step(new SenderInput.Disconnected("refused", 0));
-        }
-
-        story.Step(new SenderInput.Disconnected("refused", 55_555));
-        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(55_555)));
-    }
-
-    [TestCase(Lane.Alarms)]
-    [TestCase(Lane.Escalations)]
-    public void What_cannot_wait_does_not_wait_until_all_children_have_come_back(Lane lane)
-    {
-        // It comes up while the sender rests.
-        var story = Quiet(redialWithinMs: 10_000);
-        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
-        story.Step(new SenderInput.Nudged(Lane.Cells));
-        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777)), "Cells can wait.");
-        story.Step(new SenderInput.Nudged(lane));
-        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Single().At, Is.EqualTo(Start + Duration.FromMilliseconds(7_777 % 1_001)));
-
-        // It was under way when the connection ended.
-        story = Quiet(redialWithinMs: 10_000);
-        story.Step(new SenderInput.Nudged(lane));
-        story.Step(new SenderInput.CutReady(Raised(0, 1, lane)));
-        story.Step(new SenderInput.Disconnected("The parent ended the connection.", 7_777));
-        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMilliseconds(7_777 % 1_001)));
-    }
-
-    [TestCase(LinkRefusalCode.Busy, 20_000, 20)]
-    [TestCase(LinkRefusalCode.Busy, 999_999_999, 900)]
-    [TestCase(LinkRefusalCode.Fenced, 0, 300)]
-    [TestCase(LinkRefusalCode.NoSession, 0, 0)]
-    public void A_pause_that_the_parent_asks_for_is_kept(LinkRefusalCode code, long asked, int seconds)
-    {
-        var story = new Sender();
-        story.Step(new SenderInput.Woken());
-        story.Step(new SenderInput.Connected(Mark(10)));
-        story.Step(new SenderInput.Responded(new ConnectResponse { Number = 1, Refusal = new LinkRefusal { Code = code, RetryAfterMs = asked } }));
-        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
-        story.Step(new SenderInput.Disconnected("hung up", 0));
-        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromSeconds(seconds)));
-    }
-
-    [Test]
-    public void A_lane_that_the_parent_has_no_room_for_waits_alone()
-    {
-        var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 20, 12)));
-        var refused = story.Outstanding;
-        story.Step(new SenderInput.Responded(new ConnectResponse { Number = refused.Number, Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Lane = Lane.Cells, RetryAfterMs = 2000 } }));
-        Assert.That((story.State.Phase, story.State.UnderWay.Count, story.State.AnswerBy), Is.EqualTo((SenderPhase.Open, 0, (Instant?)null)), "What is under way of it is not waited for.");
-        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Min(wake => wake.At), Is.EqualTo(Start + Duration.FromSeconds(2)));
-
-        story.Step(new SenderInput.CutReady(Raised(0, 1, Lane.Alarms)));
-        Assert.That(LaneOf(story.Sent[^1]), Is.EqualTo(Lane.Alarms));
-        story.Answer(story.Outstanding);
-        story.Step(new SenderInput.PushDue(Lane.Cells));
-        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Where(read => read.Lane == Lane.Cells), Is.Empty);
-        story.Now += Duration.FromSeconds(2);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single(read => read.Lane == Lane.Cells).From, Is.EqualTo(Lsn.Zero));
-    }
-
-    [Test]
-    public void The_pause_of_a_lane_outlives_its_connection_and_no_clock_that_is_set_back()
-    {
-        var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 20, 1)));
-        story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Outstanding.Number, Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Lane = Lane.Cells, RetryAfterMs = 60_000 } }));
-        story.Step(new SenderInput.Disconnected("A parent of before ends the connection.", 0));
-        story.Step(new SenderInput.Connected(Mark(20)));
-        story.Step(new SenderInput.Responded(Welcomed()));
-        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(read => read.Lane), Is.EqualTo(new[] { Lane.Alarms, Lane.Escalations }));
-        story.Now -= Duration.FromDays(3);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Select(read => read.Lane), Is.EqualTo(new[] { Lane.Cells }));
-    }
-
-    [Test]
-    public void An_alarm_does_not_wait_for_the_back_off()
-    {
-        // A parent that was away for minutes may have been back for most of one.
-        var story = Quiet(redialWithinMs: 0);
-        for (var failures = 0; failures < 8; failures++)
-        {
-            story.Step(new SenderInput.Disconnected("nobody answers", 59_999));
-            story.Now = story.State.NotBefore;
-            story.Step(new SenderInput.Woken());
-        }
-
-        var dialled = story.Now;
-        story.Step(new SenderInput.Disconnected("nobody answers", 59_999));
-        story.Step(new SenderInput.Nudged(Lane.Alarms));
-        Assert.That(story.State.NotBefore - dialled, Is.GreaterThan(Duration.FromSeconds(59)), "What became of an order waits.");
-        story.Now += Duration.FromSeconds(1);
-        story.Step(new SenderInput.Nudged(Lane.Alarms, true));
-        Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Single().At, Is.EqualTo(dialled + Settings.AlarmTriesApart), "Nor do a thousand alarms dial a thousand times.");
-        story.Now += Duration.FromSeconds(30);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
-    }
-
-    [Test]
-    public void An_alarm_waits_where_the_parent_asked_for_it()
-    {
-        var story = new Sender();
-        story.Step(new SenderInput.Woken());
-        story.Step(new SenderInput.Connected(Mark(10)));
-        story.Step(new SenderInput.Responded(new ConnectResponse { Number = 1, Refusal = new LinkRefusal { Code = LinkRefusalCode.Fenced } }));
-        story.Step(new SenderInput.Disconnected("hung up", 500));
-        story.Now += Duration.FromSeconds(20);
-        story.Step(new SenderInput.Nudged(Lane.Alarms, true));
-        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Duration.FromMinutes(5)));
-    }
-
-    [Test]
-    public void An_epoch_that_does_not_become_durable_ends_the_connection()
-    {
-        // A node whose queue is full forgets the command: without an end nothing would ever go up again.
-        var story = new Sender();
-        story.Step(new SenderInput.Woken());
-        story.Step(new SenderInput.Connected(Mark(10)));
-        story.Step(new SenderInput.Responded(Welcomed()));
-        Assert.That(story.State.Phase, Is.EqualTo(SenderPhase.TakingEpoch));
-        story.Now += Duration.FromSeconds(30);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
     }
 
     [Test]
@@ -509,144 +328,16 @@ public sealed class A_sender_paces_itself_and_believes_little
     }
 
     [Test]
-    public void Silence_ends_the_connection_after_half_a_minute()
-    {
-        var story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
-        story.Now += Duration.FromSeconds(29);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.HangUp>(), Is.Empty);
-        story.Now += Duration.FromSeconds(1);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1));
-        story.Step(new SenderInput.Disconnected("hung up", 0));
-        Assert.That(story.State.Cells.Due, Is.True, "What was under way goes again.");
-    }
-
-    [Test]
-    public void A_clock_that_is_set_back_by_days_keeps_nobody_waiting_for_days()
-    {
-        // INV-15: the wake-up comes after the time that was asked for; what the wall clock says then may be anything.
-        var story = new Sender();
-        story.Step(new SenderInput.Woken());
-        story.Step(new SenderInput.Disconnected("refused", 500));
-        story.Now -= Duration.FromDays(3);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
-
-        story = Opened();
-        story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
-        story.Now -= Duration.FromDays(3);
-        story.Step(new SenderInput.Woken());
-        story.Now += Duration.FromSeconds(30);
-        story.Step(new SenderInput.Woken());
-        Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(1), "Silence ends the connection all the same.");
-    }
-
-    [Test]
     public void A_gap_is_read_again_three_times_and_then_the_next_welcome_decides()
     {
         var story = Opened();
         for (var i = 0; i < 4; i++)
         {
-            story.Step(new SenderInput.CutReady(Cells(0, 10, 1)));
-            var gap = new LinkRefusal { Code = LinkRefusalCode.Gap, Lane = Lane.Cells, Position = default(StreamMark).ToPosition(Lane.Cells, Directory, Granted) };
+            story.Step(new SenderInput.CutReady(CellsCut(0, 10, 1)));
+            var gap = new LinkRefusal { Code = LinkRefusalCode.Gap, Lane = Lane.Cells, Position = default(StreamMark).ToPosition(Lane.Cells, Life, Granted) };
             story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Sent[^1].Number, Refusal = gap }));
             Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Count(), Is.EqualTo(i < 3 ? 1 : 0));
             Assert.That(story.Last.OfType<SenderEffect.HangUp>().Count(), Is.EqualTo(i < 3 ? 0 : 1));
         }
-    }
-
-    private static readonly SenderSettings Settings = new(NodeId.Parse("a"), DivisionCode.Parse("A"));
-
-    private static StreamMark Mark(long lsn) => lsn == 0 ? default : new StreamMark(new Lsn(lsn), new Hash256(1, (UInt128)(ulong)lsn));
-
-    private static SenderState HeardParent(Epoch epoch) =>
-        SenderState.Start(Settings, Directory, Granted, 1, lane => lane == Lane.Cells ? Mark(9) : Mark(8)) with { Parent = NodeId.Parse(Welcomed().Welcome.Node), ParentEpoch = epoch };
-
-    private static Sender Opened()
-    {
-        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
-        story.Step(new SenderInput.Woken());
-        story.Step(new SenderInput.Connected(Mark(20)));
-        story.Step(new SenderInput.Responded(Welcomed()));
-        story.Sent.Clear();
-        return story;
-    }
-
-    /// <summary>Opened towards a parent that wishes this, and with nothing to say.</summary>
-    private static Sender Quiet(long redialWithinMs)
-    {
-        var story = new Sender(SenderState.Start(Settings, Directory, Granted, 1, _ => default));
-        story.Step(new SenderInput.Woken());
-        story.Step(new SenderInput.Connected(Mark(20)));
-        story.Step(new SenderInput.Responded(Welcomed(twist: welcome => welcome.RedialWithinMs = redialWithinMs)));
-        foreach (var lane in LinkWords.Lanes)
-        {
-            story.Step(new SenderInput.CutReady(new Cut(lane, Mark(0), Mark(20), true, [])));
-        }
-
-        return story;
-    }
-
-    private static ConnectResponse Welcomed(long cells = 0, long escalations = 0, long alarms = 0, Epoch? epoch = null, Action<Welcome>? twist = null)
-    {
-        var granted = epoch ?? Granted;
-        var welcome = new Welcome { Node = "p", Protocol = 2, ChildEpoch = granted.Number, ChildEpochNonce = granted.Nonce, Grains = { 1, 2 } };
-        welcome.Positions.Add(Mark(alarms).ToPosition(Lane.Alarms, Directory, granted));
-        welcome.Positions.Add(Mark(escalations).ToPosition(Lane.Escalations, Directory, granted));
-        welcome.Positions.Add(Mark(cells).ToPosition(Lane.Cells, Directory, granted));
-        twist?.Invoke(welcome);
-        return new ConnectResponse { Number = 1, Welcome = welcome };
-    }
-
-    private static ConnectResponse Receipt(long number, Lane lane, long lsn) =>
-        new() { Number = number, Receipt = new Receipt { Lane = lane, Position = Mark(lsn).ToPosition(lane, Directory, Granted) } };
-
-    private static Cut Cells(long from, long to, int parts) => new(
-        Lane.Cells, Mark(from), Mark(to), true, [.. Enumerable.Range(1, parts).Select(i => new CutPart(i == parts ? Mark(to) : Mark(from), new CellsPart { Part = i, Parts = parts }, null))]);
-
-    private static Cut Raised(long from, long to, Lane lane = Lane.Escalations) => new(lane, Mark(from), Mark(to), true, [new CutPart(Mark(to), null, new EscalationsPart { From = from, To = to, Lane = lane })]);
-
-    /// <summary>A cut of 400 parts of two kilobytes.</summary>
-    private static Cut Heavy(Lane lane)
-    {
-        var filling = new string('x', 2000);
-        return new Cut(lane, Mark(0), Mark(400), true, [.. Enumerable.Range(1, 400).Select(i => lane == Lane.Cells
-            ? new CutPart(i == 400 ? Mark(400) : Mark(0), new CellsPart { Part = i, Parts = 400, Symbols = { filling } }, null)
-            : new CutPart(Mark(i), null, new EscalationsPart { Lane = lane, From = i - 1, To = i, Escalations = { new EscalationEnvelope { Hops = { new Hop { Node = filling } } } } }))]);
-    }
-
-    private static Lane LaneOf(ConnectRequest request) => request.Escalations?.LaneOf() ?? Lane.Cells;
-
-    /// <summary>A sender, stepped by hand.</summary>
-    private sealed class Sender(SenderState? start = null)
-    {
-        public SenderState State { get; private set; } = start ?? SenderState.Start(Settings, Directory, Epoch.NotGranted, 0, _ => default);
-
-        public Instant Now { get; set; } = Start;
-
-        public IReadOnlyList<SenderEffect> Last { get; private set; } = [];
-
-        public List<ConnectRequest> Sent { get; } = [];
-
-        public void Step(SenderInput input)
-        {
-            (State, Last) = LinkSender.Step(State, input, Now);
-            Sent.AddRange(Last.OfType<SenderEffect.Send>().Select(s => s.Request));
-        }
-
-        /// <summary>What has waited longest for its answer.</summary>
-        public Outstanding Outstanding => State.UnderWay[0];
-
-        /// <summary>Answers a part as it was due.</summary>
-        public void Answer(Outstanding part, long credit = 0)
-        {
-            var response = Receipt(part.Number, part.Lane, State.Lane(part.Lane).Cut!.Parts[part.Part].After.Lsn.Value);
-            response.Receipt.WindowBytes = credit;
-            Step(new SenderInput.Responded(response));
-        }
-
-        public void Answer(ConnectRequest request, Lane lane, long lsn) => Step(new SenderInput.Responded(Receipt(request.Number, lane, lsn)));
     }
 }
