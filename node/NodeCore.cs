@@ -34,7 +34,6 @@ public sealed class NodeCore : IDisposable
     private readonly KeyPool _keys;
     private readonly Projector _projector;
     private readonly DocumentsAnew _documents;
-    private readonly Lock _filling = new();
 
     /// <summary>Recovers the node; where a snapshot cannot be read, from its journal alone, and says so in <see cref="UnreadSnapshot"/>. Nothing runs yet.</summary>
     public static NodeCore Open(NodeSettings settings, NodeSeams seams)
@@ -138,7 +137,7 @@ public sealed class NodeCore : IDisposable
         };
         Door.ReachAnswered = ReachDesk.Hear;
         Door.ConnectionEnded = ReachDesk.Left;
-        Reach = ReachOf(settings, RegisterNow);
+        Reach = EscalationReach.Towards(settings.ParentDivision is { } above ? RegisterNow.Find(above)?.Kind : null, settings.EscalationRules.GoesToParent);
         Cuts = CutsFor(ParentKind.Territorial);
         if (seams.Wire is { } wire)
         {
@@ -473,18 +472,6 @@ public sealed class NodeCore : IDisposable
     /// <summary>A place of this kind keeps cases, or it has some. Such a node states itself even while it has none: only so does what an earlier life counted end (L12).</summary>
     private bool KeepsCases => RegisterNow.Find(_settings.Division) is { MayKeepCases: true } || Book.Count > 0;
 
-    /// <summary>Which tier the parent is follows from the register, never from a number or a code.</summary>
-    private static EscalationReach ReachOf(NodeSettings settings, DivisionRegister register)
-    {
-        var parent = settings.ParentDivision is { } division ? register.Find(division)?.Kind : null;
-        return new EscalationReach(parent switch
-        {
-            DivisionKind.Nation => GradeTier.Ministry,
-            DivisionKind.Province or DivisionKind.Municipality => GradeTier.Province,
-            _ => GradeTier.City,
-        }, settings.EscalationRules.GoesToParent);
-    }
-
     /// <summary>Cases of a type reported in a division on these days, both in, whatever their source. On the writer.</summary>
     private long ReportedBetween(TypeKey type, DivisionCode division, StatDay from, StatDay to)
     {
@@ -581,28 +568,6 @@ public sealed class NodeCore : IDisposable
         }
     }
 
-    /// <summary>
-    /// Makes the documents of a shelf again that the store lacks, from the journal. Where the disk has no room for views the gap stays: lists say that
-    /// they are building, and reading by id is exact all the same.
-    /// </summary>
-    public void Fill(ShelfGap gap)
-    {
-        lock (_filling)
-        {
-            if (_projector.Gaps.Contains(gap))
-            {
-                try
-                {
-                    Failpoint.Hit("view.fill.before");
-                    var head = Sequencer.Applied;
-                    _projector.Fill(gap, _documents.Of(gap, head), head);
-                    Failpoint.Hit("view.fill.after");
-                }
-                catch (ViewStoreFullException)
-                {
-                    // FillGaps comes back to it.
-                }
-            }
-        }
-    }
+    /// <inheritdoc cref="DocumentsAnew.Fill"/>
+    public void Fill(ShelfGap gap) => _documents.Fill(_projector, gap, () => Sequencer.Applied);
 }

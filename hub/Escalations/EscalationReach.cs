@@ -1,3 +1,4 @@
+using CityGrid.Hub.Divisions;
 using CityGrid.Protocol.V1;
 
 namespace CityGrid.Hub.Escalations;
@@ -16,6 +17,16 @@ public enum GradeTier
 /// </summary>
 public sealed record EscalationReach(GradeTier Parent, Func<string, bool> RuleGoesToParent)
 {
+    /// <summary>The reach of a node whose parent stands for a division of this kind, by the register; null for none that it knows. Never by a number or a code.</summary>
+    public static EscalationReach Towards(DivisionKind? parent, Func<string, bool> ruleGoesToParent) => new(
+        parent switch
+        {
+            DivisionKind.Nation => GradeTier.Ministry,
+            DivisionKind.Province or DivisionKind.Municipality => GradeTier.Province,
+            _ => GradeTier.City,
+        },
+        ruleGoesToParent);
+
     /// <summary>The tier that a grade demands: larger to the province, serious and especially serious to the ministry. An unknown grade is taken for the gravest.</summary>
     public static GradeTier Demanded(EmergencyGrade grade) => grade switch
     {

@@ -396,7 +396,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
             SignatureRefused?.Invoke(connection.Peer.Node, refusal.Message);
         }
 
-        Note(connection.Peer, request, decision.Response);
+        Remember(connection.Peer, request, decision.Response);
         desk.Asks.PutOn(decision.Response, decision.Session);
         connection.Session = decision.Session;
         // The child learns of another signer with its next welcome alone; what it has under way it says again there.
@@ -411,7 +411,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
         return decision.Response;
     }
 
-    private void Note(IPeerIdentity peer, ConnectRequest request, ConnectResponse response)
+    private void Remember(IPeerIdentity peer, ConnectRequest request, ConnectResponse response)
     {
         if (response.Welcome is { } welcome)
         {

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
 using CityGrid.Hub.Storage;
 using CityGrid.Protocol.Names;
 
@@ -7,6 +8,38 @@ namespace CityGrid.Node.Cases;
 /// <summary>The documents of ended cases, made from the journal alone where the view store lacks or doubts them.</summary>
 internal sealed class DocumentsAnew(IJournal journal, CaseBook book)
 {
+    private readonly Lock _filling = new();
+
+    /// <summary>
+    /// Makes the documents of a shelf again that the store lacks, from the journal. Where the disk has no room for views the gap stays: lists say that
+    /// they are building, and reading by id is exact all the same.
+    /// </summary>
+    /// <param name="projector">Whose gap it is; one that is filled already is passed over.</param>
+    /// <param name="gap">What is lacking.</param>
+    /// <param name="head">How far the journal is applied.</param>
+    public void Fill(Projector projector, ShelfGap gap, Func<Lsn> head)
+    {
+        lock (_filling)
+        {
+            if (!projector.Gaps.Contains(gap))
+            {
+                return;
+            }
+
+            try
+            {
+                Failpoint.Hit("view.fill.before");
+                var upTo = head();
+                projector.Fill(gap, Of(gap, upTo), upTo);
+                Failpoint.Hit("view.fill.after");
+            }
+            catch (ViewStoreFullException)
+            {
+                // It is tried again as soon as there may be room (NodeCore.FillGaps).
+            }
+        }
+    }
+
     /// <summary>Those of a shelf that changed in a gap, as they stand at <paramref name="head"/>, in order of id.</summary>
     public IEnumerable<ViewDocument> Of(ShelfGap gap, Lsn head)
     {
