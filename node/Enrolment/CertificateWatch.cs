@@ -123,7 +123,7 @@ public sealed class CertificateWatch(
         try
         {
             var end = configuration.Parent is { } parent
-                ? await new EnrolmentClient(clock).RenewAsync(
+                ? await new EnrolmentClient(clock, parent.Proxy).RenewAsync(
                     parent.Url, credentials.Credential(), (certificate, between) => IsParent(certificate, between, parent),
                     new Enrollee(configuration.Node, configuration.Division, credentials.Trust().Register!, credentials.Files), credentials.Trust(), stop)
                 : RootCeremony.GiveItself(configuration, credentials.Authority(), clock, entropy);

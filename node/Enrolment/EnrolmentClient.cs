@@ -5,6 +5,7 @@ using CityGrid.Hub.Children;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
+using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -25,7 +26,9 @@ public sealed class EnrolmentRefusedException(Refusal refusal) : Exception(refus
 /// <summary>
 /// The child's side of enrolment and renewal (clauses E3, E4, E6): keys are made here and never leave; what the parent answers is judged before a file is touched.
 /// </summary>
-public sealed class EnrolmentClient(TimeProvider clock)
+/// <param name="clock">Judges certificates, and bounds each call.</param>
+/// <param name="proxy">The forward proxy by which the parent is reached; null for none.</param>
+public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -111,9 +114,9 @@ public sealed class EnrolmentClient(TimeProvider clock)
 
     private DateTime Deadline => clock.GetUtcNow().UtcDateTime + Patience;
 
-    private static GrpcChannel ChannelTo(Uri parent, LinkCredential? credential, ShownCertificate judge) => GrpcChannel.ForAddress(parent, new GrpcChannelOptions
+    private GrpcChannel ChannelTo(Uri parent, LinkCredential? credential, ShownCertificate judge) => GrpcChannel.ForAddress(parent, new GrpcChannelOptions
     {
-        HttpHandler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(10), SslOptions = LinkTls.Client(credential, judge) },
+        HttpHandler = ByProxy.Of(proxy, new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10), SslOptions = LinkTls.Client(credential, judge) }),
         DisposeHttpClient = true,
         MaxReceiveMessageSize = 256 << 10,
     });

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -44,7 +43,7 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             using var handler = Handler(credential, refusal => parentRefused = refusal);
             using var channel = GrpcChannel.ForAddress(settings.Parent, new GrpcChannelOptions
             {
-                HttpHandler = settings.Proxy is null ? handler : new Behind(handler),
+                HttpHandler = ByProxy.Of(settings.Proxy, handler),
                 DisposeHttpClient = true,
                 MaxReceiveMessageSize = settings.MessageBytesMax,
                 MaxSendMessageSize = settings.MessageBytesMax,
@@ -139,8 +138,6 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         ConnectTimeout = TimeSpan.FromSeconds(10),
         AllowAutoRedirect = false,
-        UseProxy = settings.Proxy is not null,
-        Proxy = settings.Proxy is { } proxy ? new WebProxy(proxy) : null,
         SslOptions = LinkTls.Client(credential, (certificate, between) => IsParent(certificate, between, refused)),
     };
 
@@ -158,23 +155,6 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
         }
 
         return refusal is null;
-    }
-
-    /// <summary>
-    /// The library chooses among a parent's addresses itself where it finds the handler of sockets, and then fails at a proxy's; behind a handler that it does not know it leaves
-    /// connecting to the handler.
-    /// </summary>
-    private sealed class Behind(HttpMessageHandler inner) : HttpMessageHandler
-    {
-        private readonly HttpMessageInvoker _inner = new(inner, disposeHandler: false);
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => _inner.SendAsync(request, cancellationToken);
-
-        protected override void Dispose(bool disposing)
-        {
-            _inner.Dispose();
-            base.Dispose(disposing);
-        }
     }
 
     private sealed class Line(CancellationTokenSource hangUp) : IWireLine

@@ -138,19 +138,29 @@ public sealed class A_child_is_let_go_and_kept
         Assert.That(await IsLetInAsync(credential), Is.True);
     }
 
+    /// <summary>T2: a city whose only way out is a proxy is taken in and renewed by it.</summary>
+    [Test]
+    public async Task By_a_forward_proxy_too()
+    {
+        using var proxy = new Link.ForwardProxy();
+        var enrollee = _network.Enrollee("wuhan", "4201");
+        var client = new EnrolmentClient(_network.Clock, proxy.Address);
+        await client.EnrolAsync(_network.Enrolment, await _network.OpenAsync("wuhan", "4201"), enrollee, CancellationToken.None);
+        var credential = Network.CredentialOf(enrollee);
+
+        await client.RenewAsync(_network.Link, credential, (_, _) => true, enrollee, _network.Trust, CancellationToken.None);
+
+        Assert.That(Network.CredentialOf(enrollee).Certificate.SerialNumber, Is.Not.EqualTo(credential.Certificate.SerialNumber));
+        Assert.That(proxy.Asked.Distinct(), Is.EqualTo(new[] { $"CONNECT 127.0.0.1:{_network.Enrolment.Port} HTTP/1.1", $"CONNECT 127.0.0.1:{_network.Link.Port} HTTP/1.1" }));
+    }
+
     [Test]
     public async Task A_renewal_whose_answer_was_lost_is_answered_the_same_again()
     {
         var enrollee = _network.Enrollee("wuhan", "4201");
         await _network.EnrolAsync(await _network.OpenAsync("wuhan", "4201"), enrollee);
         var credential = Network.CredentialOf(enrollee);
-        var peer = PeerCertificate.Read(credential.Certificate, credential.Between, _network.Trust, PeerUse.Client, _network.Clock.GetUtcNow(), out _)!;
-        var requests = enrollee.Files.Pairs.Select(pair =>
-        {
-            using var key = CredentialFiles.NextKey(pair);
-            return new KeyRequest { Kind = pair.Kind, Request = Google.Protobuf.ByteString.CopyFrom(CertificateAuthority.AskFor(enrollee.Node, key)) };
-        }).ToArray();
-        var lost = await _network.DoAsync(_network.Desk.Renew(peer, requests));
+        var lost = await LoseARenewalAsync(enrollee, credential);
         var head = _network.Core.Journal.Head;
 
         await new EnrolmentClient(_network.Clock).RenewAsync(_network.Link, credential, (_, _) => true, enrollee, _network.Trust, CancellationToken.None);
@@ -165,13 +175,7 @@ public sealed class A_child_is_let_go_and_kept
         var enrollee = _network.Enrollee("wuhan", "4201");
         await _network.EnrolAsync(await _network.OpenAsync("wuhan", "4201"), enrollee);
         var (old, child) = (Network.CredentialOf(enrollee), new Child("wuhan", "4201"));
-        var peer = PeerCertificate.Read(old.Certificate, old.Between, _network.Trust, PeerUse.Client, _network.Clock.GetUtcNow(), out _)!;
-        var requests = enrollee.Files.Pairs.Select(pair =>
-        {
-            using var key = CredentialFiles.NextKey(pair);
-            return new KeyRequest { Kind = pair.Kind, Request = Google.Protobuf.ByteString.CopyFrom(CertificateAuthority.AskFor(enrollee.Node, key)) };
-        }).ToArray();
-        var lost = await _network.DoAsync(_network.Desk.Renew(peer, requests));
+        var lost = await LoseARenewalAsync(enrollee, old);
 
         // The answer was lost, and then the line for longer than the overlap.
         _network.Clock.Move(TimeSpan.FromDays(30));
@@ -220,6 +224,18 @@ public sealed class A_child_is_let_go_and_kept
         Assert.That(refused!.Status.Detail, Does.StartWith("RENEWED_TOO_OFTEN"));
 
         Task RenewAsync() => new EnrolmentClient(_network.Clock).RenewAsync(_network.Link, credential, (_, _) => true, enrollee, _network.Trust, CancellationToken.None);
+    }
+
+    /// <summary>The parent has answered, and the child has not heard it.</summary>
+    private async Task<IssueAnswer> LoseARenewalAsync(Enrollee enrollee, LinkCredential credential)
+    {
+        var peer = PeerCertificate.Read(credential.Certificate, credential.Between, _network.Trust, PeerUse.Client, _network.Clock.GetUtcNow(), out _)!;
+        var requests = enrollee.Files.Pairs.Select(pair =>
+        {
+            using var key = CredentialFiles.NextKey(pair);
+            return new KeyRequest { Kind = pair.Kind, Request = Google.Protobuf.ByteString.CopyFrom(CertificateAuthority.AskFor(enrollee.Node, key)) };
+        }).ToArray();
+        return await _network.DoAsync(_network.Desk.Renew(peer, requests));
     }
 
     private async Task<bool> IsLetInAsync(LinkCredential credential)

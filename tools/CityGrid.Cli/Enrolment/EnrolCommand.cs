@@ -35,9 +35,11 @@ internal static class EnrolCommand
             }
 
             Enrollee enrollee;
+            Uri? proxy = null;
             if (parsed.GetValue(config) is { } file)
             {
                 var configuration = ConfigurationFile.LoadUnenrolled(file);
+                proxy = configuration.Parent?.Proxy;
                 enrollee = new Enrollee(configuration.Node, configuration.Division, RegisterCheck.Read(configuration), CredentialFiles.Of(configuration));
             }
             else if (parsed.GetValue(folder) is { } into && NodeId.TryParse(parsed.GetValue(name), out var node) && DivisionCode.TryParse(parsed.GetValue(division), out var place))
@@ -55,7 +57,7 @@ internal static class EnrolCommand
                 return Commands.Fail(Texts.Get("EnrolWants"), 2);
             }
 
-            var end = await new EnrolmentClient(TimeProvider.System).EnrolAsync(url, read!, enrollee, stop);
+            var end = await new EnrolmentClient(TimeProvider.System, proxy).EnrolAsync(url, read!, enrollee, stop);
             AnsiConsole.WriteLine(Texts.Get("Enrolled", enrollee.Node, read!.Parent, end.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture)));
             foreach (var pair in enrollee.Files.Pairs)
             {
