@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using CityGrid.Cli.Network;
 
 namespace CityGrid.Cli;
@@ -74,7 +75,14 @@ internal sealed class NodeCall
         {
             if (File.Exists(Path.Combine(at.FullName, WrittenTree.FileName)))
             {
-                return WrittenTree.Load(at.FullName);
+                try
+                {
+                    return WrittenTree.Load(at.FullName);
+                }
+                catch (Exception other) when (other is JsonException or FormatException or UnauthorizedAccessException)
+                {
+                    // A file of that name may be anybody's; what is no tree of this user's has no token for him.
+                }
             }
         }
 

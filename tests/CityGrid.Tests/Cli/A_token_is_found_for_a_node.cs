@@ -32,6 +32,16 @@ public sealed class A_token_is_found_for_a_node
     [TestCase("http://198.51.100.1:7081")]
     public void Nobody_else_is_shown_it(string address) => Assert.That(() => NodeCall.TokenFor(address, null, NodeCall.Keeper, _folder), Throws.TypeOf<IOException>());
 
+    [TestCase("{}")]
+    [TestCase("[{}]")]
+    [TestCase("no JSON")]
+    public void A_file_of_the_same_name_that_is_no_tree_is_none(string content)
+    {
+        var below = Path.Combine(_folder, "hangzhou");
+        File.WriteAllText(Path.Combine(below, WrittenTree.FileName), content);
+        Assert.That(() => NodeCall.TokenFor("http://127.0.0.1:1", null, NodeCall.Keeper, below), Throws.TypeOf<IOException>().With.Message.Contains("tree.json"));
+    }
+
     [Test]
     public void The_one_that_is_named_comes_first()
     {

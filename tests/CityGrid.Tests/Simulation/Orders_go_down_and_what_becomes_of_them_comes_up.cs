@@ -93,10 +93,9 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
         story.CheckAll();
     }
 
-    [Test]
-    public void What_an_old_copy_decided_under_its_old_name_gives_way_to_what_was_heard_above()
+    /// <summary>The ministry's order to the first city, which was copied before it answered.</summary>
+    private static (UInt128 Order, ModelDisk Copy) AnsweredAfterACopy(OrderStory story)
     {
-        var story = new OrderStory(6);
         story.Run(TimeSpan.FromMinutes(2));
         var id = story.Issue(story.Ministry, story.Cities[0], OrderKind.Assign)!.Value;
         story.Run(TimeSpan.FromMinutes(1));
@@ -106,6 +105,14 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
         story.Run(TimeSpan.FromMinutes(2));
         story.Step(story.Cities[0], id, OrderState.Answered);
         story.Run(TimeSpan.FromMinutes(1));
+        return (id, copy);
+    }
+
+    [Test]
+    public void What_an_old_copy_decided_under_its_old_name_gives_way_to_what_was_heard_above()
+    {
+        var story = new OrderStory(6);
+        var (id, copy) = AnsweredAfterACopy(story);
 
         story.Cities[0].Crash(powerCut: true);
         story.Cities[0].Replace(copy);
@@ -129,15 +136,7 @@ public sealed class Orders_go_down_and_what_becomes_of_them_comes_up
     public void A_province_that_lost_everything_and_has_not_heard_its_ministry_tells_no_city_that_this_was_all()
     {
         var story = new OrderStory(7);
-        story.Run(TimeSpan.FromMinutes(2));
-        var id = story.Issue(story.Ministry, story.Cities[0], OrderKind.Assign)!.Value;
-        story.Run(TimeSpan.FromMinutes(1));
-        story.Cities[0].Crash(powerCut: false);
-        var copy = story.Cities[0].Disk.Copy();
-        story.Cities[0].Start();
-        story.Run(TimeSpan.FromMinutes(2));
-        story.Step(story.Cities[0], id, OrderState.Answered);
-        story.Run(TimeSpan.FromMinutes(1));
+        var (id, copy) = AnsweredAfterACopy(story);
 
         story.CutOff(story.Province, story.Ministry, TimeSpan.FromMinutes(20));
         story.Province.Crash(powerCut: true);
