@@ -278,16 +278,17 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             : string.Empty;
     }
 
-    private DigestReport Digest()
+    /// <summary>Of one instant: where a child's part came between two of these digests, this node would seem to have passed on what it has not.</summary>
+    private DigestReport Digest() => core.Sequencer.Read(() =>
     {
         var (lsn, digest) = core.OwnDigest();
-        var children = core.Sequencer.Read(() => core.Reception.Children.ToArray())
+        var children = core.Reception.Children
             .Select(c => new ChildDigest(c.Division.ToString(), c.Node.ToString(), c.Epoch.ToString(), c.Cells.Mark.Lsn.Value, core.DigestOfChild(c.Node).ToString()))
             .ToArray();
         return new DigestReport(
             configuration.Division.ToString(), configuration.Node.ToString(), core.OwnEpoch.ToString(), core.UplinkFold.Territorial.Epoch.ToString(),
             lsn.Value, core.Cells.Count, digest.ToString(), children);
-    }
+    });
 
     private ChildBeyond? Beyond(NodeId child, Incarnation life, Lsn past)
     {

@@ -44,6 +44,43 @@ public sealed class A_parent_tells_how_a_childs_link_is
         Assert.That(LinkOf(node).LastError, Does.StartWith("MALFORMED"));
     }
 
+    /// <summary>What it has altogether and what it has of each child are read together, or an edge further up seems equal before it is.</summary>
+    [Test]
+    public async Task Its_digests_are_those_of_one_instant()
+    {
+        await using var node = await WholeNode.StartAsync("\"callsPerAddress\": 1000");
+        var child = new Child("shangcheng", "330102");
+        using var channel = node.LinkChannel(node.CertificateOf("shangcheng", "330102"));
+        using var call = new LinkService.LinkServiceClient(channel).Connect();
+        var welcome = (await AskAsync(call, child.Hello())).Welcome;
+        child.Epoch = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
+
+        const int cuts = 400;
+        var seen = new HashSet<(string Own, string Copy)>();
+        using var over = new CancellationTokenSource();
+        var reader = ReadAsync();
+        for (var i = 1; i <= cuts; i++)
+        {
+            Assert.That((await AskAsync(call, child.Cut(i - 1, i, [child.Cell(i, i, grain: Grain.National)]))).Receipt, Is.Not.Null);
+        }
+
+        await over.CancelAsync();
+        await reader;
+        Assert.That(seen.Count, Is.GreaterThan(10), "it was asked while they came");
+        Assert.That(seen.Select(pair => pair.Own), Is.Unique, "each change of the one is a change of the other");
+
+        async Task ReadAsync()
+        {
+            var reports = node.App.Services.GetRequiredService<NodeStatus>().Reports();
+            while (!over.IsCancellationRequested)
+            {
+                await Task.Yield();
+                var report = reports.Digest();
+                seen.Add((report.Digest, report.Children.Single().Digest));
+            }
+        }
+    }
+
     [Test]
     public async Task A_node_without_a_parent_has_nobody_to_send_to()
     {
