@@ -30,6 +30,9 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Error, "Link: what {Node} sent was refused for its signature: {What}")]
     public static partial void SignatureRefused(ILogger log, string node, string what);
 
+    [LoggerMessage(9, LogLevel.Error, "Link: {Node} has reached a bound of what one child may lay upon this node, and waits: {What}")]
+    public static partial void QuotaReached(ILogger log, string node, string what);
+
     [LoggerMessage(6, LogLevel.Error, "A query from above could not be answered.")]
     public static partial void QueryFailed(ILogger log, Exception exception);
 

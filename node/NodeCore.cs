@@ -88,6 +88,7 @@ public sealed class NodeCore : IDisposable
         {
             Editions = Packages.Editions,
         };
+        Quota = new ChildQuota(settings.EachChild, seams.Clock);
         Room = new DiskRoom(() => seams.Disk.FreeBytes, settings.DiskReserve, seams.Clock);
         Desk.Held = now => Room.Short ?? AnchorOverdue(now);
         Desk.EraseKeys();
@@ -95,9 +96,9 @@ public sealed class NodeCore : IDisposable
         var place = new ViewPlace(settings.Node, settings.Division, settings.Zone, settings.Register, settings.ClosingDelay);
         Views = new ViewDesk(place, Sequencer, seams.Journal, Cells, AllWatermarks, seams.Clock, finality);
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
-        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone, Parent = settings.Parent, ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures };
+        var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone, Parent = settings.Parent, ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures, Policy = settings.NewDirectories };
         Children = settings.Children is { } children ? new ChildrenDesk(children.Settings, ChildrenFold, children.Authority, seams.Entropy) : null;
-        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission, Orders = Orders };
+        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission, Orders = Orders, Quota = Quota };
         Pressure = pressure ?? new PressureGauge(Measure, seams.Clock);
         var orderPlace = new OrderPlace(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone };
         var orderNotary = new OrderNotary(seams.Signatures, orderPlace, settings.Signatures, seams.Clock);
@@ -214,6 +215,9 @@ public sealed class NodeCore : IDisposable
     /// <summary>How near the node is to what it can bear, and what it lets go of because of it.</summary>
     public PressureGauge Pressure { get; }
 
+    /// <summary>What each child has used of its bounds.</summary>
+    public ChildQuota Quota { get; }
+
     /// <summary>Whether there is room for what is new.</summary>
     public DiskRoom Room { get; }
 
@@ -327,7 +331,7 @@ public sealed class NodeCore : IDisposable
     public void RerouteOrders() => Sequencer.Submit(OrderDesk.Reroute("clock"), _ => { });
 
     /// <summary>The scheduled push to a parent; an empty one too proves that this node lives.</summary>
-    public void PushDue(ParentKind kind = ParentKind.Territorial) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.PushDue();
+    public void PushDue(ParentKind kind = ParentKind.Territorial, bool isAsked = false) => (kind == ParentKind.Sector ? SectorUplink : Uplink)?.PushDue(isAsked);
 
     /// <summary>
     /// Begins to speak to the parents, to a sector's once it is durable of which matters it is told. What it holds is compared where that is another choice than before: it
@@ -366,6 +370,10 @@ public sealed class NodeCore : IDisposable
 
     /// <summary>What a parent compares with its own copy of this node, at the position it holds for.</summary>
     public (Lsn Lsn, Hash256 Digest) OwnDigest() => Sequencer.Read(() => (Sequencer.Applied, EdgeDigest.Of(Cells, _settings.Node, Cells.Origins.Where(o => o == _settings.Node || Reception.Origin(o) is not { } row || IsOurs(row.Watermark.Division)))));
+
+    /// <summary>A person grants a new data directory of a child its epoch.</summary>
+    public Task<GrantOutcome> GrantAsync(NodeId child, Incarnation directory, string actor) =>
+        Sequencer.SubmitAsync(ReceptionDesk.Grant(child, directory, _seams.Entropy.NextUInt64(), actor));
 
     /// <summary>This node's copy of a child.</summary>
     public Hash256 DigestOfChild(NodeId child) => Sequencer.Read(() => EdgeDigest.Of(Cells, child, Cells.Origins.Where(o => Reception.Origin(o)?.Via == child || o == child)));

@@ -1,6 +1,7 @@
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
 using CityGrid.Hub.Seams;
@@ -151,8 +152,10 @@ public static class NodeServer
             ParentDivision = configuration.Parent?.Division,
             EscalationRules = escalation,
             Signatures = configuration.Link.Signatures,
+            NewDirectories = configuration.Link.NewDirectories,
             AnchorRequired = configuration.AnchorRequired,
             ViewLagRecords = configuration.Limits.ViewLagRecords,
+            EachChild = new ChildBounds(configuration.Limits.EscalationsPerHour, configuration.Limits.CellsPerChild),
             DiskReserve = (long)configuration.Limits.DiskReserveMegabytes << 20,
             MemoryMax = configuration.Limits.MemoryMegabytes is > 0 and var megabytes ? (long)megabytes << 20 : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3,
             MemoryNow = () => GC.GetGCMemoryInfo(GCKind.Any).HeapSizeBytes,
@@ -229,6 +232,7 @@ public static class NodeServer
         }
 
         core.Door.SignatureRefused = (child, what) => Log.SignatureRefused(log, child.ToString(), what);
+        core.Quota.Reached = (child, what) => Log.QuotaReached(log, child.ToString(), what);
         core.Damaged.Told = (file, why) => Log.ViewPutAside(log, $"{file}: {why}");
         core.ReachDesk.Failed = failure => Log.QueryFailed(log, failure);
         core.Pressure.Changed = (level, pressure) => NodeLog.Pressure(log, level, pressure);

@@ -2,6 +2,7 @@ using CityGrid.Hub.Children;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
 using CityGrid.Hub.Seams;
@@ -34,6 +35,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
     /// <summary>Whether children must sign what they send.</summary>
     public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Accepted;
 
+    /// <summary>Who grants a new data directory of a known child its epoch.</summary>
+    public EpochPolicy NewDirectories { get; init; } = EpochPolicy.Granted;
+
     /// <summary>Records that the case lists may lag behind before intake slows; where they lag ten times as far, all that may be let go of is.</summary>
     public int ViewLagRecords { get; init; } = 10_000;
 
@@ -42,6 +46,9 @@ public sealed record NodeSettings(NodeId Node, DivisionCode Division, DateTimeZo
 
     /// <summary>Bytes of the data disk that are kept for what is under way: nothing new is taken once no more are free.</summary>
     public long DiskReserve { get; init; }
+
+    /// <summary>What each child may lay upon this node.</summary>
+    public ChildBounds EachChild { get; init; } = ChildBounds.Usual;
 
     /// <summary>How much memory the program has for itself now.</summary>
     public Func<long> MemoryNow { get; init; } = () => 0;

@@ -124,7 +124,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
         {
             if (parent is not null)
             {
-                core.PushDue(kind);
+                core.PushDue(kind, isAsked: true);
                 parents.Add(parent.Node);
             }
         }

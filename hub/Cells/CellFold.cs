@@ -137,6 +137,11 @@ public sealed class CellFold : IFold
         (_digestsInPart, _part) = (null, Matters.All);
     }
 
+    /// <summary>How many cells are held of each origin and grain, with a division that one of them names.</summary>
+    public IEnumerable<(NodeId Origin, DivisionCode Division, long Cells)> Holdings => Store.Names.Scopes
+        .Where(scope => scope is { Cells: > 0, FirstSeries: >= 0 })
+        .Select(scope => (scope.Origin, Store.Names.Divisions[Store.Names.SeriesAt(scope.FirstSeries).Division], scope.Cells));
+
     public long CountOf(NodeId origin, Grain grain) =>
         Store.Names.FindScope(origin, grain) is var scope and >= 0 ? Store.Names.Scopes[scope].Cells : 0;
 

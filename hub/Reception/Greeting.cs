@@ -134,6 +134,13 @@ internal static class Greeting
             return Stand.No(LinkRefusalCode.Fork, $"Epoch {row.Epoch.Number} of {who.Node} was granted twice: {row.Epoch} here, {who.Epoch} there.");
         }
 
+        if (settings.Policy == EpochPolicy.Asked && !row.Incarnation.IsNone && row.Incarnation != who.Incarnation && row.Offer?.Incarnation != who.Incarnation)
+        {
+            return Stand.No(
+                LinkRefusalCode.IncarnationUnknown,
+                $"Data directory {who.Incarnation} of {who.Node} is new here; {row.Incarnation} is in office. A person must grant it its epoch at {settings.Node}: citygrid link grant {who.Node} {who.Incarnation}");
+        }
+
         if (who.Epoch.Number > row.Epoch.Number)
         {
             // A grant that this node does not know: it was restored from a copy (INV-22) or withdrew it, or another parent gave it.
@@ -145,9 +152,7 @@ internal static class Greeting
             return Stand.No(LinkRefusalCode.Fenced, $"Epoch {row.Epoch} of {who.Node} is in office; {who.Epoch} may not report. Restore the directory as a new one (--restored).");
         }
 
-        return settings.Policy == EpochPolicy.AutoGrant || row.Incarnation.IsNone
-            ? Granted(row, who, nonce)
-            : Stand.No(LinkRefusalCode.IncarnationUnknown, $"Another data directory of {who.Node} is in office. A person at {settings.Node} must grant this one its epoch.");
+        return Granted(row, who, nonce);
     }
 
     /// <summary>
@@ -163,7 +168,7 @@ internal static class Greeting
         return TooFar(row, who) ?? Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, new Epoch(Math.Max(known, who.LastEpoch) + 1, nonce)));
     }
 
-    private static long Known(ChildRow? row) => Math.Max(row?.Epoch.Number ?? 0, row?.Offer?.Epoch.Number ?? 0);
+    internal static long Known(ChildRow? row) => Math.Max(row?.Epoch.Number ?? 0, row?.Offer?.Epoch.Number ?? 0);
 
     private static Stand? TooFar(ChildRow? row, Caller who) => who.LastEpoch - Known(row) > ReceiverSettings.EpochLeapMax
         ? Stand.No(LinkRefusalCode.Malformed, $"{who.Node} claims epoch {who.LastEpoch}; {Known(row)} is the newest known here.")

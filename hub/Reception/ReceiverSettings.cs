@@ -7,11 +7,11 @@ namespace CityGrid.Hub.Reception;
 /// <summary>Who decides about the epoch of a new data directory of a known node.</summary>
 public enum EpochPolicy
 {
-    /// <summary>The receiver grants the next epoch at once (development).</summary>
-    AutoGrant,
+    /// <summary>The receiver grants the next epoch at once: whoever has the child's certificate speaks for it.</summary>
+    Granted,
 
     /// <summary>A person grants it; until then the answer is INCARNATION_UNKNOWN. A node never heard of is granted its first epoch.</summary>
-    Manual,
+    Asked,
 }
 
 /// <summary>What a receiver goes by: who it is, where it stands in the register, and what it asks for. Decisions take it as it is <see cref="At"/> their time.</summary>
@@ -68,7 +68,7 @@ public sealed record ReceiverSettings(NodeId Node, DivisionCode Division, Divisi
 
     public SignaturePolicy Signatures { get; init; } = SignaturePolicy.Accepted;
 
-    public EpochPolicy Policy { get; init; } = EpochPolicy.AutoGrant;
+    public EpochPolicy Policy { get; init; } = EpochPolicy.Granted;
 
     /// <summary>The grains asked for of a child's own cells and of those it relays.</summary>
     public IReadOnlyList<Grain> Grains { get; init; } = [Grain.Detail, Grain.National];

@@ -2,6 +2,7 @@ using CityGrid.Hub.Cells;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
@@ -9,6 +10,20 @@ using CityGrid.Protocol.V1;
 using NodaTime;
 
 namespace CityGrid.Hub.Reception;
+
+/// <summary>What came of a person's grant.</summary>
+public enum GrantOutcome
+{
+    Granted,
+
+    /// <summary>The directory was in office or on offer already; nothing changed.</summary>
+    HadIt,
+
+    /// <summary>It was in office once and is no more: it must be restored as a new one.</summary>
+    OutOfOffice,
+
+    ChildUnknown,
+}
 
 /// <summary>
 /// The door of reception: a frame from a child becomes a command for the sequencer, whose answer exists only when the effect and the cursor are durable
@@ -25,6 +40,9 @@ public sealed class ReceptionDesk(
     /// <summary>The orders known here; null where none are kept.</summary>
     public OrderFold? Orders { get; init; }
 
+    /// <summary>What one child may lay upon this node; null where that is not bounded.</summary>
+    public ChildQuota? Quota { get; init; }
+
     /// <summary>Which children are to state their ranges.</summary>
     public RangeAsks Asks { get; } = new(reception);
 
@@ -40,6 +58,15 @@ public sealed class ReceptionDesk(
     public Command<bool> Release(NodeId child, string actor) => new ReleaseChild(this, child) { Actor = actor };
 
     /// <summary>
+    /// A person grants a new data directory of a child its epoch (<see cref="EpochPolicy.Asked"/>): it takes office with the first part that it sends, and what is in office then is so no more.
+    /// </summary>
+    /// <param name="child">A child that was heard of.</param>
+    /// <param name="directory">The data directory, as its refusal named it.</param>
+    /// <param name="nonce">A fresh random number.</param>
+    /// <param name="actor">The person.</param>
+    public Command<GrantOutcome> Grant(NodeId child, Incarnation directory, ulong nonce, string actor) => new GrantDirectory(this, child, directory, nonce) { Actor = actor };
+
+    /// <summary>
     /// Judges again what is kept aside of a child: a division that the register knows by now, a day that has come. Answers how many records were
     /// settled. <paramref name="readAt"/> reads this node's own journal.
     /// </summary>
@@ -53,6 +80,36 @@ public sealed class ReceptionDesk(
     /// held already have no effect by coming again.
     /// </summary>
     public Command<bool> Rewind(NodeId child, string actor) => new RewindChild(this, child) { Actor = actor };
+
+    /// <summary>Why what was decided is not made durable now; null where it is. A quarantine always is.</summary>
+    private OverQuota? Over(NodeId child, ConnectRequest request, LinkDecision decision) => decision.Change switch
+    {
+        EscalationsTaken => Quota?.TakeEscalations(child, request.Escalations.Escalations.Count + request.Escalations.Receipts.Count),
+        CellsTaken when decision.Response.Receipt is { Accepted: > 0 } receipt && reception.Child(child) is { } row => OverCells(row, receipt.Accepted),
+        EpochGrant => Quota?.TakeHello(child),
+        null when decision.NewSigner is not null => Quota?.TakeHello(child),
+        _ => null,
+    };
+
+    /// <summary>By a child came its own cells, those that it relays, and those of names that nobody has stated, where they lie in its division.</summary>
+    private OverQuota? OverCells(ChildRow child, int more)
+    {
+        if (Quota is not { } quota)
+        {
+            return null;
+        }
+
+        var (held, origins) = ((long)more, 0);
+        foreach (var (origin, division, count) in cells.Holdings)
+        {
+            if (origin == child.Node || (reception.Origin(origin) is { } row ? row.Via == child.Node : settings.Register.IsAtOrBelow(division, child.Division)))
+            {
+                (held, origins) = (held + count, origins + 1);
+            }
+        }
+
+        return quota.HoldCells(child.Node, held, origins);
+    }
 
     private static readonly Touched AllEscalations = Touched.By("escalations", string.Empty);
 
@@ -95,6 +152,11 @@ public sealed class ReceptionDesk(
             var settings = desk.Settings.At(now);
             var judge = new RecordJudge(settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now) { Orders = desk.Orders, OrderFaults = found?.Orders ?? [], SignsOrders = found?.SignsOrders ?? false };
             var decision = LinkReceiver.Decide(settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
+            if (desk.Over(peer.Node, request, decision) is { } over)
+            {
+                return Decision<LinkDecision>.Nothing(new LinkDecision(null, Answers.Busy(request, over.Message, over.Wait), session));
+            }
+
             if (decision.Response.Welcome is { } welcome)
             {
                 welcome.ReceivedAt = now.ToUnixTimeMilliseconds();
@@ -130,6 +192,32 @@ public sealed class ReceptionDesk(
             Failpoint.Hit("escalations.apply.after", decision.Change is EscalationsTaken);
             Failpoint.Hit("signer.note.after", decision.NewSigner is not null);
             return decision with { Stands = new StreamMark(range.Last, range.ChainHash) };
+        }
+    }
+
+    private sealed class GrantDirectory(ReceptionDesk desk, NodeId child, Incarnation directory, ulong nonce) : Command<GrantOutcome>
+    {
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("child", child.ToString())];
+
+        public override Decision<GrantOutcome> Decide(Instant now)
+        {
+            if (desk.Fold.Child(child) is not { } row)
+            {
+                return Decision<GrantOutcome>.Nothing(GrantOutcome.ChildUnknown);
+            }
+
+            if (row.Retired.Contains(directory))
+            {
+                return Decision<GrantOutcome>.Nothing(GrantOutcome.OutOfOffice);
+            }
+
+            if (row.Incarnation == directory || row.Offer?.Incarnation == directory)
+            {
+                return Decision<GrantOutcome>.Nothing(GrantOutcome.HadIt);
+            }
+
+            var grant = new EpochGrant(child, row.Division, directory, new Epoch(Greeting.Known(row) + 1, nonce));
+            return Decision<GrantOutcome>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(grant, desk.Settings.Node)]), _ => GrantOutcome.Granted);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
 using NodaTime;
@@ -112,6 +113,8 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             SigningKeyFile = OptionalPathAt(section, "signingKey", "the path of a PEM file with its private key"),
             Signatures = section.Optional<SignaturePolicy>(
                 "signatures", $"one of {JsonReads.Names(Enum.GetValues<SignaturePolicy>())}", JsonReads.TryReadName, SignaturePolicy.Accepted, "accepted"),
+            NewDirectories = section.Optional<EpochPolicy>(
+                "newDirectories", $"one of {JsonReads.Names(Enum.GetValues<EpochPolicy>())}", JsonReads.TryReadName, EpochPolicy.Granted, "granted"),
         };
         if (link.SigningCertificateFile is null != link.SigningKeyFile is null)
         {
@@ -265,6 +268,8 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             HandshakeTime = DurationAt(section, "handshakeTime", Duration.FromSeconds(1), Duration.FromMinutes(1), Duration.FromSeconds(5)),
             LinkConnectionsPerPeer = Number(section, "linkConnectionsPerPeer", 1, 1_000, 8),
             LinkStreamsPerPeer = Number(section, "linkStreamsPerPeer", 1, 1_000, 32),
+            EscalationsPerHour = Number(section, "escalationsPerHour", ReceiverSettings.EscalationsMax, 100_000_000, ChildBounds.Usual.EscalationsPerHour),
+            CellsPerChild = Number(section, "cellsPerChild", 10_000, 100_000_000, ChildBounds.Usual.Cells),
             CallsUnderWay = Number(section, "callsUnderWay", 4, 100_000, 512),
             CallsPerUser = Number(section, "callsPerUser", 1, 1_000_000, 2_000),
             ReadsPerUser = Number(section, "readsPerUser", 1, 1_000_000, 200),

@@ -91,6 +91,9 @@ public sealed record LinkConfiguration
 
     /// <summary>Whether children must sign what they send.</summary>
     public required SignaturePolicy Signatures { get; init; }
+
+    /// <summary>Who grants a new data directory of a known child its epoch.</summary>
+    public required EpochPolicy NewDirectories { get; init; }
 }
 
 /// <summary>How a node takes children in: by its register of children and by an authority of its own (clauses E1 to E7).</summary>
@@ -210,6 +213,12 @@ public sealed record LimitsConfiguration
 
     /// <summary>Streams of one child on all its connections together.</summary>
     public required int LinkStreamsPerPeer { get; init; }
+
+    /// <summary>Escalations and receipts that one child may bring in an hour.</summary>
+    public required int EscalationsPerHour { get; init; }
+
+    /// <summary>Cells that may be held by one child.</summary>
+    public required int CellsPerChild { get; init; }
 
     /// <summary>Calls under way on both operator ports together.</summary>
     public required int CallsUnderWay { get; init; }

@@ -48,11 +48,31 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
     }
 
     [Authorize(Policy = Access.Keep)]
+    public override async Task<GrantResponse> Grant(GrantRequest request, ServerCallContext context)
+    {
+        if (!Incarnation.TryParse(request.Directory, out var directory))
+        {
+            throw new RefusedException(StatusCode.InvalidArgument, new Refusal("MALFORMED", "The directory is 32 hexadecimal digits, as INCARNATION_UNKNOWN names it.", "directory"));
+        }
+
+        return NodeId.TryParse(request.Child, out var child)
+            ? await core.GrantAsync(child, directory, Caller.ActorOf(context.GetHttpContext())) switch
+            {
+                GrantOutcome.ChildUnknown => throw NoChild(),
+                GrantOutcome.OutOfOffice => throw new RefusedException(
+                    StatusCode.FailedPrecondition,
+                    new Refusal("FENCED", $"Data directory {directory} of {child} is out of office for ever. Open it as a restored one (--restored); it is then another directory, which can be granted its epoch.", "directory")),
+                var outcome => new GrantResponse { Granted = outcome == GrantOutcome.Granted },
+            }
+            : throw NoChild();
+    }
+
+    [Authorize(Policy = Access.Keep)]
     public override async Task<RedriveResponse> Redrive(RedriveRequest request, ServerCallContext context)
     {
         if (!NodeId.TryParse(request.Child, out var child) || core.Sequencer.Read(() => core.Reception.Child(child)) is null)
         {
-            throw new RefusedException(StatusCode.NotFound, new Refusal("CHILD_UNKNOWN", "No node of this name ever spoke to this one as its child.", "child"));
+            throw NoChild();
         }
 
         var actor = Caller.ActorOf(context.GetHttpContext());
@@ -65,6 +85,9 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
 
         return new RedriveResponse { Settled = settled, StillParked = core.Sequencer.Read(() => core.Reception.ParkedOf(child)) };
     }
+
+    private static RefusedException NoChild() =>
+        new(StatusCode.NotFound, new Refusal("CHILD_UNKNOWN", "No node of this name ever spoke to this one as its child.", "child"));
 
     private static ParkedView ViewOf(NodeId node, Lane lane, long lsn, RecordReceipt verdict, NodeId? parent = null) => new()
     {

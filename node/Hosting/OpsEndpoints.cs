@@ -97,7 +97,7 @@ internal static class OpsEndpoints
     private static Task BeyondAsync(HttpContext context, NodeReports reports)
     {
         var query = context.Request.Query;
-        if (!UInt128.TryParse(query["incarnation"], System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture, out var life) || query["incarnation"].ToString().Length != 32)
+        if (!Incarnation.TryParse(query["incarnation"], out var life))
         {
             context.Refuse(StatusCodes.Status400BadRequest, new Refusal("MALFORMED", "incarnation is 32 hexadecimal digits: the life of the child's directory, as its backup names it.", "incarnation"));
             return Task.CompletedTask;
@@ -109,7 +109,7 @@ internal static class OpsEndpoints
             return Task.CompletedTask;
         }
 
-        if (!NodeId.TryParse(context.GetRouteValue("node") as string, out var child) || reports.Beyond(child, new Incarnation(life), new Lsn(lsn)) is not { } beyond)
+        if (!NodeId.TryParse(context.GetRouteValue("node") as string, out var child) || reports.Beyond(child, life, new Lsn(lsn)) is not { } beyond)
         {
             context.Refuse(StatusCodes.Status404NotFound, new Refusal("CHILD_UNKNOWN", "No such node ever spoke to this one as its child; /ops/digest lists those that did.", "node"));
             return Task.CompletedTask;

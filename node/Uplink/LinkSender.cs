@@ -35,6 +35,11 @@ public static partial class LinkSender
                 case SenderInput.PushDue due:
                     Set(State.Lane(due.Lane) with { Due = true, EvenIfEmpty = true });
                     State = State with { Ranges = State.Ranges.Pushed() };
+                    if (due.IsAsked)
+                    {
+                        TryAtOnce(keepsPause: false);
+                    }
+
                     break;
                 case SenderInput.RangesDue:
                     CompareRanges();
@@ -42,7 +47,11 @@ public static partial class LinkSender
                 case SenderInput.Nudged nudged:
                     Set(State.Lane(nudged.Lane) with { Due = true });
                     Hurry();
-                    TryAtOnce(nudged.IsAlarm);
+                    if (nudged.IsAlarm)
+                    {
+                        TryAtOnce(keepsPause: true);
+                    }
+
                     break;
                 case SenderInput.Connected connected:
                     SayHello(connected);
@@ -165,17 +174,17 @@ public static partial class LinkSender
 
         /// <summary>
         /// The parent may be there again long before the back-off is over, and an alarm does not wait to find that out: each one is a try, of which there is one in a
-        /// while. A pause that the parent asked for is kept.
+        /// while. A pause that the parent asked for is kept, unless a person wants it tried.
         /// </summary>
-        private void TryAtOnce(bool isAlarm)
+        private void TryAtOnce(bool keepsPause)
         {
-            if (State.Phase != SenderPhase.Resting || !isAlarm)
+            if (State.Phase != SenderPhase.Resting)
             {
                 return;
             }
 
             var next = State.DialledAt is { } dialled && dialled <= now ? Instant.Max(now, dialled + State.Settings.AlarmTriesApart) : now;
-            var at = State.PausedUntil - now <= State.Settings.PauseMost ? Instant.Max(next, State.PausedUntil) : next;
+            var at = keepsPause && State.PausedUntil - now <= State.Settings.PauseMost ? Instant.Max(next, State.PausedUntil) : next;
             if (at < State.NotBefore)
             {
                 State = State with { NotBefore = at };

@@ -12,8 +12,8 @@ public abstract record SenderInput
     /// <summary>The node has started, or the wake-up that was asked for has come.</summary>
     public sealed record Woken : SenderInput;
 
-    /// <summary>The schedule: send this lane now, an empty cut too.</summary>
-    public sealed record PushDue(Lane Lane) : SenderInput;
+    /// <summary>The schedule, or a person: send this lane now, an empty cut too. A person may know that what the parent refused is mended.</summary>
+    public sealed record PushDue(Lane Lane, bool IsAsked = false) : SenderInput;
 
     /// <summary>Something of this lane has changed: send it soon; an alarm, as soon as anybody listens.</summary>
     public sealed record Nudged(Lane Lane, bool IsAlarm = false) : SenderInput;

@@ -69,7 +69,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     }
 
     /// <summary>The schedule: cells now, an empty cut too.</summary>
-    public void PushDue() => OnceBegun(new SenderInput.PushDue(Lane.Cells));
+    public void PushDue(bool isAsked = false) => OnceBegun(new SenderInput.PushDue(Lane.Cells, isAsked));
 
     /// <summary>Something of a lane changed, an alarm or not.</summary>
     public void Nudge(Lane lane, bool isAlarm = false) => OnceBegun(new SenderInput.Nudged(lane, isAlarm));

@@ -31,6 +31,14 @@ public readonly record struct Incarnation(UInt128 Value)
     public static Incarnation FromBytes(ReadOnlySpan<byte> bytes) =>
         bytes.Length == 16 ? new(System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(bytes)) : None;
 
+    /// <summary>Reads 32 hexadecimal digits, not all of them 0.</summary>
+    public static bool TryParse(string? text, out Incarnation incarnation)
+    {
+        var read = UInt128.TryParse(text, System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture, out var value) && text!.Length == 32;
+        incarnation = new Incarnation(read ? value : UInt128.Zero);
+        return !incarnation.IsNone;
+    }
+
     public override string ToString() => Value.ToString("x32", System.Globalization.CultureInfo.InvariantCulture);
 }
 

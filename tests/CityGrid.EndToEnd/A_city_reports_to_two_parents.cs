@@ -123,7 +123,7 @@ public sealed class A_city_reports_to_two_parents
     }
 
     /// <summary>The list that a person writes; none for all.</summary>
-    private static void Choose(TreeNode city, params string[] beginnings) => Change(city, configuration =>
+    private static void Choose(TreeNode city, params string[] beginnings) => Trees.Change(city, configuration =>
     {
         var sector = configuration["sectorParent"]!.AsObject();
         sector.Remove("matters");
@@ -151,24 +151,17 @@ public sealed class A_city_reports_to_two_parents
                 .. rows.Select(row => row.Split(',')).Where(row => row[0] == city.Division || row[1] == city.Division)
                     .Select(row => string.Join(',', row[0] == city.Division ? [row[0], sector.Division, .. row[2..]] : row)),
             ]);
-        Change(sector, configuration =>
+        Trees.Change(sector, configuration =>
         {
             configuration.AsObject().Remove("parent");
             (configuration["register"], configuration["tier"]) = ("../sector.csv", "ministry");
         });
-        Change(city, configuration =>
+        Trees.Change(city, configuration =>
         {
             var parent = configuration["parent"]!.DeepClone();
             (parent["url"], parent["node"], parent["division"]) = ($"https://127.0.0.1:{sector.LinkPort}", sector.Node, sector.Division);
             configuration["sectorParent"] = parent;
         });
-    }
-
-    private static void Change(TreeNode node, Action<JsonNode> change)
-    {
-        var configuration = JsonNode.Parse(File.ReadAllText(node.Configuration))!;
-        change(configuration);
-        File.WriteAllText(node.Configuration, configuration.ToJsonString());
     }
 
     private static async Task ReportAsync(TreeNode city, string name, int times, string type = "01001")

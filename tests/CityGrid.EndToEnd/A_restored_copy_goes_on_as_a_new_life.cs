@@ -88,6 +88,37 @@ public sealed class A_restored_copy_goes_on_as_a_new_life
     }
 
     [Test]
+    public async Task Where_a_person_is_asked_it_waits_until_it_is_granted_its_epoch()
+    {
+        await using var trees = await Trees.StartAsync(1, 1, tree => Trees.Change(tree.Nodes.Single(node => node.Tier == "province"), configuration => configuration["link"]!["newDirectories"] = "asked"));
+        var (city, province) = (trees.Tree.Cities.Single(), trees.Tree.Nodes.Single(node => node.Tier == "province"));
+        await ReportAsync(city, 0, 3);
+        Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True);
+        await trees.Running.StopAsync(city.Node);
+        await trees.Running.StartAsync(city, "--restored");
+        await ReportAsync(city, 3, 2);
+        var refused = await Asking.UplinkErrorAsync(city);
+        Assert.That(refused, Does.Contain("INCARNATION_UNKNOWN"));
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(3));
+
+        var token = Path.Combine(trees.Tree.Folder, "admin-token");
+        await File.WriteAllTextAsync(token, province.Tokens["admin"]);
+        string[] at = ["--lang", "en", "--node", province.GrpcUrl, "--token-file", token];
+        var words = refused[refused.IndexOf("citygrid link grant", StringComparison.Ordinal)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..5];
+        var wrong = await Programs.CityGridAsync(["link", "grant", city.Node, "123", .. at]);
+        Assert.That(wrong.Code, Is.Not.Zero);
+        Assert.That(wrong.Error, Does.Contain("32 hexadecimal digits"));
+        var done = await Programs.CityGridAsync([.. words, .. at]);
+        Assert.That((done.Code, done.Error), Is.EqualTo((0, string.Empty)));
+        Assert.That(done.Output, Does.Contain("is granted its epoch"));
+        await File.WriteAllTextAsync(token, city.Tokens["admin"]);
+        var pushed = await Programs.CityGridAsync("link", "push", "--lang", "en", "--node", city.GrpcUrl, "--token-file", token);
+        Assert.That(pushed.Code, Is.Zero, pushed.Error);
+        Assert.That(await trees.Running.WaitUntilEqualAsync(TimeSpan.FromMinutes(1), CancellationToken.None), Is.True);
+        Assert.That(await Asking.ReportedAsync(trees.Tree.Root), Is.EqualTo(5));
+    }
+
+    [Test]
     public async Task What_the_tool_prints_as_JSON_is_what_the_port_writes_and_a_push_does_not_wait_for_the_hour()
     {
         await using var trees = await Trees.StartAsync(1, 1);

@@ -18,6 +18,7 @@ namespace CityGrid.Tests.EndToEnd;
 /// escalated, a node is killed, and at rest every edge is equal and nothing that was answered is missing or doubled. For a night
 /// CITYGRID_MIX_SECONDS=120 lets each mix live that long.
 /// </summary>
+[Parallelizable(ParallelScope.All)]
 [Requires(Need.PullRequest)]
 [Requires(Need.OldBuild)]
 public sealed class Old_and_new_nodes_make_one_tree

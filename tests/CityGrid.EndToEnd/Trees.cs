@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using CityGrid.Cli;
 using CityGrid.Cli.Network;
 using CityGrid.Hub.Seams;
@@ -32,6 +33,14 @@ internal sealed class Trees : IAsyncDisposable
             await trees.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Writes another configuration for a node, which it goes by from its next start on.</summary>
+    public static void Change(TreeNode node, Action<JsonNode> change)
+    {
+        var configuration = JsonNode.Parse(File.ReadAllText(node.Configuration))!;
+        change(configuration);
+        File.WriteAllText(node.Configuration, configuration.ToJsonString());
     }
 
     public async ValueTask DisposeAsync()

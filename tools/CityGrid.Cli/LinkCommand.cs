@@ -4,11 +4,11 @@ using Spectre.Console;
 
 namespace CityGrid.Cli;
 
-/// <summary><c>citygrid link list|push|parked|redrive</c>: how the links of a node stand, and what is kept aside on them (L10, O1).</summary>
+/// <summary><c>citygrid link list|push|grant|parked|redrive</c>: how the links of a node stand, and what is kept aside on them (L10, O1).</summary>
 internal static class LinkCommand
 {
     public static Command Create() =>
-        new("link", Texts.Get("CommandLink")) { List(), Push(), Parked(), Redrive() };
+        new("link", Texts.Get("CommandLink")) { List(), Push(), Grant(), Parked(), Redrive() };
 
     private static Command List()
     {
@@ -44,6 +44,23 @@ internal static class LinkCommand
         {
             var answer = await client.Links.PushAsync(new PushRequest(), client.Options.WithCancellationToken(stop));
             AnsiConsole.WriteLine(Texts.Get("LinkPushed", string.Join(", ", answer.Parents)));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Grant()
+    {
+        var node = new NodeCall();
+        var child = new Argument<string>("CHILD") { Description = Texts.Get("ArgumentGrantChild") };
+        var directory = new Argument<string>("DIRECTORY") { Description = Texts.Get("ArgumentGrantDirectory") };
+        var command = new Command("grant", Texts.Get("CommandLinkGrant")) { child, directory };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
+        {
+            var request = new GrantRequest { Child = parsed.GetRequiredValue(child), Directory = parsed.GetRequiredValue(directory) };
+            var answer = await client.Links.GrantAsync(request, client.Options.WithCancellationToken(stop));
+            AnsiConsole.WriteLine(Texts.Get(answer.Granted ? "LinkGranted" : "LinkHadGrant", request.Child, request.Directory));
             return 0;
         }));
         return command;

@@ -176,6 +176,24 @@ public sealed class A_sender_waits_no_longer_than_it_must
     }
 
     [Test]
+    public void A_person_does_not_wait_out_a_refusal_whose_cause_is_mended()
+    {
+        var story = new Sender();
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(10)));
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = 1, Refusal = new LinkRefusal { Code = LinkRefusalCode.IncarnationUnknown } }));
+        story.Step(new SenderInput.Disconnected("hung up", 500));
+        story.Now += Duration.FromSeconds(1);
+        story.Step(new SenderInput.PushDue(Lane.Cells));
+        Assert.That(story.State.NotBefore, Is.GreaterThanOrEqualTo(Start + Duration.FromMinutes(5)), "The schedule waits.");
+        story.Step(new SenderInput.PushDue(Lane.Cells, IsAsked: true));
+        Assert.That(story.State.NotBefore, Is.EqualTo(Start + Settings.AlarmTriesApart), "But one who asks again and again does not dial again and again.");
+        story.Now += Duration.FromSeconds(20);
+        story.Step(new SenderInput.Woken());
+        Assert.That(story.Last.OfType<SenderEffect.Dial>().Count(), Is.EqualTo(1));
+    }
+
+    [Test]
     public void An_epoch_that_does_not_become_durable_ends_the_connection()
     {
         // A node whose queue is full forgets the command: without an end nothing would ever go up again.

@@ -29,7 +29,7 @@ internal sealed class Parent
     private long _lsn;
     private ulong _nonce = 100;
 
-    public Parent(string node, string division, DivisionRegister register, EpochPolicy policy = EpochPolicy.AutoGrant)
+    public Parent(string node, string division, DivisionRegister register, EpochPolicy policy = EpochPolicy.Granted)
     {
         Settings = new ReceiverSettings(NodeId.Parse(node), DivisionCode.Parse(division), register) { Policy = policy };
         Cells = new CellFold();

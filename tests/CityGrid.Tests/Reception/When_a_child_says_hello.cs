@@ -8,14 +8,14 @@ namespace CityGrid.Tests.Reception;
 /// <summary>Clauses L2, L3, L7, L8 and L13; INV-8, INV-21, INV-22; RULE-8.</summary>
 public sealed class When_a_child_says_hello
 {
-    private static Parent Hubei(EpochPolicy policy = EpochPolicy.AutoGrant) => new("hubei", "42", Registers.Tempting, policy);
+    private static Parent Hubei(EpochPolicy policy = EpochPolicy.Granted) => new("hubei", "42", Registers.Tempting, policy);
 
     private static Child Wuhan() => new("wuhan", "4201");
 
     [Test]
     public void The_first_directory_of_a_node_is_granted_an_epoch_and_starts_at_zero()
     {
-        var parent = Hubei(EpochPolicy.Manual);
+        var parent = Hubei(EpochPolicy.Asked);
         var welcome = Wuhan().Join(parent);
         Assert.Multiple(() =>
         {
@@ -142,12 +142,19 @@ public sealed class When_a_child_says_hello
     [Test]
     public void By_manual_policy_a_person_decides_about_a_new_directory()
     {
-        var parent = Hubei(EpochPolicy.Manual);
+        var parent = Hubei(EpochPolicy.Asked);
         Joined(parent);
         var fresh = Wuhan();
         fresh.Incarnation = new Incarnation(2);
         parent.HangUp(fresh.Node);
-        Assert.That(parent.Take(fresh.Peer, fresh.Hello()).Refusal.Code, Is.EqualTo(LinkRefusalCode.IncarnationUnknown));
+        var refused = parent.Take(fresh.Peer, fresh.Hello()).Refusal;
+        Assert.That(refused.Code, Is.EqualTo(LinkRefusalCode.IncarnationUnknown));
+        Assert.That(refused.Message, Does.Contain($"citygrid link grant wuhan {fresh.Incarnation}"));
+
+        // Nor is it taken at its word where it shows an epoch that this parent might have forgotten.
+        fresh.Epoch = new Epoch(9, 77);
+        parent.HangUp(fresh.Node);
+        Assert.That(parent.Take(fresh.Peer, fresh.Hello(hello => hello.KeepsEpoch = true)).Refusal.Code, Is.EqualTo(LinkRefusalCode.IncarnationUnknown));
     }
 
     [Test]

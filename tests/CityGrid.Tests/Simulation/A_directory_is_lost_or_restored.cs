@@ -1,7 +1,9 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Cases;
+using CityGrid.Protocol.Names;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Simulation;
@@ -74,6 +76,42 @@ public sealed class A_directory_is_lost_or_restored
         Assert.That(_tree.Ministry.Core.DigestOfChild(_tree.Province.Place.Node), Is.EqualTo(above));
         Assert.That(_tree.City.Core!.OwnEpoch.Number, Is.EqualTo(1), "No city began a new epoch.");
         _tree.Check();
+    }
+
+    /// <summary>By that policy whoever has a child's certificate and not its directory changes nothing until a person has said so.</summary>
+    [Test]
+    public void A_new_one_waits_for_a_person_where_one_is_asked()
+    {
+        var (province, city) = (_tree.Province, _tree.City);
+        province.Crash(powerCut: false);
+        province.NewDirectories = EpochPolicy.Asked;
+        province.Start();
+        var first = city.Core!.Journal.Incarnation;
+        city.Crash(powerCut: false);
+        city.Replace(new ModelDisk());
+        city.Start();
+        _tree.Report(city, 2, SmallTree.Cover, 1);
+        var before = Nation();
+        _tree.Settle();
+        Assert.That(Nation(), Is.EqualTo(before));
+        Assert.That(province.Core!.Door.LineOf(city.Place.Node).Refused, Does.StartWith("INCARNATION_UNKNOWN").And.Contain(city.Core!.Journal.Incarnation.ToString()));
+
+        Assert.That(Grant(NodeId.Parse("nobody"), first), Is.EqualTo(GrantOutcome.ChildUnknown));
+        Assert.That(Grant(city.Place.Node, first), Is.EqualTo(GrantOutcome.HadIt));
+        Assert.That(Grant(city.Place.Node, city.Core.Journal.Incarnation), Is.EqualTo(GrantOutcome.Granted));
+        Assert.That(Grant(city.Place.Node, city.Core.Journal.Incarnation), Is.EqualTo(GrantOutcome.HadIt));
+        _tree.Settle();
+        Assert.That(Nation(), Does.Contain("[city 1] 01001 2 0"));
+        Assert.That(Grant(city.Place.Node, first), Is.EqualTo(GrantOutcome.OutOfOffice));
+        _tree.Check();
+
+        GrantOutcome? Grant(NodeId child, Incarnation directory)
+        {
+            GrantOutcome? told = null;
+            province.Core!.Sequencer.Submit(province.Core.ReceptionDesk.Grant(child, directory, 7, "officer"), outcome => told = outcome);
+            province.Pump();
+            return told;
+        }
     }
 
     [Test]

@@ -1,6 +1,7 @@
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Sealing;
@@ -75,6 +76,12 @@ public sealed class SimulatedNode
 
     /// <summary>Bytes of the disk that the node keeps for what is under way, from its next start on.</summary>
     public long DiskReserve { get; set; }
+
+    /// <summary>What each of its children may lay upon it from its next start on.</summary>
+    public ChildBounds EachChild { get; set; } = ChildBounds.Usual;
+
+    /// <summary>Who grants a new directory of a child its epoch, from its next start on.</summary>
+    public EpochPolicy NewDirectories { get; set; } = EpochPolicy.Granted;
 
     /// <summary>The newest protocol that it speaks from its next start on.</summary>
     public int ProtocolNewest { get; set; } = ReceiverSettings.ProtocolMax;
@@ -264,7 +271,7 @@ public sealed class SimulatedNode
         var rules = new CaseRules { Place = Place.Division, Divisions = register, Catalogue = CatalogueShelf.BuiltIn, Calendar = calendar };
         var wire = Place.Parent is { } parent ? new SimulatedWire(_tree, this, parent.Node) : null;
         var sectorWire = Place.Sector is { } sector ? new SimulatedWire(_tree, this, sector.Node) : null;
-        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, SectorMatters = SectorMatters, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, DiskReserve = DiskReserve, Cuts = _tree.Cuts };
+        var settings = new NodeSettings(Place.Node, Place.Division, Shanghai, register, rules) { Parent = Place.Parent?.Node, ParentDivision = Place.Parent?.Division, SectorParent = Place.Sector?.Node, SectorMatters = SectorMatters, ProtocolNewest = ProtocolNewest, AnchorRequired = AnchorRequired, DiskReserve = DiskReserve, EachChild = EachChild, NewDirectories = NewDirectories, Cuts = _tree.Cuts };
         return new NodeCore(_tree.Twist.Settings(settings), new NodeSeams(disk, journal, new MemoryViewStore(), new StandInSeal(), wire, _tree.Twist.Clock(Clock), _entropy) { Signatures = Signatures, SectorWire = sectorWire });
     }
 
