@@ -26,11 +26,12 @@ public static partial class LinkSender
     public const string EpochLeaps = "EPOCH_LEAPS";
 
     /// <summary>
-    /// Why a parent's epochs are not believed for how far they leap: one that was taken is kept for ever, and every true one after it would be out of office, here or at the
-    /// parent. Null where they do not.
+    /// Why a parent's epochs are not believed for how far they leap, or for being none: one that was taken is kept for ever, and every true one after it would be out of office, here or
+    /// at the parent. Null where they are sound.
     /// </summary>
     internal static string? Leaps(NodeId parent, Epoch granted, long known, Epoch parentEpoch, Epoch heardIn) =>
-        granted.Number - known > ReceiverSettings.EpochLeapMax ? $"{parent} grants epoch {granted.Number}, and {known} is the newest known here."
+        granted.Number < 0 || parentEpoch.Number < 0 ? $"{parent} grants epoch {granted.Number} in its epoch {parentEpoch.Number}, and there is none below 0."
+        : granted.Number - known > ReceiverSettings.EpochLeapMax ? $"{parent} grants epoch {granted.Number}, and {known} is the newest known here."
         : parentEpoch.Number - heardIn.Number > ReceiverSettings.EpochLeapMax ? $"{parent} speaks in its epoch {parentEpoch.Number}, and was heard in {heardIn.Number} before."
         : null;
 
@@ -148,7 +149,7 @@ public static partial class LinkSender
                 Credit = CreditOf(welcome.WindowBytes),
                 RedialWithin = Duration.FromMilliseconds(Math.Clamp(welcome.RedialWithinMs, 0, (long)State.Settings.BackoffMost.TotalMilliseconds)),
                 Skew = SkewOf(welcome.ReceivedAt),
-                Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Select(g => new Grain((byte)g))],
+                Grains = [.. welcome.Grains.Where(g => g is > 0 and <= byte.MaxValue).Distinct().Select(g => new Grain((byte)g))],
             };
             if (State.Skew is { } skew && Duration.FromTicks(Math.Abs(skew.TotalTicks)) > SkewMost)
             {

@@ -34,6 +34,9 @@ public sealed record RangeTalk
     /// <summary>How often scopes that could not be compared are tried again, each time with a scheduled cut.</summary>
     public const int TriesMax = 5;
 
+    /// <summary>Cells of one range: a parent that names more names none.</summary>
+    public const long CellsMax = 1_000_000_000;
+
     public static readonly RangeTalk Quiet = new();
 
     /// <summary>Nothing was stated yet since it was asked for.</summary>
@@ -122,7 +125,7 @@ public sealed record RangeTalk
             }
 
             var range = new RangeKey(scope, answer.Month);
-            ranges[range] = (answer.State, answer.Cells);
+            ranges[range] = (answer.State, Math.Clamp(answer.Cells, 0, CellsMax));
             if (answer.State is RangeState.Differs or RangeState.Persists && !sent.Contains(range) && !repairs.Contains(range))
             {
                 repairs.Add(range);

@@ -88,6 +88,15 @@ public sealed class A_sender_compares_its_ranges
         Assert.That((end.IsGoingOn, end.Ranges.Count, end.Scopes[Own]), Is.EqualTo((false, 0, RangeState.Equal)));
     }
 
+    [TestCase(long.MaxValue)]
+    [TestCase(long.MinValue)]
+    public void A_parent_that_says_of_two_ranges_how_many_cells_it_repaired_is_told_of_whatever_it_says(long cells)
+    {
+        var end = Asked.Heard(Roots(Own), [Answer(Own, 24_300, RangeState.Repaired, cells), Answer(Own, 24_301, RangeState.Repaired, cells)], Noon);
+        Assert.That(end.Report()!.Value.Code, Is.EqualTo("RANGES_REPAIRED"));
+        Assert.That(end.Ranges.Values.Select(range => range.Cells), Is.All.InRange(0, RangeTalk.CellsMax));
+    }
+
     private static RangeWords Words(int repaired = 0) => new([], [], null, [], repaired, null);
 
     private static RangeWords Roots(params RangeScope[] scopes) => Words() with { Roots = scopes };

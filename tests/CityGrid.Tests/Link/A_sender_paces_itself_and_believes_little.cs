@@ -29,6 +29,27 @@ public sealed class A_sender_paces_itself_and_believes_little
     }
 
     [Test]
+    public void An_epoch_below_zero_is_none_and_is_not_believed([Values(-1, long.MinValue)] long number)
+    {
+        var story = new Sender(HeardParent(new Epoch(2, 5)));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Step(new SenderInput.Responded(Welcomed(9, 8, 8, twist: welcome => welcome.ParentEpoch = number)));
+        Assert.That(story.Last.OfType<SenderEffect.Report>().Single().Message, Does.Contain("below 0"));
+        Assert.That((story.State.Phase, story.State.ParentEpoch), Is.EqualTo((SenderPhase.Closing, new Epoch(2, 5))));
+    }
+
+    [Test]
+    public void A_grain_that_is_asked_for_a_thousand_times_is_asked_for_once()
+    {
+        var story = new Sender(SenderState.Start(Settings, Life, Granted, 1, _ => default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: welcome => welcome.Grains.AddRange(Enumerable.Repeat(2, 1_000)))));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single(read => read.Lane == Lane.Cells).Grains, Is.EqualTo(new[] { Grain.Detail, Grain.National }), "each cell is compared with each of them");
+    }
+
+    [Test]
     public void At_most_eight_parts_are_under_way_and_escalations_overtake()
     {
         var story = Opened();
