@@ -246,7 +246,10 @@ public static class Gathering
                 run = With(run, Within(result, child.Target, answered.Register));
             }
 
-            Set(run with { Waiting = pieces.IsComplete ? run.Waiting.Remove(answered.Child) : run.Waiting.SetItem(answered.Child, child with { Pieces = pieces }) });
+            child = child with { Pieces = pieces, NamesPlaces = child.NamesPlaces || result is { Parts.Count: > 0 } or { Missing.Count: > 0 } };
+            Set(!pieces.IsComplete ? run with { Waiting = run.Waiting.SetItem(answered.Child, child) }
+                : child.NamesPlaces || child.Origins == 0 ? run with { Waiting = run.Waiting.Remove(answered.Child) }
+                : run.Without(child, new Refusal(ReachCodes.Malformed, $"The answer of {child.Child.Node} is whole and names no place.")));
         }
 
         /// <summary>Of what a child says, what lies outside the place that it was asked about: it speaks for nobody else.</summary>
@@ -425,6 +428,9 @@ public sealed record ReachRun(UInt128 Id, ReachQuery Query, string Question, Dur
 /// <param name="Pieces">What has come.</param>
 public sealed record ReachWaiting(ReachChild Child, DivisionCode Target, int Origins, ReachPieces Pieces)
 {
+    /// <summary>A place answered in what has come, or was told to be missing.</summary>
+    public bool NamesPlaces { get; init; }
+
     internal string HowMuch() => Pieces.HasAny ? "all of its answer" : "its answer";
 
     internal ReachMissing Missing(Refusal why) => new()

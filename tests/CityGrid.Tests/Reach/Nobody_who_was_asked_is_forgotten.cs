@@ -162,6 +162,16 @@ public sealed class Nobody_who_was_asked_is_forgotten
         Assert.That(gathered.Missing.Single(one => one.Node == "p").Message, Does.Contain("QC").And.Contain("registers"));
     }
 
+    [TestCase("C1", ReachCodes.Malformed)]
+    [TestCase("D1", null, Description = "where no place keeps cases there is none to name")]
+    public void A_child_whose_whole_answer_names_no_place_is_named_itself(string target, string? code)
+    {
+        var query = QueryOf(7, target);
+        var (state, _) = Gathering.Step(new GatheringState(Here), new GatheringInput.Asked(1, query, Ground(Child("c1", "C1"))), Duration.Zero);
+        var (_, effects) = Gathering.Step(state, new GatheringInput.Answered(NodeId.Parse("c1"), Piece(query.Id, 1, new ReachResult { Results = 1 }), Register), Duration.Zero);
+        Assert.That(effects.OfType<GatheringEffect.Finish>().Single().Gathered.Missing.SingleOrDefault()?.Code, Is.EqualTo(code));
+    }
+
     [Test]
     public void A_child_that_floods_is_taken_for_none_and_its_words_have_an_end()
     {
