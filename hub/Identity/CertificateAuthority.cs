@@ -91,8 +91,7 @@ public sealed class CertificateAuthority : IDisposable
             throw new CryptographicException("The authority has no certificate, or the network no root.");
         }
 
-        var ecdsa = ECDsa.Create();
-        ecdsa.ImportFromPem(key);
+        var ecdsa = KeyIn(key);
         if (MarkOf(new PublicKey(ecdsa)) != MarkOf(all[0].PublicKey))
         {
             ecdsa.Dispose();
@@ -100,6 +99,22 @@ public sealed class CertificateAuthority : IDisposable
         }
 
         return new CertificateAuthority(all[0], ecdsa, [.. all.Select(c => c.RawData).Where(der => !roots.Any(r => r.RawData.AsSpan().SequenceEqual(der)))], roots[0].RawData);
+    }
+
+    private static ECDsa KeyIn(string pem)
+    {
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(pem);
+            return key;
+        }
+        catch (Exception none) when (none is ArgumentException or CryptographicException)
+        {
+            // What the library calls an argument is a file that somebody gave.
+            key.Dispose();
+            throw new CryptographicException("The authority's key is none, or encrypted.", none);
+        }
     }
 
     /// <summary>A serial that no other certificate has.</summary>

@@ -124,7 +124,7 @@ public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
     /// <summary>Judges all that was given, then puts it into the files; a new root first, so that nothing is there that could not be judged.</summary>
     internal DateTimeOffset Install(Enrollee enrollee, Given given, NetworkTrust trust, Func<KeyPairFiles, ECDsa> keyOf, byte[]? newRoot)
     {
-        X509Certificate2Collection between = [.. given.Between.Select(der => X509CertificateLoader.LoadCertificate(der.Span))];
+        X509Certificate2Collection between = [.. given.Between.Select(Read)];
         var texts = new Dictionary<CertificateKind, string>();
         var end = DateTimeOffset.MaxValue;
         foreach (var pair in enrollee.Files.Pairs)
@@ -132,7 +132,7 @@ public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
             using var key = keyOf(pair);
             var der = given.Certificates.FirstOrDefault(c => c.Kind == pair.Kind)?.Certificate
                 ?? throw new EnrolmentRefusedException(new Refusal("PARENT_MALFORMED", $"The parent gave no certificate of kind {pair.Kind}."));
-            using var certificate = X509CertificateLoader.LoadCertificate(der.Span);
+            using var certificate = Read(der);
             if (CertificateAuthority.MarkOf(certificate.PublicKey) != CertificateAuthority.MarkOf(new PublicKey(key)))
             {
                 throw new EnrolmentRefusedException(new Refusal("PARENT_MALFORMED", $"The parent gave a {pair.Kind} certificate for another key than this node's."));
@@ -172,6 +172,18 @@ public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
         }
 
         return end;
+    }
+
+    private static X509Certificate2 Read(ByteString der)
+    {
+        try
+        {
+            return X509CertificateLoader.LoadCertificate(der.Span);
+        }
+        catch (CryptographicException)
+        {
+            throw new EnrolmentRefusedException(new Refusal("PARENT_MALFORMED", "The parent gave something as a certificate that is none."));
+        }
     }
 
     private static string Pem(X509Certificate2 certificate, X509Certificate2Collection between)

@@ -153,7 +153,7 @@ public sealed class NodeCredentials
         {
             return CertificateAuthority.Open(texts.Authority, texts.AuthorityKey, texts.Roots);
         }
-        catch (Exception unusable) when (unusable is CryptographicException or ArgumentException)
+        catch (CryptographicException)
         {
             var children = _configuration.Children!;
             throw Fault("children.authority", children.AuthorityFile,

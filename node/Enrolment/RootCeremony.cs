@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
@@ -14,7 +15,7 @@ namespace CityGrid.Node.Enrolment;
 /// </summary>
 public static class RootCeremony
 {
-    /// <exception cref="EnrolmentRefusedException">The configuration names no authority, or there is a root already.</exception>
+    /// <exception cref="EnrolmentRefusedException">The configuration names no authority, there is a root already, or the files of one that was begun are none.</exception>
     public static void Hold(NodeConfiguration configuration, TimeProvider clock, IEntropy entropy)
     {
         if (configuration.Children is not { } children || configuration.Parent is not null)
@@ -38,8 +39,21 @@ public static class RootCeremony
 
         // Where the first time was cut short the root is there and the node's own certificates are not.
         var root = File.ReadAllText(children.AuthorityFile);
-        using var authority = CertificateAuthority.Open(root, File.ReadAllText(children.AuthorityKeyFile), root);
+        using var authority = Opened(root, children);
         GiveItself(configuration, authority, clock, entropy);
+    }
+
+    private static CertificateAuthority Opened(string root, ChildrenConfiguration children)
+    {
+        try
+        {
+            return CertificateAuthority.Open(root, File.ReadAllText(children.AuthorityKeyFile), root);
+        }
+        catch (CryptographicException unusable)
+        {
+            throw new EnrolmentRefusedException(new Refusal(
+                "ROOT_UNUSABLE", $"{children.AuthorityFile} and {children.AuthorityKeyFile} are no certificate and key of a root: {unusable.Message} Move them aside, and another root is made."));
+        }
     }
 
     /// <summary>New certificates for the node at the root, which has nobody above to ask.</summary>

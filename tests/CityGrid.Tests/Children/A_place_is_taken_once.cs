@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
@@ -5,6 +6,7 @@ using CityGrid.Node.Enrolment;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Tests.Reception;
+using Google.Protobuf;
 using NUnit.Framework;
 
 namespace CityGrid.Tests.Children;
@@ -134,6 +136,20 @@ public sealed class A_place_is_taken_once
         Assert.That(_network.Core.Journal.Head, Is.EqualTo(head), "who goes on trying fills no journal");
 
         await _network.EnrolAsync(await _network.OpenAsync("wuhan", "4201"), _network.Enrollee("wuhan", "4201"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public void A_parent_that_gives_something_else_than_certificates_is_refused_and_no_file_is_touched(bool between)
+    {
+        var enrollee = _network.Enrollee("wuhan", "4201");
+        var rubbish = ByteString.CopyFrom(1, 2, 3);
+        var given = new EnrolmentClient.Given([.. enrollee.Files.Pairs.Select(pair => new GivenCertificate { Kind = pair.Kind, Certificate = rubbish })], between ? [rubbish] : []);
+
+        Assert.That(
+            () => new EnrolmentClient(_network.Clock).Install(enrollee, given, _network.Trust, _ => ECDsa.Create(ECCurve.NamedCurves.nistP256), newRoot: [1]),
+            Throws.TypeOf<EnrolmentRefusedException>().With.Message.StartsWith("PARENT_MALFORMED"));
+        Assert.That(Directory.Exists(_network.Folder("wuhan")), Is.False);
     }
 
     [Test]

@@ -68,6 +68,15 @@ public sealed class An_authority_issues_for_its_own_subtree
         });
     }
 
+    [TestCase("no PEM")]
+    [TestCase("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")]
+    [TestCase("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----")]
+    public void A_file_that_holds_no_key_makes_no_authority(string text)
+    {
+        var root = Network.PemOf(_root.Root);
+        Assert.That(() => CertificateAuthority.Open(root, text, root), Throws.InstanceOf<CryptographicException>());
+    }
+
     [Test]
     public void A_node_is_no_authority()
     {

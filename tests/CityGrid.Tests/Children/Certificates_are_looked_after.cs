@@ -187,6 +187,23 @@ public sealed class Certificates_are_looked_after
         Assert.That(() => RootCeremony.Hold(reading.Configuration!, _network.Clock, _network.Entropy), Throws.TypeOf<EnrolmentRefusedException>().With.Message.StartsWith("ROOT_EXISTS"));
     }
 
+    [Test]
+    public void A_root_whose_files_are_none_founds_nothing()
+    {
+        var folder = Directory.CreateDirectory(_network.Folder("ministry")).FullName;
+        var reading = ConfigurationFile.Read("""
+            {
+              "node": "ministry", "division": "CN", "tier": "ministry", "zone": "Asia/Shanghai",
+              "link": { "certificate": "node.pem", "key": "node.key", "authority": "root.pem" },
+              "children": { "authority": "ca.pem", "authorityKey": "ca.key" }
+            }
+            """, Path.Combine(folder, "node.json"), _ => true);
+        File.WriteAllText(Path.Combine(folder, "ca.pem"), Network.PemOf(_network.Ministry.Root));
+        File.WriteAllText(Path.Combine(folder, "ca.key"), "no key");
+
+        Assert.That(() => RootCeremony.Hold(reading.Configuration!, _network.Clock, _network.Entropy), Throws.TypeOf<EnrolmentRefusedException>().With.Message.StartsWith("ROOT_UNUSABLE"));
+    }
+
     private async Task<(CertificateWatch Watch, NodeCredentials Credentials)> ChildAsync(Uri parent, bool authority = false)
     {
         var configuration = ConfigurationOf(parent, authority);
