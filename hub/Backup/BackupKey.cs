@@ -66,7 +66,15 @@ public sealed class BackupKey
             return null;
         }
 
-        return new BackupKey(BackupKeySource.Passphrase, Encoding.UTF8.GetBytes(line.Normalize(NormalizationForm.FormC)));
+        try
+        {
+            return new BackupKey(BackupKeySource.Passphrase, Encoding.UTF8.GetBytes(line.Normalize(NormalizationForm.FormC)));
+        }
+        catch (ArgumentException)
+        {
+            fault = "the passphrase has a character that is none, such as U+FFFE";
+            return null;
+        }
     }
 
     /// <summary>The text of a key file.</summary>

@@ -117,6 +117,9 @@ public sealed class A_backup_is_what_was_written_or_refused
         Assert.That(() => BackupReader.Open(shelf, taken.File, BackupKey.Parse("correct horse battery stable", out _)!), Throws.TypeOf<BackupKeyException>().With.Message.Contains("another passphrase"));
     }
 
+    [Test]
+    public void A_passphrase_with_what_is_no_character_is_told() => A_secret_that_is_none_is_told("a long passphrase with \uFFFE in it");
+
     [TestCase("too short")]
     [TestCase("a first line that is long\nand a second one")]
     [TestCase("citygrid-backup-key 0102")]
