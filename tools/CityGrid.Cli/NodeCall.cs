@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using CityGrid.Cli.Network;
 
 namespace CityGrid.Cli;
@@ -79,7 +78,7 @@ internal sealed class NodeCall
                 {
                     return WrittenTree.Load(at.FullName);
                 }
-                catch (Exception other) when (other is JsonException or FormatException or UnauthorizedAccessException)
+                catch (Exception other) when (other is FormatException or UnauthorizedAccessException)
                 {
                     // A file of that name may be anybody's; what is no tree of this user's has no token for him.
                 }

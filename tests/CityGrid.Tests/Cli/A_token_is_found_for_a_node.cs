@@ -34,6 +34,11 @@ public sealed class A_token_is_found_for_a_node
 
     [TestCase("{}")]
     [TestCase("[{}]")]
+    [TestCase("null")]
+    [TestCase("[null]")]
+    [TestCase("[{\"grpcPort\":1}]")]
+    [TestCase("[{\"node\":\"a\",\"grpcPort\":1,\"tokens\":{}}]")]
+    [TestCase("[{\"node\":\"a\",\"grpcPort\":1,\"tokens\":{\"admin\":null}}]")]
     [TestCase("no JSON")]
     public void A_file_of_the_same_name_that_is_no_tree_is_none(string content)
     {

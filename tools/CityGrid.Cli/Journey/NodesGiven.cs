@@ -41,7 +41,16 @@ internal sealed class NodesGiven
                 return null;
             }
 
-            tree = WrittenTree.Load(folder);
+            try
+            {
+                tree = WrittenTree.Load(folder);
+            }
+            catch (FormatException)
+            {
+                fault = Texts.Get("TreeBad", folder);
+                return null;
+            }
+
             return [.. tree.Nodes.Select(n => new NodeClient(n.GrpcUrl, n.Tokens["admin"]))];
         }
 

@@ -35,9 +35,26 @@ public sealed record WrittenTree(string Folder, IReadOnlyList<TreeNode> Nodes)
 
     public void Save() => DevelopmentAuthority.WriteSecret(Path.Combine(Folder, FileName), JsonSerializer.Serialize(Nodes, Json));
 
-    public static WrittenTree Load(string folder) => new(
-        Path.GetFullPath(folder),
-        JsonSerializer.Deserialize<TreeNode[]>(File.ReadAllText(Path.Combine(folder, FileName)), Json) ?? throw new FormatException($"{folder}/{FileName} is empty."));
+    /// <summary>Reads the tree of a folder.</summary>
+    /// <exception cref="FormatException">The file of that name is no tree that was written: it may be anybody's.</exception>
+    public static WrittenTree Load(string folder)
+    {
+        TreeNode?[]? nodes;
+        try
+        {
+            nodes = JsonSerializer.Deserialize<TreeNode?[]>(File.ReadAllText(Path.Combine(folder, FileName)), Json);
+        }
+        catch (JsonException other)
+        {
+            throw new FormatException($"{folder}/{FileName} is no tree.", other);
+        }
+
+        return nodes is not null && Array.TrueForAll(nodes, IsWhole) ? new WrittenTree(Path.GetFullPath(folder), nodes!) : throw new FormatException($"{folder}/{FileName} is no tree.");
+    }
+
+    private static bool IsWhole(TreeNode? node) =>
+        node is { Node: not null, Division: not null, Tier: not null, Configuration: not null, Tokens: { } tokens }
+        && tokens.GetValueOrDefault(NodeCall.Keeper) is not null && tokens.GetValueOrDefault(NodeCall.Desk) is not null;
 }
 
 /// <summary>What tree to write: which divisions, in which zone each, and how often they report.</summary>
