@@ -109,11 +109,11 @@ public sealed class CertificateAuthority : IDisposable
             key.ImportFromPem(pem);
             return key;
         }
-        catch (Exception none) when (none is ArgumentException or CryptographicException)
+        catch (Exception none) when (none is ArgumentException or CryptographicException or PlatformNotSupportedException)
         {
             // What the library calls an argument is a file that somebody gave.
             key.Dispose();
-            throw new CryptographicException("The authority's key is none, or encrypted.", none);
+            throw new CryptographicException("The authority's key is none, encrypted, or of a curve that is not known here.", none);
         }
     }
 
@@ -167,7 +167,7 @@ public sealed class CertificateAuthority : IDisposable
             using var key = read.PublicKey.GetECDsaPublicKey();
             return used == request.Length && key?.ExportParameters(false).Curve.Oid.Value == P256 ? read.PublicKey : null;
         }
-        catch (CryptographicException)
+        catch (Exception none) when (none is CryptographicException or PlatformNotSupportedException)
         {
             return null;
         }

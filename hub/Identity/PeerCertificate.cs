@@ -132,20 +132,20 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
                 // A root that shows itself as a node would be its own issuer.
                 return chain.ChainElements.Count > 1 ? null : new Refusal("CERTIFICATE_UNTRUSTED", "The peer shows a root of the network as its own certificate.");
             }
+
+            var status = chain.ChainStatus.Select(s => s.Status).FirstOrDefault();
+            return status switch
+            {
+                X509ChainStatusFlags.NotTimeValid => new Refusal("CERTIFICATE_OUT_OF_TIME", $"The peer's certificate holds from {certificate.NotBefore:O} to {certificate.NotAfter:O}. Renew it, and compare the clocks."),
+                X509ChainStatusFlags.NotValidForUsage => new Refusal("CERTIFICATE_WRONG_USE", "The peer's certificate is not made for this end of a connection."),
+                _ => new Refusal("CERTIFICATE_UNTRUSTED", $"The peer's certificate is not of this network's authority ({status})."),
+            };
         }
         catch (CryptographicException damage)
         {
-            // One that reads well and is not sound inside, such as an extension cut short, ends the library's own checks this way.
+            // One that reads well and is not sound inside, such as an extension cut short or a time that is none, ends the library's own checks this way.
             return new Refusal("CERTIFICATE_UNTRUSTED", $"The peer's certificate is damaged ({damage.Message}).");
         }
-
-        var status = chain.ChainStatus.Select(s => s.Status).FirstOrDefault();
-        return status switch
-        {
-            X509ChainStatusFlags.NotTimeValid => new Refusal("CERTIFICATE_OUT_OF_TIME", $"The peer's certificate holds from {certificate.NotBefore:O} to {certificate.NotAfter:O}. Renew it, and compare the clocks."),
-            X509ChainStatusFlags.NotValidForUsage => new Refusal("CERTIFICATE_WRONG_USE", "The peer's certificate is not made for this end of a connection."),
-            _ => new Refusal("CERTIFICATE_UNTRUSTED", $"The peer's certificate is not of this network's authority ({status})."),
-        };
     }
 
     private static Refusal? WeakKey(X509Certificate2 certificate)
