@@ -14,8 +14,10 @@ public readonly record struct CaseId(UInt128 Value) : IComparable<CaseId>
 
     public bool IsNone => Value == UInt128.Zero;
 
-    /// <summary>When the id was minted; the month of it (UTC) names the view file that the case lives in.</summary>
-    public Instant MintedAt => Instant.FromUnixTimeMilliseconds((long)(ulong)(Value >> 80));
+    private static readonly long Latest = Instant.MaxValue.ToUnixTimeMilliseconds();
+
+    /// <summary>When the id was minted; the month of it (UTC) names the view file that the case lives in. The last time of all for an id that somebody made up with a later one.</summary>
+    public Instant MintedAt => Instant.FromUnixTimeMilliseconds(Math.Min((long)(ulong)(Value >> 80), Latest));
 
     /// <summary>Makes an id from a time and 10 random bytes.</summary>
     public static CaseId Mint(Instant now, ReadOnlySpan<byte> random)

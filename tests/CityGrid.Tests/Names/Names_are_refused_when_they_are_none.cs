@@ -18,6 +18,14 @@ public sealed class Names_are_refused_when_they_are_none
         Assert.That(DivisionCode.TryParse(text, out _), Is.EqualTo(expected));
 
     [Test]
+    public void An_id_of_a_case_that_somebody_made_up_with_a_time_past_all_times_names_no_case_and_harms_nothing()
+    {
+        var id = CaseId.Parse("7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+        Assert.That(id.MintedAt.ToUnixTimeMilliseconds(), Is.EqualTo(Instant.MaxValue.ToUnixTimeMilliseconds()));
+        Assert.That(Node.Cases.CaseDesk.ShelfOf(id), Is.EqualTo("cases-9999-12"));
+    }
+
+    [Test]
     public void A_default_code_does_not_pass_as_one() =>
         Assert.That(() => default(DivisionCode).ToString(), Throws.InvalidOperationException);
 
