@@ -169,7 +169,7 @@ public static class BundleFile
             cipher.Decrypt(bundle.Nonce.Span, box[..^TagBytes], box[^TagBytes..], plain, Bound(bundle));
             return BundleContent.Parser.ParseFrom(plain);
         }
-        catch (Exception failure) when (failure is CryptographicException or ArgumentException or PlatformNotSupportedException or InvalidProtocolBufferException)
+        catch (Exception failure) when (failure is CryptographicException or ArgumentException or NotSupportedException or InvalidProtocolBufferException)
         {
             return null;
         }

@@ -109,7 +109,7 @@ public sealed class CertificateAuthority : IDisposable
             key.ImportFromPem(pem);
             return key;
         }
-        catch (Exception none) when (none is ArgumentException or CryptographicException or PlatformNotSupportedException)
+        catch (Exception none) when (none is ArgumentException or CryptographicException or NotSupportedException)
         {
             // What the library calls an argument is a file that somebody gave.
             key.Dispose();
@@ -167,7 +167,7 @@ public sealed class CertificateAuthority : IDisposable
             using var key = read.PublicKey.GetECDsaPublicKey();
             return used == request.Length && key?.ExportParameters(false).Curve.Oid.Value == P256 ? read.PublicKey : null;
         }
-        catch (Exception none) when (none is CryptographicException or PlatformNotSupportedException)
+        catch (Exception none) when (none is CryptographicException or NotSupportedException)
         {
             return null;
         }

@@ -53,7 +53,7 @@ public sealed class CertificateSignatures(Func<X509Certificate2Collection> autho
             refusal = new Refusal("SIGNER_WRONG_KEY", "The signing key is not the one of the signing certificate.");
             return null;
         }
-        catch (Exception failure) when (failure is CryptographicException or ArgumentException or PlatformNotSupportedException)
+        catch (Exception failure) when (failure is CryptographicException or ArgumentException or NotSupportedException)
         {
             refusal = new Refusal("SIGNER_MALFORMED", $"The signing certificate or key is no PEM file of one: {failure.Message}");
             return null;

@@ -30,7 +30,7 @@ public sealed record LinkCredential(X509Certificate2 Certificate, X509Certificat
         {
             return X509Certificate2.CreateFromPem(certificates, key);
         }
-        catch (Exception other) when (other is ArgumentException or PlatformNotSupportedException)
+        catch (Exception other) when (other is ArgumentException or NotSupportedException)
         {
             // What the library calls an argument, or a fault of the platform, is a file that somebody gave.
             throw new System.Security.Cryptography.CryptographicException("The key is that of another certificate, or of a curve that is not known here.", other);

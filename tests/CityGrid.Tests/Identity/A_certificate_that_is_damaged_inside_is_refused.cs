@@ -66,6 +66,9 @@ public sealed class A_certificate_that_is_damaged_inside_is_refused
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         Assert.That(CertificateAuthority.KeyOf(OfUnknownCurve(CertificateAuthority.AskFor(NodeId.Parse("wuhan"), key))), Is.Null);
+        var another = CertificateAuthority.AskFor(NodeId.Parse("wuhan"), key);
+        another[another.AsSpan().IndexOf(P256) - 1] = 0x63;
+        Assert.That(CertificateAuthority.KeyOf(another), Is.Null, "of no algorithm that is known");
 
         var (certificate, _) = _authority.IssueSigner(NodeId.Parse("wuhan"), [DivisionCode.Parse("4201")]);
         var pem = PemEncoding.WriteString("PRIVATE KEY", OfUnknownCurve(key.ExportPkcs8PrivateKey()));
