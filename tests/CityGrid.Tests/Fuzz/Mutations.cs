@@ -22,9 +22,9 @@ internal sealed class Mutations(SeededEntropy entropy, FuzzTarget target)
         for (var k = entropy.Below(4); k >= 0; k--)
         {
             bytes = entropy.OneIn(3) || target.Shape == Shape.Bytes ? Blind(bytes, pool) : target.Shape == Shape.Protobuf ? Message(bytes, pool, 0) : Text(bytes);
+            bytes = bytes.Length > LengthMax ? bytes[..LengthMax] : bytes;
         }
 
-        bytes = bytes.Length > LengthMax ? bytes[..LengthMax] : bytes;
         return entropy.OneIn(2) ? target.Mend(bytes) : bytes;
     }
 
