@@ -22,7 +22,7 @@ internal static class FuzzTargets
 {
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
-        .. StoredTargets.All, .. WireTargets.All, .. CarriedTargets.All,
+        .. StoredTargets.All, .. WireTargets.All, .. CarriedTargets.All, .. HeardTargets.All, .. IssuedTargets.All, .. TakenInTargets.All,
         new("division-csv", Shape.Text, 3_000, () => [Text("code,parent,name_zh,name_en,kind,valid_from,valid_to\nCN,,中国,China,nation,,\n33,CN,浙江,Zhejiang,province,1949-10-01,\n3301,33,\"杭,州\",Hangzhou,city,,2026-01-01\n")], DivisionCsv)
         {
             Words = ["nation", "province", "municipality", "direct-county", "unknown", "code", "CN", "33", "3301"],
@@ -37,12 +37,12 @@ internal static class FuzzTargets
         new("query-value", Shape.Text, 5_000, () => [Text("2026-11-24"), Text("-1"), Text("STAGE"), Text("AAAA")], QueryValue),
         new("date-formats", Shape.Text, 5_000, () => [Text("yyyy-MM-dd HH:mm:ss\n2015-11-01 00:59:59"), Text("iso\n2018-01-02T00:00:09-08:00"), Text("unix-seconds\n1514851209"), Text("unix-milliseconds\n1514851209250"), Text("MM/dd/yyyy hh:mm:ss tt\n12/31/2017 11:59:58 PM")], Dates),
         new("matters", Shape.Text, 10_000, () => [Text("01,06010"), Text("other,x,99"), Text("01,01001,0")], MattersChosen),
-        new("names", Shape.Text, 10_000, () => [Text("330102"), Text("hangzhou"), Text("gb47678-2026"), Text("hotline"), Text("01001"), Text("2026-11-24"), Text("0197c0de000070008000000000000001")], Names),
+        new("names", Shape.Text, 10_000, () => [Text("330102"), Text("hangzhou"), Text("gb47678-2026"), Text("hotline"), Text("01001"), Text("2026-11-24"), Text("0197c0de000070008000000000000001"), Text("01J0000000ABCDEFGHJKMNPQRS")], Names),
     ];
 
     public static FuzzTarget Of(string name) => All.Single(target => target.Name == name);
 
-    private static IReadOnlyList<MessageDescriptor> Calls => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
+    private static IReadOnlyList<MessageDescriptor> Calls => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor, ChildrenService.Descriptor, ReconcileService.Descriptor, WhyService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
 
     public static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
 
@@ -198,7 +198,7 @@ internal static class FuzzTargets
         Same(SourceCode.TryParse(text, out var source), source);
         Same(TypeCode.TryParse(text, out var type), type);
         Same(StatDay.TryParse(text, out var day), day);
-        read.Append(CaseId.TryParse(text, out _) ? '1' : '0');
+        read.Append(CaseId.TryParse(text, out var id) ? Node.Cases.CaseDesk.ShelfOf(id)[..7] : "0");
         return read.ToString();
     }
 

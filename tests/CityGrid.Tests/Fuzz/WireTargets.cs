@@ -306,7 +306,7 @@ internal static class WireTargets
         return $"{Math.Min(reading.Cells.Count, 3)} {Math.Min(reading.Refused.Count, 3)} {reading.Watermarks.Count > 0}";
     }
 
-    private static IReadOnlyList<MessageDescriptor> RequestTypes => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
+    private static IReadOnlyList<MessageDescriptor> RequestTypes => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor, ChildrenService.Descriptor, ReconcileService.Descriptor, WhyService.Descriptor, EnrolmentService.Descriptor, RenewalService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
 
     public static IReadOnlyList<byte[]> Requests() =>
     [
