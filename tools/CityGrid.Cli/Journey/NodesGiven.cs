@@ -47,7 +47,7 @@ internal sealed class NodesGiven
             }
             catch (FormatException)
             {
-                fault = Texts.Get("TreeBad", folder);
+                fault = Texts.Get("TreeNotOurs", folder);
                 return null;
             }
 
