@@ -31,6 +31,8 @@ internal static class PartShape
             : part.Symbols.Count > ReceiverSettings.SymbolsMax ? $"The part has {part.Symbols.Count} symbols; at most {ReceiverSettings.SymbolsMax} are allowed."
             : part.Watermarks.Count > ReceiverSettings.WatermarksMax ? $"The part has {part.Watermarks.Count} watermarks; at most {ReceiverSettings.WatermarksMax} are allowed."
             : part.CompleteOrigins.Count > ReceiverSettings.WatermarksMax ? $"The part names {part.CompleteOrigins.Count} complete origins; at most {ReceiverSettings.WatermarksMax} are allowed."
+            : part.Cells.Count + part.Watermarks.Count + part.CompleteOrigins.Count is var records && records > ReceiverSettings.CellsMax
+                ? $"The part has {records} cells, watermarks and complete origins together; at most {ReceiverSettings.CellsMax} are allowed, for each may be named in the receipt."
             : part.Part < part.Parts && (part.Watermarks.Count > 0 || part.CompleteOrigins.Count > 0) ? "Only the last part of a cut may carry watermarks and complete origins."
             : RangeStatements.Fault(part);
     }

@@ -6,6 +6,7 @@ using CityGrid.Hub.Identity;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -51,7 +52,7 @@ public sealed class GrpcWire(GrpcWireSettings settings, ISpawner spawner, TimePr
             });
             // The call itself connects, and fails at once where nobody answers. (ConnectAsync would try again by itself, with pauses of up to two
             // minutes that the sender's own back-off knows nothing of.)
-            using var call = new LinkService.LinkServiceClient(channel).Connect(cancellationToken: hangUp.Token);
+            using var call = new LinkService.LinkServiceClient(new BoundedAnswers(channel.CreateCallInvoker(), LinkService.Descriptor)).Connect(cancellationToken: hangUp.Token);
 
             // The parent sends headers when it has let this node in.
             await call.ResponseHeadersAsync.WaitAsync(ConnectWait, clock, stop);

@@ -38,7 +38,8 @@ public sealed class BoundedCalls(ServiceBinderBase binder, ServiceDescriptor ser
         return new Method<TRequest, TResponse>(method.Type, method.ServiceName, method.Name, marshaller, method.ResponseMarshaller);
     }
 
-    private static IMessage Read(ReadOnlySequence<byte> payload, MessageDescriptor type)
+    /// <summary>Reads a message that came by a call. Throws <see cref="RpcException"/> with INVALID_ARGUMENT for one beyond the bounds, or none.</summary>
+    internal static IMessage Read(ReadOnlySequence<byte> payload, MessageDescriptor type)
     {
         if (payload.IsSingleSegment)
         {
@@ -69,7 +70,7 @@ public sealed class BoundedCalls(ServiceBinderBase binder, ServiceDescriptor ser
             }
             catch (InvalidProtocolBufferException)
             {
-                fault = "The message is not one of this call's request type.";
+                fault = "The message is not one of the type that this call has here.";
             }
         }
 

@@ -163,6 +163,31 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         Assert.That(await heard.EndAsync(), Does.Contain("refused"));
     }
 
+    /// <summary>INV-26: a parent, too, may have gone mad.</summary>
+    [Test]
+    public async Task An_answer_beyond_the_bounds_is_not_parsed_and_the_stream_ends()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        var own = Issue(_authority, "hubei", "42");
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.UseMutualTls(() => own, Judge);
+        }));
+        builder.Services.AddGrpc();
+        await using var mad = builder.Build();
+        mad.MapGrpcService<MadParent>();
+        await mad.StartAsync();
+        var bound = mad.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+
+        var heard = new Listener();
+        Wire(Issue(_authority, "wuhan", "4201"), address: new Uri($"https://127.0.0.1:{new Uri(bound).Port}")).Dial(heard);
+        (await heard.LineAsync()).Send(new Child("wuhan", "4201").Hello());
+        Assert.That(await heard.EndAsync(), Does.Contain("MALFORMED").And.Contain("10000"));
+        Assert.That(heard.Count, Is.Zero);
+    }
+
     [Test]
     public async Task A_newer_connection_of_a_child_takes_the_place_of_the_one_before()
     {
@@ -203,8 +228,8 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
     private IPeerIdentity? Judge(X509Certificate2? certificate, X509Certificate2Collection between, out Refusal? refusal) =>
         PeerCertificate.Read(certificate, _roots, PeerUse.Client, TimeProvider.System.GetUtcNow(), out refusal);
 
-    private GrpcWire Wire(LinkCredential certificate, string parent = "hubei", string division = "42", Uri? proxy = null) => new(
-        new GrpcWireSettings(_address, NodeId.Parse(parent), DivisionCode.Parse(division), () => certificate, () => new NetworkTrust(_roots, null)) { Proxy = proxy },
+    private GrpcWire Wire(LinkCredential certificate, string parent = "hubei", string division = "42", Uri? proxy = null, Uri? address = null) => new(
+        new GrpcWireSettings(address ?? _address, NodeId.Parse(parent), DivisionCode.Parse(division), () => certificate, () => new NetworkTrust(_roots, null)) { Proxy = proxy },
         new PoolSpawner(CancellationToken.None, (_, failure) => Assert.Fail(failure.ToString())),
         TimeProvider.System);
 
@@ -224,12 +249,27 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
     /// <summary>Only so that a fault ends the test instead of holding it up.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
+    /// <summary>Answers a hello with more positions than any list has.</summary>
+    private sealed class MadParent : LinkService.LinkServiceBase
+    {
+        public override async Task Connect(IAsyncStreamReader<ConnectRequest> requestStream, IServerStreamWriter<ConnectResponse> responseStream, ServerCallContext context)
+        {
+            await context.WriteResponseHeadersAsync([]);
+            await requestStream.MoveNext(context.CancellationToken);
+            var welcome = new Welcome();
+            welcome.Positions.AddRange(Enumerable.Range(0, 10_001).Select(_ => new StreamPosition()));
+            await responseStream.WriteAsync(new ConnectResponse { Number = 1, Welcome = welcome });
+        }
+    }
+
     /// <summary>What a wire tells, awaited.</summary>
     private sealed class Listener : IWireEvents
     {
         private readonly TaskCompletionSource<IWireLine> _line = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource<string> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly Channel<ConnectResponse> _heard = System.Threading.Channels.Channel.CreateUnbounded<ConnectResponse>();
+
+        public int Count => _heard.Reader.Count;
 
         public bool WasConnected => _line.Task.IsCompletedSuccessfully;
 

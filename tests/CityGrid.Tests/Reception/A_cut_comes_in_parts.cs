@@ -144,6 +144,11 @@ public sealed class A_cut_comes_in_parts
             p => p.CutChainHash = Google.Protobuf.ByteString.CopyFrom(new byte[31]),
             p => p.Symbols.AddRange(Enumerable.Repeat("x", ReceiverSettings.SymbolsMax + 1)),
             p => p.Cells.AddRange(Enumerable.Repeat(new Cell(), ReceiverSettings.CellsMax + 1)),
+            p =>
+            {
+                p.Cells.AddRange(Enumerable.Repeat(new Cell(), ReceiverSettings.CellsMax / 2));
+                p.Watermarks.AddRange(Enumerable.Repeat(new Watermark(), (ReceiverSettings.CellsMax / 2) + 1));
+            },
             p => { p.Parts = 2; p.Watermarks.Add(new Watermark()); },
         })
         {
