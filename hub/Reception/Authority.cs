@@ -39,7 +39,7 @@ internal sealed class Authority(ReceiverSettings settings, ReceptionFold recepti
             return (RecordOutcome.Refused, RecordJudge.PermissionDenied, $"{division} is not at or below what the certificate of {peer.Node} names.");
         }
 
-        if (origin == settings.Node)
+        if (origin == settings.Node || origin == settings.Parent)
         {
             return (RecordOutcome.Refused, RecordJudge.PermissionDenied, $"{origin} speaks for itself.");
         }

@@ -131,9 +131,12 @@ public sealed class ReceptionDesk(
                         touches.Add(Touched.By("origin", stretch.Range.Origin.ToString()));
                     }
                 }
-                else if (request.FrameCase == ConnectRequest.FrameOneofCase.Escalations && request.Escalations.Escalations.Count > 0)
+                else if (request.FrameCase == ConnectRequest.FrameOneofCase.Escalations)
                 {
-                    touches.Add(AllEscalations);
+                    touches.UnionWith(request.Escalations.Escalations.Count > 0 ? [AllEscalations] : []);
+
+                    // Whether a receipt counts is for the order to say that it speaks of.
+                    touches.UnionWith(request.Escalations.Receipts.Select(r => OrderRead.Receipt(r.Receipt)).OfType<OrderReceipt>().Select(r => Touched.By("order", OrderId.Of(r.Order))));
                 }
 
                 return touches;
@@ -251,7 +254,7 @@ public sealed class ReceptionDesk(
 
         public override Decision<int> Decide(Instant now)
         {
-            var judge = new RecordJudge(desk.Settings.At(now), desk.Fold, desk.Cells, desk.EscalationsKnown, now);
+            var judge = new RecordJudge(desk.Settings.At(now), desk.Fold, desk.Cells, desk.EscalationsKnown, now) { Orders = desk.Orders };
             var settled = desk.Fold.Child(child) is { } row ? ParkedRecords.Settle(row, desk.Fold.Parked, judge, readAt) : null;
             Failpoint.Hit("parked.settle.before", settled is not null);
             return settled is null

@@ -31,7 +31,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     /// <summary>The division is not in the register of this node (yet).</summary>
     public const string UnknownDivision = "UNKNOWN_DIVISION";
 
-    /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents.</summary>
+    /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents; or one escalation has two origins.</summary>
     public const string Conflict = "CONFLICT";
 
     /// <summary>A revision, or a statement, past what its origin can have reached.</summary>
@@ -136,6 +136,13 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
                 continue;
             }
 
+            if (escalations.Find(id) is { } known && known.Content.Origin != content.Origin)
+            {
+                // Its versions are its origin's to make, whoever has learned its id.
+                named.Add(Named(i, RecordOutcome.Refused, Conflict, $"Escalation {id:x32} is {known.Content.Origin}'s."));
+                continue;
+            }
+
             switch (escalations.StandingOf(id, content.Version, envelope.Escalation.Span))
             {
                 case EscalationStanding.Conflict:
@@ -165,6 +172,10 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             {
                 named.Add(verdict);
             }
+            else if (Orders?.Find(OrderId.Of(receipt.Order))?.Order is { } known && !MayDecide(receipt, known.Target))
+            {
+                named.Add(Named(index, RecordOutcome.Refused, PermissionDenied, $"The order is for {known.Target}, of which {receipt.Division} does not decide."));
+            }
             else
             {
                 accepted++;
@@ -184,8 +195,12 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     /// </summary>
     private bool MayTell(LinkSession session, OrderReceiptEnvelope envelope, OrderReceipt receipt, Order order, Refusal? found) =>
         order.Id == receipt.Order && order.Issuer == receipt.Issuer && settings.Register.IsAtOrBelow(DivisionCode.Parse(order.TargetDivision), session.Division)
+        && MayDecide(receipt, DivisionCode.Parse(order.TargetDivision))
         && (order.Issuer != settings.Node.ToString() || (order.IssuerDivision == settings.Division.ToString() && !(SignsOrders && found is { Code: IssuerWord.Unsigned })))
         && (Orders is null || OrderJudge.Disbelieved(settings.Signatures, Orders, order, envelope.Order, found) is null);
+
+    /// <summary>On an order decides the place that it is for, or one that it passes on its way there.</summary>
+    private bool MayDecide(OrderReceipt receipt, DivisionCode target) => settings.Tomorrow.HasBeenAtOrBelow(target, DivisionCode.Parse(receipt.Division));
 
     /// <summary>A child's own cell cannot be newer than its stream: neither of an epoch not granted nor past the end of the cut.</summary>
     private static RecordReceipt? Early(LinkSession session, CellsPart part, CellRow row, int index) =>

@@ -64,7 +64,7 @@ internal sealed class Parent
     {
         var session = _sessions.GetValueOrDefault(peer.Node);
         var found = Notary?.Look(session, request);
-        var judge = new RecordJudge(Settings, Reception, Cells, Escalations, Now) { OrderFaults = found?.Orders ?? [], SignsOrders = found?.SignsOrders ?? false };
+        var judge = new RecordJudge(Settings, Reception, Cells, Escalations, Now) { Orders = Orders, OrderFaults = found?.Orders ?? [], SignsOrders = found?.SignsOrders ?? false };
         var decision = LinkReceiver.Decide(Settings, Reception.Child(peer.Node), session, peer, request, Epoch.NotGranted, _nonce++, judge, found);
         foreach (var change in new[] { decision.Change, decision.NewSigner }.OfType<ReceptionChange>())
         {
