@@ -1,6 +1,7 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Seams;
+using CityGrid.Node;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using NodaTime;
@@ -16,12 +17,17 @@ internal sealed record Mutant(string Area, string Name, Func<StoryTwist> Twist)
     /// <summary>Why it may live, where it may.</summary>
     public string? Harmless { get; init; }
 
+    /// <summary>Only a liar meets it: each of its stories has one.</summary>
+    public bool NeedsALiar { get; init; }
+
     /// <summary>How many stories it takes to find it, from a seed on; null where none of <paramref name="most"/> does.</summary>
     public int? KilledBy(ulong firstSeed, int most)
     {
         for (var told = 1; told <= most; told++)
         {
-            if (StoryOutcome.Of(StoryPlan.Drawn(firstSeed + (ulong)told - 1, StoryBounds.Short), Twist()).Broken is not null)
+            var seed = firstSeed + (ulong)told - 1;
+            var plan = NeedsALiar ? StoryPlan.WithHostile(seed, StoryBounds.Brief) : StoryPlan.Drawn(seed, StoryBounds.Short);
+            if (StoryOutcome.Of(plan, Twist()).Broken is not null)
             {
                 return told;
             }
@@ -46,6 +52,10 @@ internal sealed class Planting : StoryTwist
 
     public Func<IDisk, IDisk>? OnDisk { get; init; }
 
+    public Func<IPeerIdentity, IPeerIdentity>? OnPeer { get; init; }
+
+    public Func<NodeSettings, NodeSettings>? OnSettings { get; init; }
+
     public bool RenewsNothing { get; init; }
 
     public override ConnectRequest? Up(SimulatedNode child, SimulatedNode parent, ConnectRequest request)
@@ -61,6 +71,10 @@ internal sealed class Planting : StoryTwist
     public override JournalOptions Options(JournalOptions options) => OnOptions?.Invoke(options) ?? options;
 
     public override IDisk Disk(ModelDisk disk) => OnDisk?.Invoke(disk) ?? disk;
+
+    public override IPeerIdentity Peer(IPeerIdentity peer) => OnPeer?.Invoke(peer) ?? peer;
+
+    public override NodeSettings Settings(NodeSettings settings) => OnSettings?.Invoke(settings) ?? settings;
 
     public override void Renew(ModelDisk disk, IEntropy entropy, NodeId node)
     {
@@ -114,6 +128,24 @@ internal sealed class WrongJournal(IJournal real) : IJournal
     public Snapshot? LoadSnapshot() => real.LoadSnapshot() is { } snapshot ? Loaded?.Invoke(snapshot) ?? snapshot : null;
 
     public void Dispose() => real.Dispose();
+}
+
+/// <summary>A peer who may speak of everything in certain frames.</summary>
+internal sealed class WidePeer(IPeerIdentity real, Func<bool> isWide) : IPeerIdentity
+{
+    private static readonly DivisionCode[] Nation = [DivisionCode.Parse("CN")];
+
+    public NodeId Node => real.Node;
+
+    public IReadOnlyList<DivisionCode> Divisions => isWide() ? Nation : real.Divisions;
+}
+
+/// <summary>A peer who is whomever its hello names.</summary>
+internal sealed class NamelessPeer(IPeerIdentity real, Func<Hello?> said) : IPeerIdentity
+{
+    public NodeId Node => said() is { } hello ? NodeId.Parse(hello.Node) : real.Node;
+
+    public IReadOnlyList<DivisionCode> Divisions => real.Divisions;
 }
 
 /// <summary>A disk that says it has synced.</summary>

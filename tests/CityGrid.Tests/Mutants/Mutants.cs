@@ -1,5 +1,6 @@
 using CityGrid.Cli.Simulation;
 using CityGrid.Hub.Catalogue.V1;
+using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Reception.V1;
@@ -18,7 +19,7 @@ internal static class AllMutants
 
     public static IReadOnlyList<Mutant> All { get; } =
     [
-        .. Sender(), .. Receiver(), .. Welcomes(), .. Records(), .. Snapshots(), .. Storage(), .. Orders(), .. Packages(),
+        .. Sender(), .. Receiver(), .. Welcomes(), .. Records(), .. Snapshots(), .. Storage(), .. Orders(), .. Packages(), .. Authority(), .. Judge(),
     ];
 
     private static IEnumerable<Mutant> Sender() =>
@@ -276,6 +277,96 @@ internal static class AllMutants
         })),
         Empty("packages"),
     ];
+
+    /// <summary>Of who may speak of what.</summary>
+    private static IEnumerable<Mutant> Authority() =>
+    [
+        Wide("escalations are taken of everybody", r => r.Escalations?.Escalations.Count > 0),
+        Wide("statements are taken of everybody", r => r.Cells is { Cells.Count: 0, Watermarks.Count: > 0 }),
+        Wide("cells are taken of everybody", r => r.Cells?.Cells.Count > 0),
+        Wide("what became of an order is taken of everybody", r => r.Escalations?.Receipts.Count > 0),
+        new("authority", "a hello is taken in any name", () =>
+        {
+            Hello? said = null;
+            return new Planting { OnUp = (_, _, request) => said = request.Hello, OnPeer = peer => new NamelessPeer(peer, () => said) };
+        }) { NeedsALiar = true },
+        Judged("authority", "the origin of a cell is not looked at", EventKinds.CellsReceived, (part, verdict, _) =>
+            verdict.Code == RecordJudge.PermissionDenied && verdict.Index < part.Cells.Count && !verdict.Message.StartsWith(part.Symbols[part.Cells[verdict.Index].Division], StringComparison.Ordinal)),
+        Registered("a division is found by its code's beginning", rows => rows.Select(row => row with
+        {
+            Parent = rows.Where(other => other.Code != row.Code && row.Code.ToString().StartsWith(other.Code.ToString(), StringComparison.Ordinal)).MaxBy(other => other.Code.ToString().Length)?.Code ?? row.Parent,
+        })),
+        Registered("a division is where it will stand one day", rows => rows.Where(row => row.ValidTo is null).Select(row => row with { ValidFrom = null })),
+    ];
+
+    /// <summary>Of what is judged record by record: the verdict is not kept with the part.</summary>
+    private static IEnumerable<Mutant> Judge() =>
+    [
+        Judged("judge", "what was refused is applied", EventKinds.CellsReceived, (_, verdict, _) => verdict.Outcome == (int)RecordOutcome.Refused),
+        Judged("judge", "a revision may lie ahead", EventKinds.CellsReceived, (_, verdict, _) => verdict.Code == RecordJudge.Ahead),
+        Judged("judge", "a cell may be impossible", EventKinds.CellsReceived, (_, verdict, _) => verdict.Code.StartsWith("CELL_", StringComparison.Ordinal)),
+        Judged("judge", "a division need not be known", EventKinds.CellsReceived, (_, verdict, _) => verdict.Code == RecordJudge.UnknownDivision),
+        Judged("judge", "an escalation may have two origins", EventKinds.EscalationsReceived, (_, verdict, _) => verdict.Code == RecordJudge.Conflict),
+        Judged("judge", "whoever tells it decides on an order", EventKinds.EscalationsReceived, (_, verdict, receipts) =>
+            verdict.Code == RecordJudge.PermissionDenied && verdict.Index >= receipts),
+        Liar(Up("judge", "an escalation's hops are not looked at", (child, _, r) =>
+        {
+            Envelopes(r, envelope => envelope.Hops.Clear());
+            Sign(child, r);
+        })),
+        Liar(Up("judge", "a part counts whoever signed it", (child, _, r) => Sign(child, r))),
+    ];
+
+    private static Mutant Liar(Mutant mutant) => mutant with { NeedsALiar = true };
+
+    /// <summary>The peer's certificate names the whole nation while such a frame is judged.</summary>
+    private static Mutant Wide(string name, Func<ConnectRequest, bool> isOne) => new("authority", name, () =>
+    {
+        var isWide = false;
+        return new Planting { OnUp = (_, _, request) => isWide = isOne(request), OnPeer = peer => new WidePeer(peer, () => isWide) };
+    }) { NeedsALiar = true };
+
+    /// <summary>Nodes go by another register than the one that they were given.</summary>
+    private static Mutant Registered(string name, Func<IReadOnlyList<Division>, IEnumerable<Division>> rows) => new("authority", name, () =>
+    {
+        (DivisionRegister Given, DivisionRegister Used)? known = null;
+        return new Planting
+        {
+            OnSettings = settings =>
+            {
+                known = known is { } register && register.Given == settings.Register ? register : (settings.Register, DivisionRegister.Of(rows(settings.Register.All)));
+                return settings with { Register = known.Value.Used };
+            },
+        };
+    }) { NeedsALiar = true };
+
+    /// <summary>Of the parts received some verdicts are not written; of an escalations part the third argument is where its receipts begin.</summary>
+    private static Mutant Judged(string area, string name, ushort kind, Func<CellsPart, Verdict, int, bool> isLost) => Liar(Written(area, name, record => With(record, kind, payload =>
+    {
+        if (kind == EventKinds.EscalationsReceived)
+        {
+            var received = EscalationsReceived.Parser.ParseFrom(payload.Span);
+            var receipts = EscalationsPart.Parser.ParseFrom(received.Part).Escalations.Count;
+            KeepOnly(received.Verdicts, verdict => !isLost(new CellsPart(), verdict, receipts));
+            return received.ToByteArray();
+        }
+
+        var cells = CellsReceived.Parser.ParseFrom(payload.Span);
+        var part = CellsPart.Parser.ParseFrom(cells.Part);
+        KeepOnly(cells.Verdicts, verdict => !isLost(part, verdict, 0));
+        return cells.ToByteArray();
+    })));
+
+    /// <summary>The child's own key signs what the frame has become.</summary>
+    private static void Sign(SimulatedNode child, ConnectRequest request)
+    {
+        if (request.SignedHead is { } head && PartStatements.Of(request) is { } said)
+        {
+            head.Node = child.Place.Node.ToString();
+            head.PartHash = ByteString.CopyFrom(Statements.HashOf(said.Part).ToBytes());
+            head.Signature = ByteString.CopyFrom(child.Signatures!.Own!.Sign(Statements.BytesOf(head)));
+        }
+    }
 
     private static Mutant Empty(string fold) => Journal("snapshot", $"the fold {fold} is empty in it", j =>
         new WrongJournal(j) { Loaded = s => s with { Folds = [.. s.Folds.Select(f => f.Name == fold ? f with { Bytes = Array.Empty<byte>() } : f)] } });

@@ -12,6 +12,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
     private const int KindsMost = 32;
     private const int InputOutput = 5;
     private const int CopiesMax = 4;
+    private const int LiesMost = 6;
 
     private static readonly EdgeState[] Awaited = [.. Enum.GetValues<EdgeState>().Where(s => s != EdgeState.AtRest && s != EdgeState.Quarantined)];
 
@@ -91,6 +92,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         FaultKind.Kill or FaultKind.PowerCut or FaultKind.Snapshot or FaultKind.LateReplay => 4,
         FaultKind.Partition or FaultKind.HalfPartition or FaultKind.Clog or FaultKind.CrashInRecovery or FaultKind.ClockOff or FaultKind.DiskError => 6,
         FaultKind.Absence => 40,
+        FaultKind.HostileChild => 2,
         _ => 9,
     };
 
@@ -156,6 +158,9 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
                 tree.Network.Block(parent.Place.Node, node.Place.Node, TimeSpan.FromDays(30));
                 tree.Sometimes.Reached("a node was cut off for 30 days");
                 IsAway = true;
+                break;
+            case FaultKind.HostileChild:
+                tree.Hostile?.Lie(random, LiesMost);
                 break;
             default:
                 break;

@@ -74,4 +74,7 @@ public enum FaultKind
 
     /// <summary>A node is cut off for 30 days and works on.</summary>
     Absence,
+
+    /// <summary>One more child, with a sound certificate of its own place, says what it must not.</summary>
+    HostileChild,
 }

@@ -12,6 +12,8 @@ public sealed class SimulatedStory
     /// <summary>After a refusal the sender waits five minutes, and a failed connection is found out within two.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromMinutes(8);
 
+    private const int LastLies = 5;
+
     private readonly StoryPlan _plan;
     private readonly SimulatedTree _tree;
     private readonly StoryWatch _watch;
@@ -24,7 +26,10 @@ public sealed class SimulatedStory
     public SimulatedStory(StoryPlan plan, StoryTwist? twist = null)
     {
         _plan = plan;
-        _tree = new SimulatedTree(plan.Stream("tree").Next(), plan.IsOfSeven ? TreeShape.Of(2, 2) : TreeShape.Drawn(plan.Nodes, plan.Levels, plan.Stream("shape")), twist) { Cuts = plan.Cuts() };
+        var shape = plan.IsOfSeven ? TreeShape.Of(2, 2) : TreeShape.Drawn(plan.Nodes, plan.Levels, plan.Stream("shape"));
+        var liar = plan.Has(FaultKind.HostileChild) ? shape.WithHostile(plan.Stream("hostile place")) : null;
+        _tree = new SimulatedTree(plan.Stream("tree").Next(), liar?.Shape ?? shape, twist) { Cuts = plan.Cuts() };
+        _tree.Hostile = liar is { Place: var place } ? new HostileChild(_tree, place, plan.Stream("hostile seed").Next()) : null;
         _watch = new StoryWatch(_tree);
         _orderWork = new OrderWork(_tree, plan);
         _packageWork = new PackageWork(_tree, plan);
@@ -130,6 +135,12 @@ public sealed class SimulatedStory
         var end = new StoryEnd(_tree);
         SettleWhatIsAside(waits);
         Check(end);
+        for (var i = 0; i < LastLies; i++)
+        {
+            // Everybody and everything is known by now.
+            _tree.Hostile?.Lie(_plan.Stream("last lies", i), LastLies);
+        }
+
         _orderWork.AnswerAll();
 
         foreach (var node in _tree.Nodes.Values)
@@ -157,6 +168,11 @@ public sealed class SimulatedStory
     private void Check(StoryEnd end)
     {
         end.Check();
+        if (_tree.Hostile is { } hostile)
+        {
+            new HostileOracle(_tree, hostile).Check();
+        }
+
         _orders.Check();
         _packages.Check();
     }
@@ -200,5 +216,6 @@ public sealed class SimulatedStory
         StoryBrokenException.Unless(!IsSomethingAside(), () => "records are still kept aside though the day that they are of has come");
     }
 
-    private bool IsSomethingAside() => _tree.Nodes.Values.Any(n => n.Core!.Reception.Parked.Count > 0);
+    /// <summary>What is impossible of a hostile child stays aside for ever, at its own parent.</summary>
+    private bool IsSomethingAside() => _tree.Nodes.Values.Any(n => n.Core!.Reception.Parked.Any(aside => aside.Child != _tree.Hostile?.Place.Node));
 }

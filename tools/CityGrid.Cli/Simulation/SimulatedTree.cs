@@ -52,6 +52,9 @@ public sealed class SimulatedTree
     /// <summary>Second live directories of nodes that have a first.</summary>
     public List<SimulatedNode> Clones { get; } = [];
 
+    /// <summary>A child that lies, in the stories that have one; it is none of <see cref="Nodes"/>.</summary>
+    public HostileChild? Hostile { get; set; }
+
     /// <summary>Loss, repetition and delay while the weather is bad.</summary>
     public SimulatedWeather Weather
     {

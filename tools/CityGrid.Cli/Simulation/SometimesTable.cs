@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace CityGrid.Cli.Simulation;
 
 /// <summary>
@@ -35,8 +37,11 @@ public sealed class SometimesTable
         "a child was quarantined as a fork", "a person released a quarantined child", "an old copy was told EPOCH_REGRESSION", "a directory out of office was told FENCED", "a gap was told",
         "a late message came on another connection", "a parent that had lost what it knew took the epoch that its child held", "a part came twice and had no effect", "a cut in several parts was applied", "a cut began anew after half of it was applied",
         "a record was parked", "a parked record was settled", "a record was refused", "a cell fell to zero", "a case of a closed month was corrected", "a request was answered again after a crash", "ranges were compared and equal",
-        "a node was up again after a full disk", "an escalation came by a relay", "a node was renewed twice",
+        "a node was up again after a full disk", "an escalation came by a relay", "a node was renewed twice", "a node was cut off for 30 days",
     ];
+
+    /// <summary>What is counted where it is met, and a night may do without: a feed sends packages in their order, and a child says so where one came too early all the same.</summary>
+    private static readonly string[] Unwanted = ["a package came before the one that it follows"];
 
     /// <summary>Every condition that a night must meet.</summary>
     public static IReadOnlyList<string> Wanted { get; } =
@@ -45,6 +50,15 @@ public sealed class SometimesTable
         .. StruckAbove.SelectMany(fault => Reachable.Select(state => Name(fault, state))),
         .. OfOrders.Order(StringComparer.Ordinal),
         .. Others.Order(StringComparer.Ordinal),
+        .. HostileChild.Conditions.Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>Every condition that there is: those wanted, and faults in states that few of them reach.</summary>
+    private static readonly FrozenSet<string> Known =
+    [
+        .. Wanted,
+        .. Unwanted,
+        .. Struck.Concat(StruckAbove).SelectMany(fault => Enum.GetValues<EdgeState>().Select(state => Name(fault, state))),
     ];
 
     public static string Name(FaultKind fault, EdgeState state) => $"{fault} while {state}";
@@ -53,7 +67,16 @@ public sealed class SometimesTable
 
     public IEnumerable<string> Missing => Wanted.Where(condition => this[condition] == 0);
 
-    public void Reached(string condition) => _met[condition] = this[condition] + 1;
+    /// <summary>Counts a condition. One that the table does not know is a mistake in the story, for nobody would miss it: <see cref="ArgumentException"/>.</summary>
+    public void Reached(string condition)
+    {
+        if (!Known.Contains(condition))
+        {
+            throw new ArgumentException($"'{condition}' is not in the table of conditions.", nameof(condition));
+        }
+
+        _met[condition] = this[condition] + 1;
+    }
 
     /// <summary>A fault strikes a node: counted for each state that the edge above it is in, or those below it.</summary>
     public void Strikes(FaultKind fault, SimulatedNode child, SimulatedNode parent)

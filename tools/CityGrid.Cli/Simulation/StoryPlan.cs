@@ -41,6 +41,9 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
     /// <summary>The most virtual minutes a step takes.</summary>
     public const int StepMinutesMax = 40;
 
+    /// <summary>One story in so many has a child that lies.</summary>
+    private const int HostileOneIn = 4;
+
     private const string Seven = "1+2+4";
 
     public ImmutableSortedSet<FaultKind> Faults { get; init; } = [];
@@ -63,7 +66,7 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
         if (!random.OneIn(20))
         {
             var allowed = 1 + random.Below(3);
-            foreach (var kind in Enum.GetValues<FaultKind>())
+            foreach (var kind in Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.HostileChild))
             {
                 var rare = kind is FaultKind.ClockDaysOff && !random.OneIn(3);
                 if (random.Below(4) < allowed && !rare && (kind != FaultKind.Absence || (bounds.HoursMin >= 24 && random.OneIn(10))))
@@ -73,11 +76,24 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
             }
         }
 
+        // From a stream of its own: the stories without it are those that they were before it was thought of.
+        if (nodes > 1 && Stream(seed, "hostile").OneIn(HostileOneIn))
+        {
+            kinds.Add(FaultKind.HostileChild);
+        }
+
         return new StoryPlan(seed, nodes, levels, least + random.Below(least + 1)) { Faults = kinds.ToImmutable(), Also = [StoryWork.Orders, StoryWork.Packages] };
     }
 
     /// <summary>A story of one ministry, two provinces and four cities.</summary>
     public static StoryPlan OfSeven(ulong seed, StoryBounds bounds) => Drawn(seed, bounds) with { Nodes = 7, Levels = 3, IsOfSeven = true };
+
+    /// <summary>A story with a child that lies, whatever else is in it.</summary>
+    public static StoryPlan WithHostile(ulong seed, StoryBounds bounds)
+    {
+        var plan = Drawn(seed, bounds) is { Nodes: > 1 } drawn ? drawn : OfSeven(seed, bounds);
+        return plan with { Faults = plan.Faults.Add(FaultKind.HostileChild) };
+    }
 
     /// <summary>Random numbers for one purpose, and one number of it: nothing that is drawn elsewhere changes them.</summary>
     public static SeededEntropy Stream(ulong seed, string purpose, int number = 0)

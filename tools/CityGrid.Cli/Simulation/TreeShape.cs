@@ -1,6 +1,7 @@
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
+using NodaTime;
 
 namespace CityGrid.Cli.Simulation;
 
@@ -66,6 +67,39 @@ public sealed record TreeShape(IReadOnlyList<SimulatedPlace> Places, DivisionReg
 
         return drawing.Done();
     }
+
+    /// <summary>The one district of a hostile child's place.</summary>
+    public static DivisionCode DistrictOfHostile(DivisionCode division) => DivisionCode.Parse($"{division}-1");
+
+    /// <summary>
+    /// The same with a place for one more child of some node that has children, and which place it is; null where nobody has any. Another child's code begins with its code, and a district of
+    /// that one comes below it years later: by prefix, or by the register of another day, it could speak of both.
+    /// </summary>
+    public (TreeShape Shape, SimulatedPlace Place)? WithHostile(SeededEntropy random)
+    {
+        var children = Places.Where(place => place.Parent is not null).ToArray();
+        if (children.Length == 0)
+        {
+            return null;
+        }
+
+        var beside = children[random.Below(children.Length)];
+        var place = new SimulatedPlace(NodeId.Parse("hostile"), DivisionCode.Parse(beside.Division.ToString()[..^2]), beside.Parent);
+        var leaving = DivisionCode.Parse($"{beside.Division.ToString()[..^1]}9");
+        Division Row(DivisionCode code, DivisionCode above, DivisionKind kind, LocalDate? from = null, LocalDate? to = null) => new(code, above, code.ToString(), code.ToString(), kind, from, to);
+        return (this with
+        {
+            Register = DivisionRegister.Of(
+            [
+                .. Register.All, Row(place.Division, beside.Parent!.Division, Register.Find(beside.Division)!.Kind), Row(DistrictOfHostile(place.Division), place.Division, DivisionKind.County),
+                Row(leaving, beside.Division, DivisionKind.County, to: Leaves.PlusDays(-1)), Row(leaving, place.Division, DivisionKind.County, from: Leaves),
+            ]),
+        },
+            place);
+    }
+
+    /// <summary>No story goes on for so long.</summary>
+    private static readonly LocalDate Leaves = new(2028, 1, 1);
 
     private sealed class Drawing
     {
