@@ -285,11 +285,11 @@ internal static class AllMutants
         Wide("statements are taken of everybody", r => r.Cells is { Cells.Count: 0, Watermarks.Count: > 0 }),
         Wide("cells are taken of everybody", r => r.Cells?.Cells.Count > 0),
         Wide("what became of an order is taken of everybody", r => r.Escalations?.Receipts.Count > 0),
-        new("authority", "a hello is taken in any name", () =>
+        Liar(new Mutant("authority", "a hello is taken in any name", () =>
         {
             Hello? said = null;
             return new Planting { OnUp = (_, _, request) => said = request.Hello, OnPeer = peer => new NamelessPeer(peer, () => said) };
-        }) { NeedsALiar = true },
+        })),
         Judged("authority", "the origin of a cell is not looked at", EventKinds.CellsReceived, (part, verdict, _) =>
             verdict.Code == RecordJudge.PermissionDenied && verdict.Index < part.Cells.Count && !verdict.Message.StartsWith(part.Symbols[part.Cells[verdict.Index].Division], StringComparison.Ordinal)),
         Registered("a division is found by its code's beginning", rows => rows.Select(row => row with
@@ -309,25 +309,34 @@ internal static class AllMutants
         Judged("judge", "an escalation may have two origins", EventKinds.EscalationsReceived, (_, verdict, _) => verdict.Code == RecordJudge.Conflict),
         Judged("judge", "whoever tells it decides on an order", EventKinds.EscalationsReceived, (_, verdict, receipts) =>
             verdict.Code == RecordJudge.PermissionDenied && verdict.Index >= receipts),
-        Liar(Up("judge", "an escalation's hops are not looked at", (child, _, r) =>
-        {
-            Envelopes(r, envelope => envelope.Hops.Clear());
-            Sign(child, r);
-        })),
-        Liar(Up("judge", "a part counts whoever signed it", (child, _, r) => Sign(child, r))),
+        Lied("an escalation's hops are not looked at", r => Envelopes(r, envelope => envelope.Hops.Clear())),
+        Lied("a part counts whoever signed it", _ => { }),
     ];
 
     private static Mutant Liar(Mutant mutant) => mutant with { NeedsALiar = true };
 
+    /// <summary>What is not looked at of a lie is taken out of it, and signed for it.</summary>
+    private static Mutant Lied(string name, Action<ConnectRequest> change) => Liar(new Mutant("judge", name, () => new Planting
+    {
+        OnUp = (child, _, request) =>
+        {
+            if (child.Life == 0)
+            {
+                change(request);
+                Sign(child, request);
+            }
+        },
+    }));
+
     /// <summary>The peer's certificate names the whole nation while such a frame is judged.</summary>
-    private static Mutant Wide(string name, Func<ConnectRequest, bool> isOne) => new("authority", name, () =>
+    private static Mutant Wide(string name, Func<ConnectRequest, bool> isOne) => Liar(new Mutant("authority", name, () =>
     {
         var isWide = false;
         return new Planting { OnUp = (_, _, request) => isWide = isOne(request), OnPeer = peer => new WidePeer(peer, () => isWide) };
-    }) { NeedsALiar = true };
+    }));
 
     /// <summary>Nodes go by another register than the one that they were given.</summary>
-    private static Mutant Registered(string name, Func<IReadOnlyList<Division>, IEnumerable<Division>> rows) => new("authority", name, () =>
+    private static Mutant Registered(string name, Func<IReadOnlyList<Division>, IEnumerable<Division>> rows) => Liar(new Mutant("authority", name, () =>
     {
         (DivisionRegister Given, DivisionRegister Used)? known = null;
         return new Planting
@@ -338,7 +347,7 @@ internal static class AllMutants
                 return settings with { Register = known.Value.Used };
             },
         };
-    }) { NeedsALiar = true };
+    }));
 
     /// <summary>Of the parts received some verdicts are not written; of an escalations part the third argument is where its receipts begin.</summary>
     private static Mutant Judged(string area, string name, ushort kind, Func<CellsPart, Verdict, int, bool> isLost) => Liar(Written(area, name, record => With(record, kind, payload =>
@@ -405,7 +414,18 @@ internal static class AllMutants
         }
     }
 
-    private static Mutant Up(string area, string name, Action<SimulatedNode, SimulatedNode, ConnectRequest> change) => new(area, name, () => new Planting { OnUp = change });
+    /// <summary>What a node sends, wrong; it signs its mistake as it signs everything. A child that lies is none of them: it has never been started.</summary>
+    private static Mutant Up(string area, string name, Action<SimulatedNode, SimulatedNode, ConnectRequest> change) => new(area, name, () => new Planting
+    {
+        OnUp = (child, parent, request) =>
+        {
+            if (child.Life > 0)
+            {
+                change(child, parent, request);
+                Sign(child, request);
+            }
+        },
+    });
 
     private static Mutant Down(string area, string name, Func<SimulatedNode, SimulatedNode, ConnectResponse, ConnectResponse?> change) =>
         new(area, name, () => new Planting { OnDown = change });
