@@ -16,13 +16,13 @@ namespace CityGrid.Hub.Reception;
 public sealed class ReceptionFold : IFold
 {
     /// <summary>
-    /// Parked records that are listed, so that they can be driven again: 10,000 of 200 B. Of a child that has more, everything is asked for again
-    /// instead. All of them stay in the journal, and all are counted.
+    /// Parked records of one child that are listed, so that they can be driven again: 10,000 of 200 B. Of a child that has more, everything is asked for again
+    /// instead. All of them stay in the journal, and all are counted. None takes another's room.
     /// </summary>
     public const int ParkedMax = 10_000;
 
-    /// <summary>Refused records that are listed.</summary>
-    public const int RefusedMax = 1000;
+    /// <summary>Refused records of one child that are listed: the newest.</summary>
+    public const int RefusedMax = 200;
 
     private static readonly FrozenSet<CellKey> NoCells = FrozenSet<CellKey>.Empty;
     private static readonly Grain[] AllGrains = [Grain.Detail, Grain.National];
@@ -31,14 +31,15 @@ public sealed class ReceptionFold : IFold
     private readonly SortedDictionary<NodeId, ChildRow> _children = [];
     private readonly SortedDictionary<NodeId, OriginRow> _origins = [];
     private readonly List<SetAside> _parked = [];
-    private readonly Queue<SetAside> _refused = new();
+    private readonly Dictionary<NodeId, int> _parkedOf = [];
+    private readonly SortedDictionary<NodeId, Queue<SetAside>> _refused = [];
     private readonly SortedSet<NodeId> _unlisted = [];
 
     public ReceptionFold(CellFold cells) => _cells = cells;
 
     public string Name => "reception";
 
-    public int Version => 2;
+    public int Version => 3;
 
     /// <summary>The children heard of, in order of name.</summary>
     public IReadOnlyCollection<ChildRow> Children => _children.Values;
@@ -52,11 +53,11 @@ public sealed class ReceptionFold : IFold
     /// <summary>The records that are kept aside, oldest first.</summary>
     public IReadOnlyList<SetAside> Parked => _parked;
 
-    /// <summary>The newest records that were refused, oldest first.</summary>
-    public IReadOnlyCollection<SetAside> Refused => _refused;
+    /// <summary>The newest records that were refused, by child, oldest first.</summary>
+    public IEnumerable<SetAside> Refused => _refused.Values.SelectMany(of => of);
 
     /// <summary>How many records of a child are kept aside, as far as they are listed.</summary>
-    public int ParkedOf(NodeId child) => _parked.Count == 0 ? 0 : _parked.Count(parked => parked.Child == child);
+    public int ParkedOf(NodeId child) => _parkedOf.GetValueOrDefault(child);
 
     /// <summary>More records of the child are kept aside than are listed.</summary>
     public bool HasUnlisted(NodeId child) => _unlisted.Contains(child);
@@ -103,7 +104,7 @@ public sealed class ReceptionFold : IFold
         if (change is ChildRewind)
         {
             // Whatever is parked of it comes again.
-            _parked.RemoveAll(parked => parked.Child == change.Child);
+            Unlist(change.Child, _ => true);
             _unlisted.Remove(change.Child);
         }
 
@@ -135,7 +136,7 @@ public sealed class ReceptionFold : IFold
             LocalLsn = o.Local.Value,
         }));
         image.Unlisted.AddRange(_unlisted.Select(child => child.ToString()));
-        image.Parked.AddRange(_parked.Concat(_refused).Select(s => new ParkedImage
+        image.Parked.AddRange(_parked.Concat(Refused).Select(s => new ParkedImage
         {
             Child = s.Child.ToString(),
             Lane = (int)s.Lane,
@@ -151,6 +152,7 @@ public sealed class ReceptionFold : IFold
         _children.Clear();
         _origins.Clear();
         _parked.Clear();
+        _parkedOf.Clear();
         _refused.Clear();
         _unlisted.Clear();
         _unlisted.UnionWith(image.Unlisted.Select(NodeId.Parse));
@@ -277,7 +279,7 @@ public sealed class ReceptionFold : IFold
         }
 
         var done = settled.Settled.Select(s => (s.Lsn, s.Index)).ToHashSet();
-        _parked.RemoveAll(s => s.Child.ToString() == settled.Child && done.Contains((s.Event.Value, s.Verdict.Index)));
+        Unlist(NodeId.Parse(settled.Child), aside => done.Contains((aside.Event.Value, aside.Verdict.Index)));
         RefusedInAll += settled.Settled.Count(s => (RecordOutcome)s.Outcome == RecordOutcome.Refused);
     }
 
@@ -310,19 +312,28 @@ public sealed class ReceptionFold : IFold
     {
         if (aside.Verdict.Outcome != RecordOutcome.Parked)
         {
-            _refused.Enqueue(aside);
-            if (_refused.Count > RefusedMax)
+            if (!_refused.TryGetValue(aside.Child, out var of))
             {
-                _refused.Dequeue();
+                _refused[aside.Child] = of = new Queue<SetAside>();
+            }
+
+            of.Enqueue(aside);
+            if (of.Count > RefusedMax)
+            {
+                of.Dequeue();
             }
         }
-        else if (_parked.Count < ParkedMax)
+        else if (ParkedOf(aside.Child) is var listed && listed < ParkedMax)
         {
             _parked.Add(aside);
+            _parkedOf[aside.Child] = listed + 1;
         }
         else
         {
             _unlisted.Add(aside.Child);
         }
     }
+
+    private void Unlist(NodeId child, Predicate<SetAside> which) =>
+        _parkedOf[child] = ParkedOf(child) - _parked.RemoveAll(aside => aside.Child == child && which(aside));
 }

@@ -113,6 +113,26 @@ public sealed class What_was_kept_aside_is_judged_again
         Assert.That(parent.Reception.ParkedOf(child.Node), Is.Zero);
     }
 
+    /// <summary>INV-20: what one child has aside beyond measure takes no room from another, whose records are settled by themselves.</summary>
+    [Test]
+    public void However_much_one_has_aside_anothers_is_listed()
+    {
+        var (parent, child) = Joined();
+        for (var i = 0; i < 11; i++)
+        {
+            parent.Take(child.Peer, child.Cut(i * 1000, (i + 1) * 1000, [.. Enumerable.Range(1, 1000).Select(n => child.Cell((i * 1000) + n, 1, "420199", day: 5_000 + (i * 1000) + n))]));
+            parent.Take(child.Peer, child.Raise(i * 1000, (i + 1) * 1000, [.. Enumerable.Range(1, 100).Select(n => child.Escalation((i * 1000) + n, 1, 1, e => e.Division = "43"))]));
+        }
+
+        var other = new Child("tianmen", "429004", "429004", "420199");
+        other.Join(parent);
+        parent.Take(other.Peer, other.Cut(0, 5, [other.Cell(3, 7, "420199")]));
+        parent.Take(other.Peer, other.Raise(0, 5, other.Escalation(5, 2, 1, e => e.Division = "43")));
+        Assert.That((parent.Reception.HasUnlisted(child.Node), parent.Reception.HasUnlisted(other.Node), parent.Reception.ParkedOf(other.Node)), Is.EqualTo((true, false, 1)));
+        Assert.That(parent.Reception.Refused.Count(aside => aside.Child == child.Node), Is.EqualTo(ReceptionFold.RefusedMax));
+        Assert.That(parent.Reception.Refused.Count(aside => aside.Child == other.Node), Is.EqualTo(1));
+    }
+
     [Test]
     public void More_than_are_listed_are_asked_for_again_and_nothing_counts_twice()
     {
