@@ -133,20 +133,24 @@ public sealed class When_the_power_is_cut
         }
 
         await node.ReadyAsync(TimeSpan.FromMinutes(1));
-        try
-        {
-            await ledger.CompareAsync(everything: false);
-        }
-        catch (RpcException refused)
-        {
-            throw new AssertionException($"The node started and then {(node.HasExited ? "ended" : "refused")}; it said: {node.LastOutput}", refused);
-        }
-
+        await CompareAsync(node, ledger, everything: false);
         var working = ledger.WorkAsync(CancellationToken.None);
         await Task.Delay(100 + random.Below(700));
         Assert.That(node.HasExited, Is.False, node.LastOutput);
         node.Kill();
         await working;
+    }
+
+    private static async Task CompareAsync(NodeProcess node, CaseLedger ledger, bool everything)
+    {
+        try
+        {
+            await ledger.CompareAsync(everything);
+        }
+        catch (RpcException refused)
+        {
+            throw new AssertionException($"The node started and then {(node.HasExited ? "ended" : "refused")}; it said: {node.LastOutput}", refused);
+        }
     }
 
     /// <summary>The last look at a directory: every case of it, then a clean end, and the checks as anybody runs them; it is gone afterwards.</summary>
@@ -155,7 +159,7 @@ public sealed class When_the_power_is_cut
         using (var node = NodeProcess.Start(_city.Node.Configuration))
         {
             await node.ReadyAsync(TimeSpan.FromMinutes(1));
-            await ledger.CompareAsync(everything: true);
+            await CompareAsync(node, ledger, everything: true);
             Assert.That(await node.StopAsync(TimeSpan.FromSeconds(20)), Is.Zero, node.LastOutput);
         }
 
