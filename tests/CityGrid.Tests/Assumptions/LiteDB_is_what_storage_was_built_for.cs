@@ -334,8 +334,12 @@ public sealed class LiteDB_is_what_storage_was_built_for
         Assert.That(threads, Is.EqualTo(100));
     }
 
+    /// <summary>Where what the commit before it wrote is still on its way, it waits for that; so once is enough, and one that waits for its own log never returns.</summary>
     [Test]
-    public void A_commit_returns_before_the_log_is_written()
+    public void A_commit_returns_before_the_log_is_written() =>
+        Assert.That(Enumerable.Range(0, 10).Any(_ => ReturnsWhileTheLogStands()), Is.True, "A view is never acknowledged from; LiteDB waits for its log now.");
+
+    private static bool ReturnsWhileTheLogStands()
     {
         using var log = new SlowStream();
         using var engine = new LiteEngine(new EngineSettings { DataStream = new MemoryStream(), LogStream = log });
@@ -348,10 +352,10 @@ public sealed class LiteDB_is_what_storage_was_built_for
             inserted.Set();
         });
         worker.Start();
-        var returned = inserted.Wait(TimeSpan.FromSeconds(20));
+        var returned = inserted.Wait(TimeSpan.FromSeconds(5));
         log.Gate.Set();
         worker.Join();
-        Assert.That(returned, Is.True, "A view is never acknowledged from; LiteDB waits for its log now.");
+        return returned;
     }
 
     private sealed class Noted
