@@ -182,7 +182,7 @@ public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
         }
         catch (CryptographicException)
         {
-            throw new EnrolmentRefusedException(new Refusal("PARENT_MALFORMED", "The parent gave something as a certificate that is none."));
+            throw new EnrolmentRefusedException(new Refusal("PARENT_MALFORMED", "The parent gave something as a certificate that is none. Nothing of it is kept here: have its program looked at, and a new code given."));
         }
     }
 

@@ -5,7 +5,7 @@ namespace CityGrid.Protocol.Wire;
 
 /// <summary>
 /// Makes calls so that each answer is held against <see cref="MessageBounds"/> before it is parsed, as <see cref="BoundedCalls"/> does with requests: 8 MB of empty inner messages
-/// would be a hundred times that in memory, and who answers is no friend only because it has a certificate.
+/// are many times that in memory, and who answers is no friend only because it has a certificate.
 /// </summary>
 /// <param name="inner">What carries the calls.</param>
 /// <param name="service">The service that is called.</param>

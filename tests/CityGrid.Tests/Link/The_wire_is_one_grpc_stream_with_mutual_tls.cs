@@ -50,14 +50,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         var settings = new ReceiverSettings(NodeId.Parse("hubei"), DivisionCode.Parse("42"), Registers.Tempting);
         var desk = new ReceptionDesk(settings, reception, cells, escalations, () => Epoch.NotGranted);
 
-        var builder = WebApplication.CreateSlimBuilder();
-        var own = Issue(_authority, "hubei", "42");
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http2;
-            listen.UseMutualTls(() => own, Judge);
-        }));
+        var builder = Hubei();
         var presence = new LinkPresence();
         builder.Services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = 1 << 20);
         builder.Services.AddSingleton(new LinkDoor(desk, _sequencer, _entropy, presence, new OrderReader(_orders, () => settings.Register, _journal, () => Epoch.NotGranted, true), TimeProvider.System));
@@ -66,8 +59,7 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
         _app = builder.Build();
         _app.MapGrpcService<LinkGrpcService>();
         await _app.StartAsync();
-        var bound = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        _address = new Uri($"https://127.0.0.1:{new Uri(bound).Port}");
+        _address = AddressOf(_app);
     }
 
     [OneTimeTearDown]
@@ -167,22 +159,14 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
     [Test]
     public async Task An_answer_beyond_the_bounds_is_not_parsed_and_the_stream_ends()
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        var own = Issue(_authority, "hubei", "42");
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http2;
-            listen.UseMutualTls(() => own, Judge);
-        }));
+        var builder = Hubei();
         builder.Services.AddGrpc();
         await using var mad = builder.Build();
         mad.MapGrpcService<MadParent>();
         await mad.StartAsync();
-        var bound = mad.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
         var heard = new Listener();
-        Wire(Issue(_authority, "wuhan", "4201"), address: new Uri($"https://127.0.0.1:{new Uri(bound).Port}")).Dial(heard);
+        Wire(Issue(_authority, "wuhan", "4201"), address: AddressOf(mad)).Dial(heard);
         (await heard.LineAsync()).Send(new Child("wuhan", "4201").Hello());
         Assert.That(await heard.EndAsync(), Does.Contain("MALFORMED").And.Contain("10000"));
         Assert.That(heard.Count, Is.Zero);
@@ -224,6 +208,23 @@ public sealed class The_wire_is_one_grpc_stream_with_mutual_tls
             Assert.That(ended!.StatusCode, Is.EqualTo(status));
         }
     }
+
+    /// <summary>A server with Hubei's certificate on a free port of loopback, without its services.</summary>
+    private WebApplicationBuilder Hubei()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        var own = Issue(_authority, "hubei", "42");
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.UseMutualTls(() => own, Judge);
+        }));
+        return builder;
+    }
+
+    private static Uri AddressOf(WebApplication app) =>
+        new($"https://127.0.0.1:{new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port}");
 
     private IPeerIdentity? Judge(X509Certificate2? certificate, X509Certificate2Collection between, out Refusal? refusal) =>
         PeerCertificate.Read(certificate, _roots, PeerUse.Client, TimeProvider.System.GetUtcNow(), out refusal);
