@@ -31,6 +31,8 @@ public sealed class PackageFold : IFold
 
     public int Version => 1;
 
+    public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
+
     /// <summary>The versions put in force, in the order in which they came here.</summary>
     public IReadOnlyList<CatalogueEdition> Editions => _editions;
 

@@ -88,6 +88,9 @@ public sealed class CellFold : IFold
     /// <summary>2: a snapshot says when the values of each origin's days last changed.</summary>
     public int Version => 2;
 
+    /// <summary>Other folds call <see cref="Add"/> and <see cref="Merge"/>; no event by itself changes anything here.</summary>
+    public bool Takes(ushort kind) => false;
+
     public long Count => Store.Count;
 
     /// <summary>Bytes of memory held for the cells and everything about them.</summary>
@@ -123,7 +126,6 @@ public sealed class CellFold : IFold
     /// <summary>The types that have a cell at the national grain.</summary>
     public IEnumerable<TypeKey> NationTypes => Store.Nation.Types.Select(type => Store.Names.Types[type]);
 
-    /// <summary>Other folds call <see cref="Add"/> and <see cref="Merge"/>; an event by itself changes nothing here.</summary>
     public void Apply(in JournalEvent journalEvent)
     {
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.Wire;
 
@@ -21,6 +22,11 @@ internal sealed class GatheredCell
 
     /// <summary>The position of the last event that made the value another, 0 for none.</summary>
     public long Changed { get; set; }
+
+    /// <summary>The gathered cells whose last events came before and after its own.</summary>
+    public GatheredCell? Older { get; set; }
+
+    public GatheredCell? Newer { get; set; }
 }
 
 /// <summary>
@@ -29,51 +35,51 @@ internal sealed class GatheredCell
 /// </summary>
 internal sealed class GatheredCells
 {
-    /// <summary>At about 1 kB a cell that is taken apart, 8 MB.</summary>
+    /// <summary>At some 600 B a cell that is taken apart, 5 MB.</summary>
     public const int CountMax = 8192;
 
     /// <summary>Kept for the next batch: as many as a busy second of a city falls into.</summary>
     private const int FreeMax = 256;
 
-    private readonly Dictionary<long, LinkedListNode<GatheredCell>> _byPlace = [];
-    private readonly LinkedList<GatheredCell> _order = new();
-    private readonly Stack<LinkedListNode<GatheredCell>> _free = new();
+    private readonly Dictionary<long, GatheredCell> _byPlace = [];
+    private readonly Stack<GatheredCell> _free = new();
+    private GatheredCell? _oldest;
+    private GatheredCell? _newest;
 
-    public int Count => _order.Count;
+    public int Count => _byPlace.Count;
 
     /// <summary>About what they take: their drafts' arrays, the objects round them and the entries of the table.</summary>
-    public long Bytes => ((_order.Count + _free.Count) * 1_000L) + (_byPlace.EnsureCapacity(0) * 28L);
+    public long Bytes => ((_byPlace.Count + _free.Count) * 600L) + (_byPlace.EnsureCapacity(0) * 28L);
 
     /// <summary>The cell of a series on a day, from now on the one touched last; <paramref name="isNew"/> where it was not gathered yet, and its draft is empty.</summary>
     public GatheredCell Touch(int series, int day, out bool isNew)
     {
-        var place = ((long)series << 32) | (uint)day;
-        isNew = !_byPlace.TryGetValue(place, out var node);
-        if (node is null)
+        ref var at = ref CollectionsMarshal.GetValueRefOrAddDefault(_byPlace, PlaceOf(series, day), out var known);
+        isNew = !known;
+        if (at is not { } cell)
         {
-            node = _free.TryPop(out var free) ? free : new LinkedListNode<GatheredCell>(new GatheredCell());
-            (node.Value.Series, node.Value.Day, node.Value.Changed) = (series, day, 0);
-            node.Value.Draft.Clear();
-            _byPlace.Add(place, node);
-            _order.AddLast(node);
+            at = cell = _free.TryPop(out var free) ? free : new GatheredCell();
+            (cell.Series, cell.Day, cell.Changed) = (series, day, 0);
+            cell.Draft.Clear();
+            Append(cell);
         }
-        else if (node.Next is not null)
+        else if (cell.Newer is not null)
         {
-            _order.Remove(node);
-            _order.AddLast(node);
+            Remove(cell);
+            Append(cell);
         }
 
-        return node.Value;
+        return cell;
     }
 
     /// <summary>Takes the one whose last event lies furthest back; it may be used until the next call of <see cref="Touch"/>.</summary>
     public GatheredCell Take()
     {
-        var node = _order.First!;
-        _order.RemoveFirst();
-        _byPlace.Remove(((long)node.Value.Series << 32) | (uint)node.Value.Day);
-        _free.Push(node);
-        return node.Value;
+        var cell = _oldest!;
+        Remove(cell);
+        _byPlace.Remove(PlaceOf(cell.Series, cell.Day));
+        _free.Push(cell);
+        return cell;
     }
 
     /// <summary>Lets go of memory that only a replay needs. Nothing may be gathered.</summary>
@@ -89,5 +95,45 @@ internal sealed class GatheredCells
             _free.TrimExcess();
             _byPlace.TrimExcess(FreeMax);
         }
+    }
+
+    private static long PlaceOf(int series, int day) => ((long)series << 32) | (uint)day;
+
+    private void Append(GatheredCell cell)
+    {
+        (cell.Older, cell.Newer) = (_newest, null);
+        if (_newest is null)
+        {
+            _oldest = cell;
+        }
+        else
+        {
+            _newest.Newer = cell;
+        }
+
+        _newest = cell;
+    }
+
+    private void Remove(GatheredCell cell)
+    {
+        if (cell.Older is null)
+        {
+            _oldest = cell.Newer;
+        }
+        else
+        {
+            cell.Older.Newer = cell.Newer;
+        }
+
+        if (cell.Newer is null)
+        {
+            _newest = cell.Older;
+        }
+        else
+        {
+            cell.Newer.Older = cell.Older;
+        }
+
+        (cell.Older, cell.Newer) = (null, null);
     }
 }

@@ -19,6 +19,8 @@ public sealed class ChildrenFold : IFold
 
     public int Version => 1;
 
+    public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
+
     /// <summary>Every place that was ever opened, in order of name.</summary>
     public IEnumerable<Place> Places => Volatile.Read(ref _places).Values;
 

@@ -55,6 +55,8 @@ public sealed class EscalationFold : IFold
 
     public int Version => 1;
 
+    public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
+
     /// <summary>Escalations known, each counted once.</summary>
     public int Count => _versions.Count;
 

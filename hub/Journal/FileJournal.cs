@@ -123,13 +123,11 @@ public sealed class FileJournal : IJournal
     public IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make)
     {
         var head = _state.Head;
-        var batches = _reading.Batches(after, head).Select(batch => batch.ConvertAll(record => make(record)));
-        if (_options.ReadAhead && head.Lsn.Value - after.Value >= ReadAheadFrom)
-        {
-            batches = ReadAhead.Of(batches, ReadAheadBatches);
-        }
-
-        using var next = batches.GetEnumerator();
+        var batches = _reading.Batches(after, head);
+        var made = _options.ReadAhead && head.Lsn.Value - after.Value >= ReadAheadFrom
+            ? ReadAhead.Of(batches, batch => batch.ConvertAll(record => make(record)), ReadAheadBatches)
+            : batches.Select(batch => batch.ConvertAll(record => make(record)));
+        using var next = made.GetEnumerator();
         while (ClosingOnDamage(next.MoveNext))
         {
             foreach (var record in next.Current)

@@ -10,13 +10,16 @@ public interface IFold
 
     int Version { get; }
 
+    /// <summary>Whether events of this kind mean anything here; of another kind none is shown. Asked once for each kind.</summary>
+    bool Takes(ushort kind) => true;
+
     void Apply(in JournalEvent journalEvent);
 
     /// <summary>
-    /// What of <see cref="Apply(in JournalEvent, object?)"/> needs the event alone and no state; null for nothing. At a replay it is done on another
-    /// thread, ahead.
+    /// What of <see cref="Apply(in JournalEvent, object?)"/> needs the record alone and no state, for each of its events; null for nothing. At a replay it may
+    /// be done on another thread, ahead.
     /// </summary>
-    object? Prepare(in JournalEvent journalEvent) => null;
+    object?[]? Prepare(JournalRecord record) => null;
 
     /// <summary>As <see cref="Apply(in JournalEvent)"/>, with what <see cref="Prepare"/> made of the event.</summary>
     void Apply(in JournalEvent journalEvent, object? prepared) => Apply(journalEvent);

@@ -4,12 +4,15 @@ using System.Runtime.ExceptionServices;
 
 namespace CityGrid.Hub.Journal;
 
-/// <summary>Runs a sequence on a thread of its own, a few items ahead of whoever reads it. It ends with the reader, and its exception comes in its place.</summary>
+/// <summary>
+/// Runs a sequence on a thread of its own, a few items ahead of whoever reads it. It ends with the reader, and its exception comes in its place. What is
+/// made of an item is made there too, but where the reader stands waiting: then it makes it itself, so that neither of the two is idle while the other works.
+/// </summary>
 internal static class ReadAhead
 {
-    public static IEnumerable<T> Of<T>(IEnumerable<T> source, int items)
+    public static IEnumerable<TMade> Of<T, TMade>(IEnumerable<T> source, Func<T, TMade> make, int items)
     {
-        using var ready = new BlockingCollection<T>(items);
+        using var ready = new BlockingCollection<(T Item, TMade? Made, bool IsMade)>(items);
         using var stop = new CancellationTokenSource();
         ExceptionDispatchInfo? failure = null;
         var worker = new Thread(() =>
@@ -18,7 +21,8 @@ internal static class ReadAhead
             {
                 foreach (var item in source)
                 {
-                    ready.Add(item, stop.Token);
+                    var readerWaits = ready.Count == 0;
+                    ready.Add(readerWaits ? (item, default, false) : (item, make(item), true), stop.Token);
                 }
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -41,9 +45,9 @@ internal static class ReadAhead
         worker.Start();
         try
         {
-            foreach (var item in ready.GetConsumingEnumerable())
+            foreach (var (item, made, isMade) in ready.GetConsumingEnumerable())
             {
-                yield return item;
+                yield return isMade ? made! : make(item);
             }
 
             failure?.Throw();

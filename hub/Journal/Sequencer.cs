@@ -22,6 +22,7 @@ public sealed class Sequencer : IDisposable
 
     private readonly IJournal _journal;
     private readonly IReadOnlyList<IFold> _folds;
+    private readonly Dictionary<ushort, int[]> _takers = [];
     private readonly TimeProvider _clock;
     private readonly Lock _foldLock = new();
     private readonly Lock _queueLock = new();
@@ -89,10 +90,11 @@ public sealed class Sequencer : IDisposable
         var last = default(JournalEvent);
         foreach (var (record, prepared) in _journal.ReadFrom(from, Prepared))
         {
-            last = record.Events[^1];
-            for (var i = 0; i < record.Events.Count; i++)
+            var events = record.Events;
+            for (var i = 0; i < events.Count; i++)
             {
-                ApplyOne(record.Events[i], prepared[i]);
+                last = events[i];
+                ApplyOne(last, prepared, i);
                 replayed++;
             }
         }
@@ -313,7 +315,7 @@ public sealed class Sequencer : IDisposable
                 _writerWaits = false;
                 foreach (var journalEvent in events)
                 {
-                    ApplyOne(journalEvent, null);
+                    ApplyOne(journalEvent, null, 0);
                 }
 
                 Settle(events[^1]);
@@ -382,30 +384,39 @@ public sealed class Sequencer : IDisposable
         return events;
     }
 
-    /// <summary>For each event of a record what each fold made of it beforehand; null where none made anything.</summary>
-    private (JournalRecord Record, object?[]?[] Prepared) Prepared(JournalRecord record)
+    /// <summary>What each fold made of a record beforehand, by event; null where none made anything.</summary>
+    private (JournalRecord Record, object?[]?[]? Prepared) Prepared(JournalRecord record)
     {
-        var prepared = new object?[]?[record.Events.Count];
-        for (var i = 0; i < prepared.Length; i++)
+        object?[]?[]? prepared = null;
+        for (var k = 0; k < _folds.Count; k++)
         {
-            for (var k = 0; k < _folds.Count; k++)
+            try
             {
-                try
+                if (_folds[k].Prepare(record) is { } made)
                 {
-                    if (_folds[k].Prepare(record.Events[i]) is { } made)
-                    {
-                        (prepared[i] ??= new object?[_folds.Count])[k] = made;
-                    }
+                    (prepared ??= new object?[]?[_folds.Count])[k] = made;
                 }
+            }
 #pragma warning disable CA1031 // It will fail again as it is applied, and is told there.
-                catch (Exception)
+            catch (Exception)
 #pragma warning restore CA1031
-                {
-                }
+            {
             }
         }
 
         return (record, prepared);
+    }
+
+    /// <summary>The folds, by their numbers, that take events of a kind.</summary>
+    private int[] TakersOf(ushort kind)
+    {
+        if (!_takers.TryGetValue(kind, out var takers))
+        {
+            takers = [.. Enumerable.Range(0, _folds.Count).Where(k => _folds[k].Takes(kind))];
+            _takers.Add(kind, takers);
+        }
+
+        return takers;
     }
 
     private void Settle(in JournalEvent last)
@@ -425,14 +436,14 @@ public sealed class Sequencer : IDisposable
         }
     }
 
-    private void ApplyOne(in JournalEvent journalEvent, object?[]? prepared)
+    private void ApplyOne(in JournalEvent journalEvent, object?[]?[]? prepared, int number)
     {
-        for (var k = 0; k < _folds.Count; k++)
+        foreach (var k in TakersOf(journalEvent.Kind))
         {
             var fold = _folds[k];
             try
             {
-                fold.Apply(journalEvent, prepared?[k]);
+                fold.Apply(journalEvent, prepared?[k]?[number]);
             }
 #pragma warning disable CA1031 // No exception in a fold may stop a node: the event is durable and will come again at every start.
             catch (Exception failure) when (!IsStorage(failure))

@@ -26,6 +26,8 @@ public sealed class OrderFold(NodeId node) : IFold
     /// <summary>4: what an earlier life decided otherwise than is known above is taken out. 3: with whether an order was believed, and what was rerouted. An image that an older program made has lost what stands of it in the journal.</summary>
     public int Version => 4;
 
+    public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
+
     /// <summary>Orders known, in the order in which they came.</summary>
     public IReadOnlyList<OrderRecord> Orders => _orders;
 

@@ -41,6 +41,8 @@ public sealed class ReceptionFold : IFold
 
     public int Version => 3;
 
+    public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
+
     /// <summary>The children heard of, in order of name.</summary>
     public IReadOnlyCollection<ChildRow> Children => _children.Values;
 

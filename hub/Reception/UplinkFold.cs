@@ -26,6 +26,8 @@ public sealed class UplinkFold : IFold
 
     public int Version => 2;
 
+    public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
+
     /// <summary>The number that this node's own cells carry: that of the last epoch taken, whatever directory it was granted to; 0 before the first.</summary>
     public long RevisionEpoch => _epoch.Number;
 

@@ -18,6 +18,8 @@ public sealed class FinalityFold(ReceptionFold reception) : IFold
 
     public int Version => 1;
 
+    public bool Takes(ushort kind) => kind == EventKinds.CellsReceived;
+
     /// <summary>
     /// The position here at which an origin first said that everything up to and including this day is in; null where it never did. It stays, even
     /// if the origin takes its word back: the figures were out.
@@ -41,11 +43,6 @@ public sealed class FinalityFold(ReceptionFold reception) : IFold
 
     public void Apply(in JournalEvent journalEvent)
     {
-        if (journalEvent.Kind != EventKinds.CellsReceived)
-        {
-            return;
-        }
-
         foreach (var origin in reception.Origins)
         {
             if (origin.Local == journalEvent.Lsn)

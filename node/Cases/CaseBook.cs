@@ -112,7 +112,33 @@ public sealed class CaseBook : IFold
         return entries;
     }
 
-    public object? Prepare(in JournalEvent journalEvent) => CaseEventCodec.Decode(journalEvent);
+    public bool Takes(ushort kind) => kind >= EventKinds.NodeFirst;
+
+    /// <summary>Each event decoded; and what becomes of a case that begins in this record, as far as the record tells of it.</summary>
+    public object?[]? Prepare(JournalRecord record)
+    {
+        object?[]? made = null;
+        CaseState? begun = null;
+        Span<Contribution> room = stackalloc Contribution[Counting.ContributionsMax];
+        for (var i = 0; i < record.Events.Count; i++)
+        {
+            if (CaseEventCodec.Decode(record.Events[i]) is not { } entry)
+            {
+                continue;
+            }
+
+            var step = new CaseStep(entry);
+            if (entry.PreviousLsn == Lsn.Zero || (begun is not null && begun.Id == entry.Event.Case && begun.LastLsn == entry.PreviousLsn))
+            {
+                step.Take(entry.PreviousLsn == Lsn.Zero ? null : begun, room);
+                begun = step.After;
+            }
+
+            (made ??= new object?[record.Events.Count])[i] = step;
+        }
+
+        return made;
+    }
 
     public void Apply(in JournalEvent journalEvent) => Apply(journalEvent, null);
 
@@ -123,9 +149,15 @@ public sealed class CaseBook : IFold
             var added = StoredLocalTypeAdded.Parser.ParseFrom(journalEvent.Payload.Span);
             _localTypes[TypeCode.Parse(added.Code)] = added.Name;
         }
-        else if ((prepared as CaseEntry ?? CaseEventCodec.Decode(journalEvent)) is { } entry)
+        else if (prepared is CaseStep { After: not null } step)
         {
-            Apply(entry);
+            Apply(step.Entry, step.Before, step.Counted, step.After);
+        }
+        else if (((prepared as CaseStep)?.Entry ?? CaseEventCodec.Decode(journalEvent)) is { } entry)
+        {
+            var before = entry.PreviousLsn == Lsn.Zero ? null : BeforeOf(entry.Event.Case, entry.PreviousLsn);
+            var counted = Counting.Of(before, entry.Event, _room);
+            Apply(entry, before, counted, CaseFold.Apply(before, entry.Event, entry.Stamp, counted));
         }
     }
 
@@ -192,12 +224,9 @@ public sealed class CaseBook : IFold
         return bytes;
     }
 
-    private void Apply(CaseEntry entry)
+    private void Apply(CaseEntry entry, CaseState? before, ReadOnlySpan<Contribution> counted, CaseState after)
     {
         var happened = entry.Event;
-        var before = entry.PreviousLsn == Lsn.Zero ? null : BeforeOf(happened.Case, entry.PreviousLsn);
-        var counted = Counting.Of(before, happened, _room);
-        var after = CaseFold.Apply(before, happened, entry.Stamp, counted);
         var changes = CaseTally.ChangesOf(before, happened, counted, _node, _place, _sheet);
         for (var i = 0; i < changes.Count; i++)
         {
@@ -261,5 +290,26 @@ public sealed class CaseBook : IFold
     {
         var record = _recordAt(lsn);
         return record is null ? null : CaseEventCodec.Decode(record.Events[checked((int)(lsn.Value - record.First.Value))]);
+    }
+
+    /// <summary>An event of a case as it was read, and where the record alone tells it, what the case was before, what the event counts and what becomes of the case.</summary>
+    private sealed class CaseStep(CaseEntry entry)
+    {
+        private Contribution[] _counted = [];
+
+        public CaseEntry Entry { get; } = entry;
+
+        public CaseState? Before { get; private set; }
+
+        public ReadOnlySpan<Contribution> Counted => _counted;
+
+        public CaseState? After { get; private set; }
+
+        public void Take(CaseState? before, Span<Contribution> room)
+        {
+            Before = before;
+            _counted = Counting.Of(before, Entry.Event, room).ToArray();
+            After = CaseFold.Apply(before, Entry.Event, Entry.Stamp, _counted);
+        }
     }
 }

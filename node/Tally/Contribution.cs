@@ -63,6 +63,9 @@ public readonly record struct Contribution
 /// <summary>A list of contributions with like ones added up.</summary>
 public static class Contributions
 {
+    /// <summary>A case that went its whole way has some 20.</summary>
+    private const int UsuallyAtMost = 32;
+
     public static Contribution[] With(this Contribution[] kept, ReadOnlySpan<Contribution> more)
     {
         if (more.IsEmpty)
@@ -70,19 +73,20 @@ public static class Contributions
             return kept;
         }
 
-        var sum = new List<Contribution>(kept.Length + more.Length);
-        sum.AddRange(kept);
+        Span<Contribution> room = kept.Length + more.Length <= UsuallyAtMost ? stackalloc Contribution[UsuallyAtMost] : new Contribution[kept.Length + more.Length];
+        kept.CopyTo(room);
+        var count = kept.Length;
         foreach (ref readonly var one in more)
         {
-            Add(sum, one);
+            Add(room, ref count, one);
         }
 
-        return [.. sum];
+        return room[..count].ToArray();
     }
 
-    private static void Add(List<Contribution> sum, in Contribution one)
+    private static void Add(Span<Contribution> sum, ref int count, in Contribution one)
     {
-        for (var i = 0; i < sum.Count; i++)
+        for (var i = 0; i < count; i++)
         {
             if (!sum[i].IsLike(one))
             {
@@ -95,12 +99,13 @@ public static class Contributions
             }
             else
             {
-                sum.RemoveAt(i);
+                sum[(i + 1)..count].CopyTo(sum[i..]);
+                count--;
             }
 
             return;
         }
 
-        sum.Add(one);
+        sum[count++] = one;
     }
 }

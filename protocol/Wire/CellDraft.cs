@@ -8,13 +8,16 @@ namespace CityGrid.Protocol.Wire;
 /// </summary>
 public sealed class CellDraft
 {
-    private ushort[] _counterIds = new ushort[32];
-    private long[] _counterValues = new long[32];
+    /// <summary>As many counters, and as many buckets, as a cell has that a few cases fell into: a replay takes thousands of cells apart at once.</summary>
+    private const int EntriesAtFirst = 8;
+
+    private ushort[] _counterIds = new ushort[EntriesAtFirst];
+    private long[] _counterValues = new long[EntriesAtFirst];
     private int _counters;
 
     // Histogram id in the upper 16 bits, bucket in the lower: the order of the canonical form.
-    private uint[] _bucketKeys = new uint[32];
-    private long[] _bucketCounts = new long[32];
+    private uint[] _bucketKeys = new uint[EntriesAtFirst];
+    private long[] _bucketCounts = new long[EntriesAtFirst];
     private int _buckets;
 
     /// <summary>How many counters and buckets are not zero.</summary>

@@ -1,0 +1,93 @@
+using CityGrid.Hub.Cells;
+using CityGrid.Hub.Journal;
+using CityGrid.Node.Cases;
+using CityGrid.Protocol.Names;
+using CityGrid.Tests.Tally;
+using CsCheck;
+using NUnit.Framework;
+
+namespace CityGrid.Tests.Cases;
+
+/// <summary>At a replay a case that begins in a record is folded ahead, away from everything that is held: it comes to the same, byte for byte.</summary>
+public sealed class What_is_made_ahead_is_what_a_replay_makes
+{
+    private static readonly Gen<(RandomLife[] Lives, int[] Cuts)> Histories =
+        from turns in RandomLife.Turns.Array[1, 6]
+        from cuts in Gen.Int[1, 4].Array[60]
+        select (turns.Select((t, number) => RandomLife.Of(number, t)).Where(life => life.State is not null).ToArray(), cuts);
+
+    [Test]
+    public void Books_and_cells_are_the_same() =>
+        Histories.Sample(
+            history =>
+            {
+                var records = RecordsOf(history.Lives, history.Cuts);
+                var ahead = 0;
+                var (plain, made) = (new Kept(records), new Kept(records));
+                foreach (var record in records)
+                {
+                    var prepared = made.Book.Prepare(record);
+                    for (var i = 0; i < record.Events.Count; i++)
+                    {
+                        plain.Book.Apply(record.Events[i]);
+                        made.Book.Apply(record.Events[i], prepared?[i]);
+                        ahead += prepared?[i] is null ? 0 : 1;
+                    }
+                }
+
+                Assert.That(ahead, Is.EqualTo(records.Sum(r => r.Events.Count)), "every event of a case is decoded ahead");
+                Assert.That(made.Bytes(), Is.EqualTo(plain.Bytes()));
+            },
+            iter: 300);
+
+    /// <summary>The lives one beside the other, a few events of one of them to a record.</summary>
+    private static List<JournalRecord> RecordsOf(RandomLife[] lives, int[] cuts)
+    {
+        var left = lives.Select(life => new Queue<CaseEntry>(life.History)).ToList();
+        var last = new Dictionary<CaseId, Lsn>();
+        var records = new List<JournalRecord>();
+        long lsn = 0;
+        for (var turn = 0; left.Exists(l => l.Count > 0); turn++)
+        {
+            var life = left[turn % left.Count];
+            var taken = new List<CaseEntry>();
+            while (life.Count > 0 && taken.Count < cuts[turn % cuts.Length])
+            {
+                taken.Add(life.Dequeue());
+            }
+
+            if (taken.Count == 0)
+            {
+                continue;
+            }
+
+            var first = lsn + 1;
+            var drafts = CaseEventCodec.Encode([.. taken.Select(t => t.Event)], last.GetValueOrDefault(taken[0].Event.Case));
+            var events = drafts.Select((draft, i) =>
+                new JournalEvent(new Lsn(first + i), new Lsn(first), new Lsn(first + drafts.Count - 1), taken[0].Stamp.RecordedAt, taken[0].Stamp.Actor, draft.Kind, draft.Schema, draft.Payload));
+            records.Add(new JournalRecord(taken[0].Stamp.RecordedAt, taken[0].Stamp.Actor, Hash256.Zero, Hash256.Zero, [.. events]));
+            lsn += taken.Count;
+            last[taken[0].Event.Case] = new Lsn(lsn);
+        }
+
+        return records;
+    }
+
+    private sealed class Kept
+    {
+        private readonly CellFold _cells = new();
+
+        public Kept(List<JournalRecord> records) =>
+            Book = new CaseBook(_cells, City.Node, City.Place, () => 1, lsn => records.Find(r => r.First <= lsn && r.Last >= lsn));
+
+        public CaseBook Book { get; }
+
+        public byte[] Bytes()
+        {
+            using var image = new MemoryStream();
+            Book.Save(image);
+            _cells.Save(image);
+            return image.ToArray();
+        }
+    }
+}
