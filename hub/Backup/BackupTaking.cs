@@ -217,7 +217,7 @@ public sealed class BackupTaking(IDisk source, IDisk target, BackupKey key, IEnt
             var walk = new ChainWalk(new ActorNames(), JournalFaults.None);
             walk.BeginAt(header);
             long end;
-            using (var frames = new RawFrames(file, header.FrameSeed, SegmentHeader.Bytes, length))
+            using (var frames = new RawFrames(file, header.FrameSeed, SegmentHeader.Bytes, length, FrameReach.Many))
             {
                 end = frames.Offset;
                 while (frames.TryNext(out var frame) && walk.Take(frame.Bytes.Span, frame.Header) is null)

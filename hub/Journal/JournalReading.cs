@@ -67,7 +67,7 @@ internal sealed class JournalReading(Func<JournalState> state, JournalOptions op
         var (segment, file, end) = Take(lsn);
         try
         {
-            using var frames = segment.FramesFrom(file, lsn, end);
+            using var frames = segment.FramesFrom(file, lsn, end, FrameReach.One);
             while (frames.TryNext(out var frame))
             {
                 if (frame.Header.Last >= lsn)

@@ -87,7 +87,7 @@ internal sealed class PackedSegment(IDisk disk, string path, SegmentHeader heade
         return new PackedSegment(disk, path, header, tail, ReadIndex(file, path, tail, tailAt));
     }
 
-    public override FrameSource FramesFrom(IDiskFile file, Lsn lsn, long end)
+    public override FrameSource FramesFrom(IDiskFile file, Lsn lsn, long end, FrameReach reach = FrameReach.Many)
     {
         var (low, high) = (0, blocks.Length - 1);
         while (low < high)

@@ -12,7 +12,8 @@ internal sealed class RawSegment(IDisk disk, string path, SegmentHeader header) 
     /// <summary>Remembers where a frame stands, when it is far enough from the last one remembered.</summary>
     public void Learn(Lsn first, long offset) => _index.Learn(first, offset);
 
-    public override FrameSource FramesFrom(IDiskFile file, Lsn lsn, long end) => new RawFrames(file, Header.FrameSeed, _index.OffsetFor(lsn), end, Learn);
+    public override FrameSource FramesFrom(IDiskFile file, Lsn lsn, long end, FrameReach reach = FrameReach.Many) =>
+        new RawFrames(file, Header.FrameSeed, _index.OffsetFor(lsn), end, reach, Learn);
 }
 
 /// <summary>Positions and where their frames stand, one every 64 KB: 1,024 entries a full segment, learnt while it is written or read.</summary>
@@ -50,12 +51,13 @@ internal sealed class SparseIndex(Lsn first, long offset)
     }
 }
 
-/// <summary>The frames of a raw segment, read in large pieces.</summary>
-internal sealed class RawFrames(IDiskFile file, uint seed, long offset, long end, Action<Lsn, long>? learn = null) : FrameSource
+/// <summary>The frames of a raw segment, read in large pieces; where one record is looked for, in pieces of half of what lies between two places of the index.</summary>
+internal sealed class RawFrames(IDiskFile file, uint seed, long offset, long end, FrameReach reach, Action<Lsn, long>? learn = null) : FrameSource
 {
-    private const int ReadBytes = 128 << 10;
+    private const int ManyBytes = 128 << 10;
+    private const int OneBytes = 32 << 10;
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(reach == FrameReach.Many ? ManyBytes : OneBytes);
     private int _start;
     private int _filled;
 

@@ -56,7 +56,7 @@ internal abstract class Segment(IDisk disk, string path, SegmentHeader header) :
     /// The frames from the one that holds a position, or from an earlier one, to <paramref name="end"/> (an offset of the raw file; a packed one is
     /// always read to its end).
     /// </summary>
-    public abstract FrameSource FramesFrom(IDiskFile file, Lsn lsn, long end);
+    public abstract FrameSource FramesFrom(IDiskFile file, Lsn lsn, long end, FrameReach reach = FrameReach.Many);
 
     private void CloseIfUnused()
     {
@@ -66,6 +66,16 @@ internal abstract class Segment(IDisk disk, string path, SegmentHeader header) :
             _file = null;
         }
     }
+}
+
+/// <summary>How far a reader of frames means to go: it decides how much is read at once.</summary>
+internal enum FrameReach
+{
+    /// <summary>To the end, or nearly.</summary>
+    Many,
+
+    /// <summary>To one record, which begins within a few frames.</summary>
+    One,
 }
 
 /// <summary>Frames in the order of the file.</summary>

@@ -138,7 +138,7 @@ public sealed class Sequencer : IDisposable
     /// <summary>Reads the folds while none of them changes. Keep it short: the writer waits.</summary>
     public T Read<T>(Func<T> read)
     {
-        if (!_foldLock.IsHeldByCurrentThread)
+        if (_thread is not null && !_foldLock.IsHeldByCurrentThread)
         {
             // Whoever waits for this core, the writer or one that it woke, has it now and not at the system's next tick.
             Thread.Yield();

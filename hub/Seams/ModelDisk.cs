@@ -260,26 +260,59 @@ public sealed class ModelDisk : IDisk
     {
         lock (_gate)
         {
-            var number = ++Operations;
-            var fault = _faults.Find(fault => fault.Operation == number || (fault.Lasting && fault.Operation <= number));
-            if (fault is { TakesEffect: false })
-            {
-                failed?.Invoke();
-                throw Failed(operation, fault);
-            }
-
+            var (number, fault) = Begin(operation, failed);
             var result = effect();
-            if (fault is not null)
-            {
-                throw Failed(operation, fault);
-            }
-
+            End(operation, fault);
             if (changes)
             {
                 Happened?.Invoke(operation with { Number = number });
             }
 
             return result;
+        }
+    }
+
+    /// <summary>Reads what a program sees of a file into the reader's own memory: journals are read so often that a copy between would be most of it.</summary>
+    internal int Read(DiskOperation operation, Func<ModelFile> file, long offset, Span<byte> target)
+    {
+        lock (_gate)
+        {
+            var (_, fault) = Begin(operation, null);
+            var now = file().Now;
+            var found = offset < now.Length ? now.Slice((int)offset, (int)Math.Min(target.Length, now.Length - offset)) : [];
+            End(operation, fault);
+            found.CopyTo(target);
+            return found.Length;
+        }
+    }
+
+    private (long Number, DiskFault? Fault) Begin(DiskOperation operation, Action? failed)
+    {
+        var number = ++Operations;
+        foreach (var fault in _faults)
+        {
+            if (fault.Operation != number && !(fault.Lasting && fault.Operation <= number))
+            {
+                continue;
+            }
+
+            if (!fault.TakesEffect)
+            {
+                failed?.Invoke();
+                throw Failed(operation, fault);
+            }
+
+            return (number, fault);
+        }
+
+        return (number, null);
+    }
+
+    private void End(DiskOperation operation, DiskFault? fault)
+    {
+        if (fault is not null)
+        {
+            throw Failed(operation, fault);
         }
     }
 

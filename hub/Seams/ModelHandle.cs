@@ -11,17 +11,7 @@ internal sealed class ModelHandle(ModelDisk disk, ModelFile file, string path) :
 
     public long Length => Alive(file.Length);
 
-    public int Read(long offset, Span<byte> target)
-    {
-        var wanted = target.Length;
-        var bytes = disk.Do(new("read", path, offset, wanted), changes: false, () =>
-        {
-            var now = Alive(file).Now;
-            return offset < now.Length ? now.Slice((int)offset, (int)Math.Min(wanted, now.Length - offset)).ToArray() : [];
-        });
-        bytes.CopyTo(target);
-        return bytes.Length;
-    }
+    public int Read(long offset, Span<byte> target) => disk.Read(new("read", path, offset, target.Length), () => Alive(file), offset, target);
 
     public void Write(long offset, ReadOnlySpan<byte> bytes)
     {
