@@ -236,7 +236,7 @@ public static partial class LinkSender
                     AlarmsApart = State.Carries(State.Alarms),
                     Ranges = lane.Lane == Lane.Cells && State.Speaks >= 2 ? State.Ranges.Wish : null,
                 });
-                Set(lane with { Phase = LanePhase.Reading, Due = false, NotBefore = null });
+                Set(lane with { Phase = LanePhase.Reading, Due = false, NotBefore = null, Refused = string.Empty });
             }
         }
 
@@ -447,7 +447,7 @@ public static partial class LinkSender
             if (refusal.Code == LinkRefusalCode.Busy && asked is { Lane: not Lane.Unspecified } && refusal.Lane == asked.Lane)
             {
                 // The others go on: what cannot wait never stands behind what the parent has no room for now.
-                SendAgain(State.Lane(asked.Lane) with { NotBefore = now + busy });
+                SendAgain(State.Lane(asked.Lane) with { NotBefore = now + busy, Refused = refusal.Message });
                 return;
             }
 

@@ -103,6 +103,9 @@ public sealed record LaneState(Lane Lane)
     /// <summary>The parent had no room for the lane (<c>BUSY</c>): nothing of it is read before this. Null where it did not say so.</summary>
     public Instant? NotBefore { get; init; }
 
+    /// <summary>What the parent said as it had no room for the lane; empty where it did not say so.</summary>
+    public string Refused { get; init; } = string.Empty;
+
     /// <summary>
     /// The bytes that the lane has had of the line, divided by its weight (stride scheduling, Waldspurger and Weihl 1995): of the lanes that have
     /// something to send, the one with the least is next.

@@ -9,11 +9,20 @@ using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
 using NodaTime;
+using NodaTime.Text;
 
 namespace CityGrid.Node.Uplink;
 
 /// <summary>How the uplink stands, for whoever looks.</summary>
-public sealed record UplinkStanding(SenderState State, Instant? LastSuccess, string LastError);
+public sealed record UplinkStanding(SenderState State, Instant? LastSuccess, string LastError)
+{
+    /// <summary>What keeps the link from being well: what ended the last attempt, or on a connection that stands the lanes that the parent has no room for (L14); empty for nothing.</summary>
+    public string ErrorAt(Instant now) => LastError.Length > 0
+        ? LastError
+        : string.Join(' ', State.Lanes
+            .Where(lane => lane.NotBefore is { } at && at > now && at - now <= State.Settings.RetryAfterMost)
+            .Select(lane => $"The parent has no room for {lane.Lane} before {InstantPattern.General.Format(lane.NotBefore!.Value)} (BUSY); other lanes go on. {lane.Refused}".TrimEnd()));
+}
 
 /// <summary>
 /// Does what the pure sender wants and tells it what came of it. Inputs come from anywhere; they are taken one at a time, in order, by whoever brought

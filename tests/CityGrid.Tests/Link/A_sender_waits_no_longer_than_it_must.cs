@@ -109,7 +109,15 @@ public sealed class A_sender_waits_no_longer_than_it_must
         var story = Opened();
         story.Step(new SenderInput.CutReady(CellsCut(0, 20, 12)));
         var refused = story.Outstanding;
-        story.Step(new SenderInput.Responded(new ConnectResponse { Number = refused.Number, Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Lane = Lane.Cells, RetryAfterMs = 2000 } }));
+        story.Step(new SenderInput.Responded(new ConnectResponse
+        {
+            Number = refused.Number,
+            Refusal = new LinkRefusal { Code = LinkRefusalCode.Busy, Lane = Lane.Cells, RetryAfterMs = 2000, Message = "It holds as many cells as limits.cellsPerChild." },
+        }));
+        var standing = new UplinkStanding(story.State, Start, string.Empty);
+        Assert.That(standing.ErrorAt(story.Now), Does.Match("no room for Cells before .*Z \\(BUSY\\).*It holds as many cells as limits.cellsPerChild\\.$"), "The child's own list of links says what its lane waits for.");
+        Assert.That(standing.ErrorAt(story.Now + Duration.FromSeconds(2)), Is.Empty);
+        Assert.That((standing with { LastError = "The line ended." }).ErrorAt(story.Now), Is.EqualTo("The line ended."));
         Assert.That((story.State.Phase, story.State.UnderWay.Count, story.State.AnswerBy), Is.EqualTo((SenderPhase.Open, 0, (Instant?)null)), "What is under way of it is not waited for.");
         Assert.That(story.Last.OfType<SenderEffect.WakeAt>().Min(wake => wake.At), Is.EqualTo(Start + Duration.FromSeconds(2)));
 
