@@ -321,11 +321,13 @@ public sealed class NodeCore : IDisposable
     /// <summary>Judges again what is kept aside of the children: a day may have come, the register may have grown (L10).</summary>
     public void Redrive()
     {
-        foreach (var child in Sequencer.Read(() => Reception.Parked.Select(a => a.Child).Distinct().ToArray()))
+        foreach (var child in ChildrenWithAside())
         {
             Sequencer.Submit(ReceptionDesk.Redrive(child, Journal.ReadAt, "clock"), _ => { });
         }
     }
+
+    private NodeId[] ChildrenWithAside() => Sequencer.Read(() => Reception.Parked.Select(a => a.Child).Distinct().ToArray());
 
     /// <summary>Sends orders once more whose way down is another one since a day that has come (O7).</summary>
     public void RerouteOrders() => Sequencer.Submit(OrderDesk.Reroute("clock"), _ => { });
@@ -374,6 +376,19 @@ public sealed class NodeCore : IDisposable
     /// <summary>A person grants a new data directory of a child its epoch.</summary>
     public Task<GrantOutcome> GrantAsync(NodeId child, Incarnation directory, string actor) =>
         Sequencer.SubmitAsync(ReceptionDesk.Grant(child, directory, _seams.Entropy.NextUInt64(), actor));
+
+    /// <summary>A person gives a name to a division (L13); what is kept aside is judged again by it. Answers how many records were settled.</summary>
+    public async Task<(NameOutcome Outcome, int Settled)> GiveNameAsync(NodeId name, DivisionCode division, string actor)
+    {
+        var outcome = await Sequencer.SubmitAsync(ReceptionDesk.GiveName(name, division, actor));
+        var settled = 0;
+        foreach (var child in outcome is NameOutcome.Given or NameOutcome.HadIt ? ChildrenWithAside() : [])
+        {
+            settled += await Sequencer.SubmitAsync(ReceptionDesk.Redrive(child, Journal.ReadAt, actor));
+        }
+
+        return (outcome, settled);
+    }
 
     /// <summary>This node's copy of a child.</summary>
     public Hash256 DigestOfChild(NodeId child) => Sequencer.Read(() => EdgeDigest.Of(Cells, child, Cells.Origins.Where(o => Reception.Origin(o)?.Via == child || o == child)));

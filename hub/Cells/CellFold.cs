@@ -85,8 +85,8 @@ public sealed class CellFold : IFold
 
     public string Name => "cells";
 
-    /// <summary>2: a snapshot says when the values of each origin's days last changed.</summary>
-    public int Version => 2;
+    /// <summary>3: cells may be let go of; an image that an older program made still counts them. 2: a snapshot says when the values of each origin's days last changed.</summary>
+    public int Version => 3;
 
     /// <summary>Other folds call <see cref="Add"/> and <see cref="Merge"/>; no event by itself changes anything here.</summary>
     public bool Takes(ushort kind) => false;
@@ -121,7 +121,7 @@ public sealed class CellFold : IFold
     }
 
     /// <summary>The origins that have at least one cell here.</summary>
-    public IReadOnlyList<NodeId> Origins => [.. Store.Names.Scopes.Where(s => s.Cells > 0).Select(s => s.Origin).Distinct().Order()];
+    public IReadOnlyList<NodeId> Origins => [.. Store.Names.Scopes.Where(s => s.FirstSeries >= 0).Select(s => s.Origin).Distinct().Order()];
 
     /// <summary>The types that have a cell at the national grain.</summary>
     public IEnumerable<TypeKey> NationTypes => Store.Nation.Types.Select(type => Store.Names.Types[type]);
@@ -258,7 +258,7 @@ public sealed class CellFold : IFold
     public CellView? Find(in CellKey key)
     {
         var cell = Store.Find(key);
-        return cell < 0 ? null : new CellView(Store.RevisionOf(cell), new Lsn(Store.At(cell).Local), Store.ValueOf(cell).ToArray());
+        return cell < 0 || Store.IsLetGo(cell) ? null : new CellView(Store.RevisionOf(cell), new Lsn(Store.At(cell).Local), Store.ValueOf(cell).ToArray());
     }
 
     /// <summary>
@@ -343,6 +343,44 @@ public sealed class CellFold : IFold
     public int EndOthers(NodeId origin, IReadOnlyCollection<Grain> grains, Matters matters, Revision revision, Lsn local) =>
         End(CellsOf(origin, grains).Where(cell => !matters.Includes(TypeOf(cell).Code)), revision, local);
 
+    /// <summary>The divisions in which cells of an origin are held, whatever their grain.</summary>
+    public IEnumerable<DivisionCode> DivisionsOf(NodeId origin) =>
+        LiveOf(origin).Select(cell => Store.Names.SeriesAt(Store.At(cell).Series).Division).Distinct().Select(number => Store.Names.Divisions[number]);
+
+    /// <summary>
+    /// A division of each grain in which the first of an origin's cells lies: of one that has not stated itself all that is known of where it is. Costs no cell.
+    /// </summary>
+    public IEnumerable<DivisionCode> FirstDivisionsOf(NodeId origin, IEnumerable<Grain> grains)
+    {
+        foreach (var grain in grains)
+        {
+            if (Store.Names.FindScope(origin, grain) is >= 0 and var scope && Store.Names.Scopes[scope].FirstSeries is >= 0 and var series)
+            {
+                yield return Store.Names.Divisions[Store.Names.SeriesAt(series).Division];
+            }
+        }
+    }
+
+    /// <summary>
+    /// Lets go of what is held of an origin in these divisions: it counts nothing any more, goes no further up, and any revision of it that may come again is newer. It leaves no zero with a
+    /// revision, for these are cells of somebody else of that name, whose revisions say nothing beside the true one's.
+    /// </summary>
+    public void LetGo(NodeId origin, IReadOnlySet<DivisionCode> divisions, Lsn local)
+    {
+        foreach (var scope in Store.Names.Scopes.Where(s => s.Origin == origin).ToArray())
+        {
+            var cells = Store.CellsOf(scope, int.MinValue, int.MaxValue)
+                .Where(cell => !Store.IsLetGo(cell) && divisions.Contains(Store.Names.Divisions[Store.Names.SeriesAt(Store.At(cell).Series).Division])).ToArray();
+            if (cells.Length > 0)
+            {
+                Store.LetGo(scope, cells, local.Value);
+            }
+        }
+    }
+
+    private IEnumerable<int> LiveOf(NodeId origin) =>
+        Store.Names.Scopes.Where(s => s.Origin == origin).SelectMany(scope => Store.CellsOf(scope, int.MinValue, int.MaxValue)).Where(cell => !Store.IsLetGo(cell));
+
     private int End(IEnumerable<int> cells, Revision revision, Lsn local)
     {
         var zeroed = 0;
@@ -383,7 +421,7 @@ public sealed class CellFold : IFold
             return [];
         }
 
-        var rows = store.CellsOf(store.Names.Scopes[scope], CellDigests.FirstDayOf(month), CellDigests.FirstDayOf(month + 1)).Select(RowOf).ToList();
+        var rows = store.CellsOf(store.Names.Scopes[scope], CellDigests.FirstDayOf(month), CellDigests.FirstDayOf(month + 1)).Where(cell => !store.IsLetGo(cell)).Select(RowOf).ToList();
         rows.Sort((a, b) => a.Key.CompareTo(b.Key));
         return rows;
     }
@@ -426,7 +464,7 @@ public sealed class CellFold : IFold
 
             foreach (var cell in store.CellsOf(scope, filter.From.Number, filter.To.Number))
             {
-                if (series[store.At(cell).Series])
+                if (series[store.At(cell).Series] && !store.IsLetGo(cell))
                 {
                     visitor(store.KeyOf(cell), new Lsn(store.At(cell).Local), store.ValueOf(cell));
                 }
@@ -508,7 +546,7 @@ public sealed class CellFold : IFold
         var types = matters is null or { IsAll: true } ? null : new Verdicts(names.Types.Count, n => matters.Includes(names.Types[n].Code));
         for (var cell = store.FirstAfter(from.Value); cell >= 0 && store.At(cell).Local <= to.Value; cell = store.At(cell).Newer)
         {
-            if ((scopes is null || scopes[names.SeriesAt(store.At(cell).Series).Scope]) && (types is null || types[names.SeriesAt(store.At(cell).Series).Type]))
+            if (!store.IsLetGo(cell) && (scopes is null || scopes[names.SeriesAt(store.At(cell).Series).Scope]) && (types is null || types[names.SeriesAt(store.At(cell).Series).Type]))
             {
                 yield return cell;
             }

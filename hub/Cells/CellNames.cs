@@ -15,7 +15,7 @@ internal sealed class Scope(NodeId origin, Grain grain)
 
     public long Cells { get; set; }
 
-    /// <summary>The series of its first cell.</summary>
+    /// <summary>The series of its first cell that was not let go of; -1 where there is none.</summary>
     public int FirstSeries { get; set; } = -1;
 
     /// <summary>From a day to the number of its <see cref="DayBucket"/>.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using CityGrid.Protocol.Names;
+using CityGrid.Protocol.Wire;
 
 namespace CityGrid.Hub.Cells;
 
@@ -166,11 +167,30 @@ internal sealed class CellStore
         NoteChange(ref BucketAt(At(entry).Bucket), local);
     }
 
+    /// <summary>True for a cell that was let go of: it counts nothing, has no revision, and is as if it had never come.</summary>
+    public bool IsLetGo(int entry) => IsLetGo(At(entry));
+
+    /// <inheritdoc cref="IsLetGo(int)"/>
+    public static bool IsLetGo(in Entry entry) => entry.Lsn == 0;
+
+    /// <summary>Lets go of cells of a scope (<see cref="IsLetGo(int)"/>). Their places stay theirs, so that one that comes again is found.</summary>
+    public void LetGo(Scope scope, IReadOnlyCollection<int> entries, long local)
+    {
+        foreach (var entry in entries)
+        {
+            Change(entry, default, CellCodec.Zero, local);
+        }
+
+        var kept = CellsOf(scope, int.MinValue, int.MaxValue).Where(entry => !IsLetGo(entry)).DefaultIfEmpty(-1).First();
+        scope.FirstSeries = kept < 0 ? -1 : At(kept).Series;
+    }
+
     private void Replace(int entry, Revision revision, ReadOnlySpan<byte> value, long local)
     {
         CheckOrder(local);
         SetValue(entry, value);
         ref var cell = ref At(entry);
+        NoteFirst(cell.Series, revision);
         cell.Epoch = Names.Epochs.Intern(revision.Epoch);
         cell.Lsn = revision.Lsn;
         Unlink(entry);
@@ -310,11 +330,18 @@ internal sealed class CellStore
         MarkDirty(ref bucket, bucketNumber);
 
         var scope = Names.Scopes[bucket.Scope];
-        scope.FirstSeries = scope.Cells++ == 0 ? series : scope.FirstSeries;
+        scope.Cells++;
+        NoteFirst(series, revision);
         if (scope.Grain == Grain.National)
         {
             Nation.Added(Names.SeriesAt(series).Type, bucket.Day, entry);
         }
+    }
+
+    private void NoteFirst(int series, Revision revision)
+    {
+        var scope = Names.Scopes[Names.SeriesAt(series).Scope];
+        scope.FirstSeries = scope.FirstSeries < 0 && revision != default ? series : scope.FirstSeries;
     }
 
     private int Find(int series, int bucket)

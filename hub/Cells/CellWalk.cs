@@ -66,7 +66,7 @@ internal sealed class CellWalk(Func<CellStore> settled, Grain grain, (int From, 
                 place = PlaceOf(entry.Series);
             }
 
-            if (place > 0)
+            if (place > 0 && !CellStore.IsLetGo(entry))
             {
                 visitor(place - 1, day, _store.ValueOf(cell));
             }

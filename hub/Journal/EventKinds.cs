@@ -23,6 +23,9 @@ public static class EventKinds
     /// <summary>Records that were kept aside were judged again: some are applied now, or refused.</summary>
     public const ushort ParkedSettled = 14;
 
+    /// <summary>A name of a node belongs to a division from here on, by a person's word or because a child bears it; what was held of it elsewhere is let go of.</summary>
+    public const ushort NameGiven = 15;
+
     /// <summary>The parent's receipt: applied up to, per lane; or the epoch it granted.</summary>
     public const ushort ReceiptKept = 20;
 

@@ -48,7 +48,7 @@ internal static class ParkedRecords
         {
             if (parked.Verdict.Index >= taken.Part.Cells.Count)
             {
-                // A statement that its origin makes anew with every push: the next one is judged when it comes.
+                // A statement, and what it says to be complete, which its origin makes anew with every push: the next one is judged when it comes.
                 Note(result, parked, RecordOutcome.Unchanged);
                 continue;
             }

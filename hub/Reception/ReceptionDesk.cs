@@ -25,6 +25,24 @@ public enum GrantOutcome
     ChildUnknown,
 }
 
+/// <summary>What came of a person's giving a name to a division.</summary>
+public enum NameOutcome
+{
+    Given,
+
+    /// <summary>A person had given it to this division before; nothing changed.</summary>
+    HadIt,
+
+    /// <summary>The register does not have the division.</summary>
+    DivisionUnknown,
+
+    /// <summary>The division does not lie below this node's.</summary>
+    DivisionOutside,
+
+    /// <summary>It is the name of this node, of its parent or of one of its children: their places say where they are.</summary>
+    Borne,
+}
+
 /// <summary>
 /// The door of reception: a frame from a child becomes a command for the sequencer, whose answer exists only when the effect and the cursor are durable
 /// in one event (RULE-3). Frames of one connection are given one after the other, each with the session of the answer before.
@@ -71,6 +89,25 @@ public sealed class ReceptionDesk(
     /// settled. <paramref name="readAt"/> reads this node's own journal.
     /// </summary>
     public Command<int> Redrive(NodeId child, Func<Lsn, JournalRecord?> readAt, string actor) => new RedriveParked(this, child, readAt) { Actor = actor };
+
+    /// <summary>
+    /// A person says at which division the node of a name is at home (L13, NAME_TAKEN). What is held of the name elsewhere is let go of. Of a child to which that division belongs
+    /// everything is asked for again where something of it may be lost by now: more is parked than is listed, or the name was given elsewhere and records were refused for it.
+    /// What else is kept aside is judged again by <see cref="Redrive"/>.
+    /// </summary>
+    public Command<NameOutcome> GiveName(NodeId name, DivisionCode division, string actor) => new GiveNodeName(this, name, division) { Actor = actor };
+
+    /// <summary>The event that gives a name its home; null where nothing would change by it.</summary>
+    private EventDraft? NameGivenEvent(ReceiverSettings settings, NodeId name, DivisionCode home, bool byPlace)
+    {
+        // What comes below it at the next midnight may be here already.
+        var held = cells.DivisionsOf(name).Concat(reception.Origin(name) is { } row ? [row.Watermark.Division] : []);
+        var elsewhere = held.Distinct().Where(division => !settings.Tomorrow.HasBeenAtOrBelow(division, home)).Order().ToArray();
+        var changes = byPlace ? reception.GivenTo(name) is not null : reception.GivenTo(name) != home;
+        return elsewhere.Length == 0 && !changes
+            ? null
+            : ReceptionEvents.Draft(EventKinds.NameGiven, new Hub.Reception.V1.NameGiven { Name = name.ToString(), Division = home.ToString(), LetGo = { elsewhere.Select(d => d.ToString()) }, ByPlace = byPlace });
+    }
 
     /// <summary>Whether the stream of this connection is the one in office. Under the sequencer's lock.</summary>
     public bool IsInOffice(LinkSession session) => reception.Child(session.Child) is { } row && row.Incarnation == session.Incarnation && row.Epoch == session.Epoch;
@@ -121,7 +158,12 @@ public sealed class ReceptionDesk(
             get
             {
                 var touches = new HashSet<Touched> { Touched.By("child", peer.Node.ToString()) };
-                if (request.FrameCase == ConnectRequest.FrameOneofCase.Cells)
+                if (request.FrameCase == ConnectRequest.FrameOneofCase.Hello)
+                {
+                    // Its name may be held for somebody else until then.
+                    touches.Add(Touched.By("origin", peer.Node.ToString()));
+                }
+                else if (request.FrameCase == ConnectRequest.FrameOneofCase.Cells)
                 {
                     var symbols = request.Cells.Symbols;
                     touches.UnionWith(request.Cells.Cells.Select(c => c.Origin).Distinct().Where(o => o >= 0 && o < symbols.Count).Select(o => Touched.By("origin", symbols[o])));
@@ -136,7 +178,8 @@ public sealed class ReceptionDesk(
                     touches.UnionWith(request.Escalations.Escalations.Count > 0 ? [AllEscalations] : []);
 
                     // Whether a receipt counts is for the order to say that it speaks of.
-                    touches.UnionWith(request.Escalations.Receipts.Select(r => OrderRead.Receipt(r.Receipt)).OfType<OrderReceipt>().Select(r => Touched.By("order", OrderId.Of(r.Order))));
+                    touches.UnionWith(request.Escalations.Receipts.Select(r => OrderRead.Receipt(r.Receipt)).OfType<OrderReceipt>()
+                        .SelectMany(r => new[] { Touched.By("order", OrderId.Of(r.Order)), Touched.By("origin", r.Node) }));
                 }
 
                 return touches;
@@ -173,11 +216,12 @@ public sealed class ReceptionDesk(
             }
 
             ReceptionChange?[] changes = [decision.Change, decision.NewSigner];
+            var named = decision.Change is EpochGrant granted && desk.Fold.Child(granted.Child) is null ? desk.NameGivenEvent(settings, granted.Child, granted.Division, byPlace: true) : null;
             var shown = request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? desk.Admission?.Shows(peer, now) : null;
             EventDraft[] events =
             [
                 .. changes.OfType<ReceptionChange>().SelectMany(change => RangeEvents.Beside(change).Prepend(ReceptionEvents.ToEvent(change, desk.Settings.Node))),
-                .. shown is { } first ? new[] { first } : [],
+                .. new[] { named, shown }.OfType<EventDraft>(),
             ];
             Failpoint.Hit("epoch.grant.before", decision.Change is EpochGrant);
             Failpoint.Hit("cells.apply.before", decision.Change is CellsTaken);
@@ -221,6 +265,42 @@ public sealed class ReceptionDesk(
 
             var grant = new EpochGrant(child, row.Division, directory, new Epoch(Greeting.Known(row) + 1, nonce));
             return Decision<GrantOutcome>.Of(new RecordDraft(Actor, [ReceptionEvents.ToEvent(grant, desk.Settings.Node)]), _ => GrantOutcome.Granted);
+        }
+    }
+
+    private sealed class GiveNodeName(ReceptionDesk desk, NodeId name, DivisionCode division) : Command<NameOutcome>
+    {
+        /// <summary>The name, whatever anybody is about to say of it, and each child, for it may be asked for everything again.</summary>
+        public override IReadOnlyCollection<Touched> Touches =>
+            [Touched.By("origin", name.ToString()), AllEscalations, .. desk.Fold.Children.Select(child => child.Node).Append(name).Distinct().Select(child => Touched.By("child", child.ToString()))];
+
+        public override Decision<NameOutcome> Decide(Instant now)
+        {
+            var settings = desk.Settings.At(now);
+            if (!settings.Tomorrow.Contains(division))
+            {
+                return Decision<NameOutcome>.Nothing(NameOutcome.DivisionUnknown);
+            }
+
+            if (division == settings.Division || !settings.Tomorrow.IsAtOrBelow(division, settings.Division))
+            {
+                return Decision<NameOutcome>.Nothing(NameOutcome.DivisionOutside);
+            }
+
+            if (name == settings.Node || name == settings.Parent || desk.Fold.Child(name) is not null)
+            {
+                return Decision<NameOutcome>.Nothing(NameOutcome.Borne);
+            }
+
+            var before = desk.Fold.GivenTo(name);
+            if (desk.NameGivenEvent(settings, name, division, byPlace: false) is not { } given)
+            {
+                return Decision<NameOutcome>.Nothing(NameOutcome.HadIt);
+            }
+
+            var again = desk.Fold.Children.Where(child => settings.Tomorrow.IsAtOrBelow(division, child.Division) && (desk.Fold.HasUnlisted(child.Node) || (before is not null && before != division)));
+            return Decision<NameOutcome>.Of(
+                new RecordDraft(Actor, [given, .. again.Select(child => ReceptionEvents.ToEvent(new ChildRewind(child.Node), desk.Settings.Node))]), _ => NameOutcome.Given);
         }
     }
 

@@ -25,7 +25,7 @@ public sealed class ReceptionFold : IFold
     public const int RefusedMax = 200;
 
     private static readonly FrozenSet<CellKey> NoCells = FrozenSet<CellKey>.Empty;
-    private static readonly Grain[] AllGrains = [Grain.Detail, Grain.National];
+    internal static readonly Grain[] AllGrains = [Grain.Detail, Grain.National];
 
     private readonly CellFold _cells;
     private readonly SortedDictionary<NodeId, ChildRow> _children = [];
@@ -34,12 +34,14 @@ public sealed class ReceptionFold : IFold
     private readonly Dictionary<NodeId, int> _parkedOf = [];
     private readonly SortedDictionary<NodeId, Queue<SetAside>> _refused = [];
     private readonly SortedSet<NodeId> _unlisted = [];
+    private readonly SortedDictionary<NodeId, DivisionCode> _given = [];
 
     public ReceptionFold(CellFold cells) => _cells = cells;
 
     public string Name => "reception";
 
-    public int Version => 3;
+    /// <summary>4: with the names that persons gave; an image that an older program made has forgotten them.</summary>
+    public int Version => 4;
 
     public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
 
@@ -75,6 +77,9 @@ public sealed class ReceptionFold : IFold
 
     public OriginRow? Origin(NodeId node) => _origins.GetValueOrDefault(node);
 
+    /// <summary>The division that a person gave a name to; null for a name that nobody gave.</summary>
+    public DivisionCode? GivenTo(NodeId name) => _given.TryGetValue(name, out var division) ? division : null;
+
     /// <summary>
     /// Whether the cells held of an origin are what it says they are (RULE-9). Null where that cannot be told: it is not known, or newer cells than
     /// its statement are in.
@@ -95,6 +100,12 @@ public sealed class ReceptionFold : IFold
         if (journalEvent.Kind == EventKinds.ParkedSettled)
         {
             Settle(ParkedSettled.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
+            return;
+        }
+
+        if (journalEvent.Kind == EventKinds.NameGiven)
+        {
+            Give(NameGiven.Parser.ParseFrom(journalEvent.Payload.Span), journalEvent.Lsn);
             return;
         }
 
@@ -137,6 +148,7 @@ public sealed class ReceptionFold : IFold
             CompleteEpoch = o.CompleteEpoch,
             LocalLsn = o.Local.Value,
         }));
+        image.Given.AddRange(_given.Select(given => new GivenNameImage { Name = given.Key.ToString(), Division = given.Value.ToString() }));
         image.Unlisted.AddRange(_unlisted.Select(child => child.ToString()));
         image.Parked.AddRange(_parked.Concat(Refused).Select(s => new ParkedImage
         {
@@ -157,6 +169,12 @@ public sealed class ReceptionFold : IFold
         _parkedOf.Clear();
         _refused.Clear();
         _unlisted.Clear();
+        _given.Clear();
+        foreach (var given in image.Given)
+        {
+            _given.Add(NodeId.Parse(given.Name), DivisionCode.Parse(given.Division));
+        }
+
         _unlisted.UnionWith(image.Unlisted.Select(NodeId.Parse));
         ParkedInAll = image.ParkedInAll;
         RefusedInAll = image.RefusedInAll;
@@ -269,6 +287,31 @@ public sealed class ReceptionFold : IFold
         if (!stated.Matters.IsAll)
         {
             _cells.EndOthers(stated.Origin, AllGrains, stated.Matters, new Revision(stated.Epoch.Number, stated.MattersSince.Value), lsn);
+        }
+    }
+
+    /// <summary>
+    /// L13: a name has its home. What is held of it elsewhere is of somebody else of that name, as are its statement and what a comparison said of its ranges. Escalations stay: what was once
+    /// raised is not unsaid.
+    /// </summary>
+    private void Give(NameGiven given, Lsn lsn)
+    {
+        var name = NodeId.Parse(given.Name);
+        var elsewhere = given.LetGo.Select(DivisionCode.Parse).ToHashSet();
+        if (given.ByPlace)
+        {
+            _given.Remove(name);
+        }
+        else
+        {
+            _given[name] = DivisionCode.Parse(given.Division);
+        }
+
+        _cells.LetGo(name, elsewhere, lsn);
+        if (Origin(name) is { } row && elsewhere.Contains(row.Watermark.Division))
+        {
+            _origins.Remove(name);
+            Ranges.GoesBy(name, row.Via);
         }
     }
 

@@ -31,6 +31,9 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     /// <summary>The division is not in the register of this node (yet).</summary>
     public const string UnknownDivision = "UNKNOWN_DIVISION";
 
+    /// <summary>Another place bears the name of the origin, by somebody else's word; a person must say whose it is.</summary>
+    public const string NameTaken = "NAME_TAKEN";
+
     /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents; or one escalation has two origins.</summary>
     public const string Conflict = "CONFLICT";
 
@@ -53,7 +56,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
 
     public Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, CellsPart part)
     {
-        var authority = new Authority(settings, reception, session, seat, peer);
+        var authority = new Authority(settings, reception, cells, session, seat, peer);
         var named = new List<RecordReceipt>();
         var reading = PartRecords.CellsOf(part);
         var stretch = RangeStatements.StretchOf(part);
@@ -117,7 +120,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
 
     public Judgement Judge(LinkSession session, ChildRow seat, IPeerIdentity peer, EscalationsPart part)
     {
-        var authority = new Authority(settings, reception, session, seat, peer);
+        var authority = new Authority(settings, reception, cells, session, seat, peer);
         var named = new List<RecordReceipt>();
         var here = new HashSet<(UInt128, int)>();
         var (accepted, unchanged) = (0, 0);
@@ -136,10 +139,10 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
                 continue;
             }
 
-            if (escalations.Find(id) is { } known && known.Content.Origin != content.Origin)
+            if (escalations.Find(id) is { } known && (known.Content.Origin != content.Origin || !authority.MayEverSpeakOf(DivisionCode.Parse(known.Content.Division))))
             {
-                // Its versions are its origin's to make, whoever has learned its id.
-                named.Add(Named(i, RecordOutcome.Refused, Conflict, $"Escalation {id:x32} is {known.Content.Origin}'s."));
+                // Its versions are its origin's to make, whoever has learned its id, or has its name.
+                named.Add(Named(i, RecordOutcome.Refused, Conflict, $"Escalation {id:x32} is {known.Content.Origin}'s, of {known.Content.Division}."));
                 continue;
             }
 
@@ -220,6 +223,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     private Dictionary<string, OriginWatermark> JudgeStatements(LinkSession session, ChildRow seat, Authority authority, CellsPart part, List<RecordReceipt> named)
     {
         var spoken = new Dictionary<string, OriginWatermark>(StringComparer.Ordinal);
+        var aside = new Dictionary<string, RecordReceipt>(StringComparer.Ordinal);
         for (var i = 0; i < part.Watermarks.Count; i++)
         {
             var index = PartRecords.IndexOfWatermark(part, i);
@@ -229,6 +233,10 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             if (verdict is not null)
             {
                 named.Add(verdict);
+                if (verdict.Outcome == RecordOutcome.Parked)
+                {
+                    aside[part.Watermarks[i].Origin] = verdict;
+                }
             }
             else
             {
@@ -238,7 +246,13 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
 
         for (var i = 0; i < part.CompleteOrigins.Count; i++)
         {
-            if (PartRecords.CompleteName(part, i) is not { } name || !spoken.ContainsKey(name))
+            var name = PartRecords.CompleteName(part, i);
+            if (name is not null && aside.TryGetValue(name, out var verdict))
+            {
+                // It goes with its statement, and comes again with the next.
+                named.Add(Named(PartRecords.IndexOfComplete(part, i), verdict.Outcome, verdict.Code, verdict.Message));
+            }
+            else if (name is null || !spoken.ContainsKey(name))
             {
                 named.Add(Named(PartRecords.IndexOfComplete(part, i), RecordOutcome.Refused, Malformed, "A complete origin states itself in the same part; this one does not."));
             }

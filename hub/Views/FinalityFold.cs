@@ -1,5 +1,6 @@
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Reception;
+using CityGrid.Hub.Reception.V1;
 using CityGrid.Hub.Views.V1;
 using CityGrid.Protocol.Names;
 using Google.Protobuf;
@@ -16,9 +17,10 @@ public sealed class FinalityFold(ReceptionFold reception) : IFold
 
     public string Name => "finality";
 
-    public int Version => 1;
+    /// <summary>2: what another place said under a name that was given away is forgotten (L13); an image that an older program made holds it still.</summary>
+    public int Version => 2;
 
-    public bool Takes(ushort kind) => kind == EventKinds.CellsReceived;
+    public bool Takes(ushort kind) => kind is EventKinds.CellsReceived or EventKinds.NameGiven;
 
     /// <summary>
     /// The position here at which an origin first said that everything up to and including this day is in; null where it never did. It stays, even
@@ -43,6 +45,17 @@ public sealed class FinalityFold(ReceptionFold reception) : IFold
 
     public void Apply(in JournalEvent journalEvent)
     {
+        if (journalEvent.Kind == EventKinds.NameGiven && NodeId.Parse(NameGiven.Parser.ParseFrom(journalEvent.Payload.Span).Name) is var name && reception.Origin(name) is null)
+        {
+            // Whoever bore the name until then is not the one whose days are asked for from here on.
+            _completions.Remove(name);
+        }
+
+        if (journalEvent.Kind != EventKinds.CellsReceived)
+        {
+            return;
+        }
+
         foreach (var origin in reception.Origins)
         {
             if (origin.Local == journalEvent.Lsn)

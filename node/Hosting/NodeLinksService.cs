@@ -68,6 +68,35 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
     }
 
     [Authorize(Policy = Access.Keep)]
+    public override async Task<GiveNameResponse> GiveName(GiveNameRequest request, ServerCallContext context)
+    {
+        if (!NodeId.TryParse(request.Name, out var name))
+        {
+            throw new RefusedException(StatusCode.InvalidArgument, new Refusal("MALFORMED", "The name is that of a node, as NAME_TAKEN tells it.", "name"));
+        }
+
+        if (!DivisionCode.TryParse(request.Division, out var division))
+        {
+            throw NoDivision(request.Division);
+        }
+
+        var (outcome, settled) = await core.GiveNameAsync(name, division, Caller.ActorOf(context.GetHttpContext()));
+        return outcome switch
+        {
+            NameOutcome.DivisionUnknown => throw NoDivision(request.Division),
+            NameOutcome.DivisionOutside => throw new RefusedException(
+                StatusCode.InvalidArgument, new Refusal("DIVISION_OUTSIDE", $"{division} does not lie below this node's division today; a name is given to a place below it.", "division")),
+            NameOutcome.Borne => throw new RefusedException(
+                StatusCode.FailedPrecondition,
+                new Refusal("NAME_BORNE", $"{name} is this node, its parent or a child of this node, and its place says where it is. Whoever else bears the name needs another.", "name")),
+            _ => new GiveNameResponse { Given = outcome == NameOutcome.Given, Settled = settled, StillParked = core.Sequencer.Read(() => core.Reception.Parked.Count) },
+        };
+    }
+
+    private static RefusedException NoDivision(string division) =>
+        new(StatusCode.InvalidArgument, new Refusal("DIVISION_UNKNOWN", $"'{division}' does not stand in this node's register. Correct the code, or load a register that has it.", "division"));
+
+    [Authorize(Policy = Access.Keep)]
     public override async Task<RedriveResponse> Redrive(RedriveRequest request, ServerCallContext context)
     {
         if (!NodeId.TryParse(request.Child, out var child) || core.Sequencer.Read(() => core.Reception.Child(child)) is null)

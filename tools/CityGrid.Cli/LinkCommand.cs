@@ -4,11 +4,11 @@ using Spectre.Console;
 
 namespace CityGrid.Cli;
 
-/// <summary><c>citygrid link list|push|grant|parked|redrive</c>: how the links of a node stand, and what is kept aside on them (L10, O1).</summary>
+/// <summary><c>citygrid link list|push|grant|parked|redrive|name</c>: how the links of a node stand, and what is kept aside on them (L10, L13, O1).</summary>
 internal static class LinkCommand
 {
     public static Command Create() =>
-        new("link", Texts.Get("CommandLink")) { List(), Push(), Grant(), Parked(), Redrive() };
+        new("link", Texts.Get("CommandLink")) { List(), Push(), Grant(), Parked(), Redrive(), Name() };
 
     private static Command List()
     {
@@ -102,6 +102,24 @@ internal static class LinkCommand
         {
             var answer = await client.Links.RedriveAsync(
                 new RedriveRequest { Child = parsed.GetRequiredValue(child), SendAgain = parsed.GetValue(again) }, client.Options.WithCancellationToken(stop));
+            AnsiConsole.WriteLine(Texts.Get("LinkRedriven", answer.Settled, answer.StillParked));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Name()
+    {
+        var node = new NodeCall();
+        var name = new Argument<string>("NAME") { Description = Texts.Get("ArgumentName") };
+        var division = new Argument<string>("DIVISION") { Description = Texts.Get("ArgumentNameDivision") };
+        var command = new Command("name", Texts.Get("CommandLinkName")) { name, division };
+        node.AddTo(command);
+        command.SetAction((parsed, stop) => node.RunAsync(parsed, async client =>
+        {
+            var request = new GiveNameRequest { Name = parsed.GetRequiredValue(name), Division = parsed.GetRequiredValue(division) };
+            var answer = await client.Links.GiveNameAsync(request, client.Options.WithCancellationToken(stop));
+            AnsiConsole.WriteLine(Texts.Get(answer.Given ? "LinkNameGiven" : "LinkNameHad", request.Name, request.Division));
             AnsiConsole.WriteLine(Texts.Get("LinkRedriven", answer.Settled, answer.StillParked));
             return 0;
         }));

@@ -136,6 +136,7 @@ internal static class AllMutants
         Lost("records", "a taken epoch is not written", EventKinds.EpochTaken),
         Lost("records", "an escalation is not written with its cause", EventKinds.EscalationRaised),
         Lost("records", "a quarantine is not written", EventKinds.ChildQuarantined),
+        Liar(Lost("records", "a given name is forgotten at a start", EventKinds.NameGiven)),
         Lost("records", "a receipt is not written", EventKinds.ReceiptKept) with { Harmless = "the parent's welcome decides where a lane goes on; the receipt kept is for showing" },
         Lost("records", "what was parked is settled and not written", EventKinds.ParkedSettled) with { Harmless = "it is judged again after the start, and merging is idempotent" },
         Written("records", "the last event of a record is not written", record =>
@@ -306,6 +307,16 @@ internal static class AllMutants
         Judged("judge", "a revision may lie ahead", EventKinds.CellsReceived, (_, verdict, _) => verdict.Code == RecordJudge.Ahead),
         Judged("judge", "a cell may be impossible", EventKinds.CellsReceived, (_, verdict, _) => verdict.Code.StartsWith("CELL_", StringComparison.Ordinal)),
         Judged("judge", "a division need not be known", EventKinds.CellsReceived, (_, verdict, _) => verdict.Code == RecordJudge.UnknownDivision),
+        Liar(Written("judge", "a taken name is refused and not kept aside", record => With(record, EventKinds.CellsReceived, payload =>
+        {
+            var received = CellsReceived.Parser.ParseFrom(payload.Span);
+            foreach (var verdict in received.Verdicts.Where(verdict => verdict.Code == RecordJudge.NameTaken))
+            {
+                verdict.Outcome = (int)RecordOutcome.Refused;
+            }
+
+            return received.ToByteArray();
+        }))),
         Judged("judge", "an escalation may have two origins", EventKinds.EscalationsReceived, (_, verdict, _) => verdict.Code == RecordJudge.Conflict),
         Judged("judge", "whoever tells it decides on an order", EventKinds.EscalationsReceived, (_, verdict, receipts) =>
             verdict.Code == RecordJudge.PermissionDenied && verdict.Index >= receipts),

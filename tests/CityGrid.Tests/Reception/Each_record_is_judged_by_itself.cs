@@ -127,7 +127,7 @@ public sealed class Each_record_is_judged_by_itself
         hunan.Join(ministry);
         var forged = wuhan with { Epoch = new Epoch(50, 50), Division = DivisionCode.Parse("4301") };
         var receipt = ministry.Take(hunan.Peer, hunan.Cut(0, 9, [hunan.Cell(3, 0, "4301", "wuhan")], 1, 1, p => CellsPartCodec.Write(p, [], [forged], [forged.Origin]))).Receipt;
-        Assert.That(receipt.Records.Select(r => r.Code), Is.EqualTo(new[] { "PERMISSION_DENIED", "PERMISSION_DENIED", "MALFORMED" }));
+        Assert.That(receipt.Records.Select(r => (r.Outcome, r.Code)), Is.EqualTo(Enumerable.Repeat((RecordOutcome.Parked, "NAME_TAKEN"), 3)), "a person says whose the name is");
         Assert.That(ministry.Cells.ChangedSince(Lsn.Zero, ministry.Head).Single().Value.ToArray(), Is.EqualTo(Child.Value(5)));
     }
 

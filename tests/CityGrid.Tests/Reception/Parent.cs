@@ -5,6 +5,7 @@ using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
+using CityGrid.Hub.Views;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
@@ -36,6 +37,7 @@ internal sealed class Parent
         Reception = new ReceptionFold(Cells);
         Escalations = new EscalationFold(Settings.Node);
         Orders = new OrderFold(Settings.Node);
+        Finality = new FinalityFold(Reception);
     }
 
     public ReceiverSettings Settings { get; set; }
@@ -47,6 +49,8 @@ internal sealed class Parent
     public EscalationFold Escalations { get; }
 
     public OrderFold Orders { get; }
+
+    public FinalityFold Finality { get; }
 
     /// <summary>Events so far: what nothing was applied of leaves it as it is.</summary>
     public Lsn Head => new(_lsn);
@@ -95,17 +99,52 @@ internal sealed class Parent
         var journalEvent = new JournalEvent(lsn, lsn, lsn, Now, "test", draft.Kind, draft.Schema, draft.Payload);
         _journal.Add(new JournalRecord(Now, "test", Hash256.Zero, Hash256.Zero, [journalEvent]));
         Reception.Apply(journalEvent);
+        Finality.Apply(journalEvent);
         Escalations.Apply(journalEvent);
         Orders.Apply(journalEvent);
     }
 
-    /// <summary>Judges again what is kept aside of a child; how many records were settled.</summary>
     public void Rewind(NodeId child) => Apply(ReceptionEvents.ToEvent(new ChildRewind(child), Settings.Node));
 
-    public int Redrive(NodeId child)
+    /// <summary>Judges again what is kept aside of a child; how many records were settled.</summary>
+    public int Redrive(NodeId child) => Do(Desk.Redrive(child, lsn => _journal[(int)lsn.Value - 1], "test"));
+
+    /// <summary>A person gives a name to a division.</summary>
+    public NameOutcome GiveName(NodeId name, DivisionCode division) => Do(Desk.GiveName(name, division, "officer"));
+
+    /// <summary>Another process with what is durable here, by its journal alone.</summary>
+    public Parent Replayed()
     {
-        var desk = new ReceptionDesk(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted);
-        var decision = desk.Redrive(child, lsn => _journal[(int)lsn.Value - 1], "test").Decide(Now);
+        var again = new Parent(Settings.Node.ToString(), Settings.Division.ToString(), Settings.Register);
+        foreach (var journalEvent in Events)
+        {
+            again.Apply(new EventDraft(journalEvent.Kind, journalEvent.Schema, journalEvent.Payload));
+        }
+
+        return again;
+    }
+
+    /// <summary>The same by what a snapshot keeps.</summary>
+    public Parent FromImages()
+    {
+        var again = new Parent(Settings.Node.ToString(), Settings.Division.ToString(), Settings.Register) { _lsn = _lsn };
+        again._journal.AddRange(_journal);
+        foreach (var (from, to) in new (IFold From, IFold To)[] { (Cells, again.Cells), (Reception, again.Reception), (Escalations, again.Escalations), (Orders, again.Orders), (Finality, again.Finality) })
+        {
+            using var image = new MemoryStream();
+            from.Save(image);
+            image.Position = 0;
+            to.Load(image);
+        }
+
+        return again;
+    }
+
+    private ReceptionDesk Desk => new(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted) { Orders = Orders };
+
+    private T Do<T>(Command<T> command)
+    {
+        var decision = command.Decide(Now);
         foreach (var draft in decision.Records.SelectMany(r => r.Events))
         {
             Apply(draft);

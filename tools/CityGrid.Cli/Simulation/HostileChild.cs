@@ -19,6 +19,7 @@ namespace CityGrid.Cli.Simulation;
 public sealed class HostileChild
 {
     private const string Denied = RecordJudge.PermissionDenied;
+    private const string UnheardName = "the name of a place that was not heard of";
 
     /// <summary>What is no lie, and counts.</summary>
     private const string True = "";
@@ -47,6 +48,7 @@ public sealed class HostileChild
         ("a repair that nobody asked for", (h, _) => h.UnaskedRepair()),
         ("a part that it did not sign", (h, random) => h.WronglySigned(random)),
         ("a part of no shape", (h, random) => h.WithoutShape(random)),
+        (UnheardName, (h, random) => h.TakeNames(random)),
         ("answers to what nobody asked", (h, random) => h.UnaskedAnswers(random)),
     ];
 
@@ -55,6 +57,7 @@ public sealed class HostileChild
     private readonly SimulatedNode _parent;
     private readonly SeededEntropy _entropy;
     private readonly List<byte[]> _said = [];
+    private readonly SortedSet<NodeId> _taken = [];
     private HostileStream _stream;
     private LinkConnection? _connection;
     private int _parentLife;
@@ -90,12 +93,20 @@ public sealed class HostileChild
 
     private DivisionCode Division => _self.Place.Division;
 
-    /// <summary>The nodes whose names its parent knows: the parent itself and its own parent among them. Of a name that nobody there has heard of it could be the node.</summary>
-    private SimulatedNode[] Known =>
-    [
-        .. _tree.Nodes.Values.Where(node => node == _parent || node.Place.Node == _parent.Place.Parent?.Node
-            || _parent.Core!.Reception.Child(node.Place.Node) is not null || _parent.Core.Reception.Origin(node.Place.Node) is not null),
-    ];
+    /// <summary>The nodes in whose name its parent does not believe it: the parent itself and its own parent among them.</summary>
+    private SimulatedNode[] Known => [.. _tree.Nodes.Values.Where(node => CodeOf(node.Place.Node) != True)];
+
+    /// <summary>
+    /// What it is answered where it speaks of its own division in another's name: no where the name's home is certain or a person has said it, not yet where somebody else spoke of it first, and
+    /// yes where nobody has, for it could be the node.
+    /// </summary>
+    private string CodeOf(NodeId name)
+    {
+        var reception = _parent.Core!.Reception;
+        return name == _parent.Place.Node || name == _parent.Place.Parent?.Node || reception.Child(name) is not null || reception.GivenTo(name) is not null || _tree.Names.WasGiven(_parent, name) ? Denied
+            : (reception.Origin(name) is { } row ? [row.Watermark.Division] : _parent.Core.Cells.FirstDivisionsOf(name, [Grain.Detail, Grain.National])).All(Own.Contains) ? True
+            : RecordJudge.NameTaken;
+    }
 
     /// <summary>Tells some lies on one connection; where that ends, on another.</summary>
     public void Lie(SeededEntropy random, int most)
@@ -194,6 +205,17 @@ public sealed class HostileChild
     /// <summary>Each record of a part is answered with the code given here, and whatever is true among them is taken.</summary>
     private bool Records(string lie, ConnectRequest request, params IReadOnlyList<string> codes)
     {
+        if (!IsTold(request, lie, codes))
+        {
+            return false;
+        }
+
+        Met(_tree, lie);
+        return true;
+    }
+
+    private bool IsTold(ConnectRequest request, string lie, params IReadOnlyList<string> codes)
+    {
         if (Send(request) is not { } answer)
         {
             return false;
@@ -205,7 +227,6 @@ public sealed class HostileChild
             StoryBrokenException.Unless(told == codes[i], () => $"INV-29: {Name} told {_parent.Place.Node} {lie}, and record {i} of it was answered '{told}', not '{codes[i]}': {answer}");
         }
 
-        Met(_tree, lie);
         return true;
     }
 
@@ -251,7 +272,7 @@ public sealed class HostileChild
                 ],
                 [],
                 []),
-            Denied,
+            CodeOf(other.Place.Node),
             True,
             Denied);
     }
@@ -288,8 +309,41 @@ public sealed class HostileChild
     {
         var other = Of(Known, random);
         var now = _parent.Core!.Now;
-        var ahead = _stream.Statement(other.Place.Node, random.OneIn(2) ? other.Place.Division : Division, now, Yesterday) with { Epoch = new Epoch(1_000, 7), Lsn = new Lsn(1_000_000) };
-        Records("a statement of another", _stream.Cut([OwnCell()], [ahead], [other.Place.Node]), True, Denied, RecordJudge.Malformed);
+        var ahead = Ahead(other, random.OneIn(2) ? other.Place.Division : Division, now);
+        var code = ahead.Division == Division ? CodeOf(other.Place.Node) : Denied;
+        Records("a statement of another", _stream.Cut([OwnCell()], [ahead], [other.Place.Node]), True, code, code == Denied ? RecordJudge.Malformed : code);
+    }
+
+    private OriginWatermark Ahead(SimulatedNode other, DivisionCode division, NodaTime.Instant now) =>
+        _stream.Statement(other.Place.Node, division, now, Yesterday) with { Epoch = new Epoch(1_000, 7), Lsn = new Lsn(1_000_000) };
+
+    /// <summary>
+    /// Names that its parent has not heard of are its own to give, for all that anybody there can tell; ones that it took before belong to their places again once these have said hello to its
+    /// parent, or a person there has said so, and then it is not believed any more.
+    /// </summary>
+    public void TakeNames(SeededEntropy random)
+    {
+        foreach (var node in Join() ? _tree.Nodes.Values.Where(_ => random.OneIn(2)).ToArray() : [])
+        {
+            var code = Join() ? CodeOf(node.Place.Node) : RecordJudge.NameTaken;
+            if (code == True)
+            {
+                TakeName(node, True);
+                _taken.Add(node.Place.Node);
+            }
+            else if (code == Denied && _taken.Contains(node.Place.Node) && TakeName(node, Denied))
+            {
+                Met(_tree, UnheardName);
+            }
+        }
+    }
+
+    private bool TakeName(SimulatedNode node, string code)
+    {
+        var name = node.Place.Node;
+        var cell = _stream.Cell(name, Division, "06010", Yesterday, HostileStream.Value(1000), new Revision(1_000, 999_999));
+        var isTold = IsTold(_stream.Cut([cell, OwnCell()], [Ahead(node, Division, _parent.Core!.Now)], [name]), UnheardName, code, True, code, code == Denied ? RecordJudge.Malformed : code);
+        return isTold && Join() && IsTold(_stream.Raise([_stream.Escalation(OwnId(), 1, name, Division)]), UnheardName, code);
     }
 
     private void StatementsOfItself(SeededEntropy random)
@@ -334,7 +388,7 @@ public sealed class HostileChild
             Denied,
             Denied,
             True,
-            Denied);
+            CodeOf(other.Place.Node));
     }
 
     private void EscalationsWithTheIdOfOthers(SeededEntropy random)

@@ -45,7 +45,7 @@ internal sealed class HostileOracle(SimulatedTree tree, HostileChild hostile)
         {
             StoryBrokenException.Unless(MaySpeak(origin.Origin, origin.Division, at), () => $"INV-29: {at.Place.Node} was told by somebody else that {origin.Origin} is {origin.Division}");
             StoryBrokenException.Unless(
-                !tree.Nodes.TryGetValue(origin.Origin, out var node) || (origin.Division == node.Place.Division && origin.Epoch == node.Core!.OwnEpoch && origin.Lsn <= node.Core.Sequencer.Applied),
+                !tree.Stands(origin.Origin, at) || tree[origin.Origin] is var node && (origin.Division == node.Place.Division && origin.Epoch == node.Core!.OwnEpoch && origin.Lsn <= node.Core.Sequencer.Applied),
                 () => $"INV-29: {at.Place.Node} has a statement of {origin.Origin} that it did not make: {origin}");
         }
     }
@@ -56,33 +56,15 @@ internal sealed class HostileOracle(SimulatedTree tree, HostileChild hostile)
         foreach (var record in core.Escalations.ChangedSince(Lsn.Zero, core.Sequencer.Applied))
         {
             StoryBrokenException.Unless(
-                MaySpeak(NodeId.Parse(record.Content.Origin), DivisionCode.Parse(record.Content.Division), at), () => $"INV-29: {at.Place.Node} was told of an escalation of {record.Content.Division} in the name of {record.Content.Origin}");
+                MaySpeak(NodeId.Parse(record.Content.Origin), DivisionCode.Parse(record.Content.Division), at) || IsTheLiars(DivisionCode.Parse(record.Content.Division), at), () => $"INV-29: {at.Place.Node} was told of an escalation of {record.Content.Division} in the name of {record.Content.Origin}");
             StoryBrokenException.Unless(
                 origins.TryAdd(record.Id, record.Content.Origin) || origins[record.Id] == record.Content.Origin, () => $"INV-29: an escalation of {origins[record.Id]} is {record.Content.Origin}'s at {at.Place.Node}");
         }
     }
 
-    /// <summary>A node of the tree: of its own division and what lies below it, where it stands and above; anybody else: of what the liar may speak of.</summary>
-    private bool MaySpeak(NodeId origin, DivisionCode division, SimulatedNode at)
-    {
-        if (!tree.Nodes.TryGetValue(origin, out var node))
-        {
-            return hostile.Own.Contains(division) && IsAtOrAbove(at, tree[hostile.Place.Parent!.Node]);
-        }
+    /// <summary>A node of the tree: of its own division and what lies below it, where it stands and above; anybody else, under whatever name: of what the liar may speak of.</summary>
+    private bool MaySpeak(NodeId origin, DivisionCode division, SimulatedNode at) =>
+        tree.Stands(origin, at) ? tree.Register.At(tree[origin].Core!.Today).IsAtOrBelow(division, tree[origin].Place.Division) : IsTheLiars(division, at);
 
-        return tree.Register.At(node.Core!.Today).IsAtOrBelow(division, node.Place.Division) && IsAtOrAbove(at, node);
-    }
-
-    private bool IsAtOrAbove(SimulatedNode node, SimulatedNode? below)
-    {
-        for (; below is not null; below = tree.ParentOf(below))
-        {
-            if (below == node)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private bool IsTheLiars(DivisionCode division, SimulatedNode at) => hostile.Own.Contains(division) && tree.Stands(hostile.Place.Parent!.Node, at);
 }

@@ -56,6 +56,12 @@ public sealed class SimulatedStory
             node.Start();
         }
 
+        if (_plan.Stream("names at first").OneIn(2))
+        {
+            // Before anybody else has said a word.
+            _tree.Hostile?.TakeNames(_plan.Stream("names taken first"));
+        }
+
         _tree.Weather = _plan.Weather();
         var work = new Workload(_tree, _plan);
         for (var step = 0; step < _plan.Steps; step++)
@@ -65,6 +71,11 @@ public sealed class SimulatedStory
             _tree.Run(TimeSpan.FromSeconds(_plan.Stream("pace", step).Below(StoryPlan.StepMinutesMax * 60)));
             _tree.SpringAll();
             Look();
+            if (_tree.Hostile is not null && _plan.Stream("people", step).OneIn(3))
+            {
+                _tree.Names.Look();
+            }
+
             if (step % 4 == 3 && _plan.Stream("ranges").OneIn(2))
             {
                 CompareRanges();
@@ -129,6 +140,7 @@ public sealed class SimulatedStory
     private void Live()
     {
         _disturbances.Heal();
+        SayWhoseNamesAre();
         var waits = IsSomethingAside();
         Rest(Slack);
         Look();
@@ -149,6 +161,7 @@ public sealed class SimulatedStory
         }
 
         _tree.Run(TimeSpan.FromHours(2) + TimeSpan.FromMinutes(5));
+        SayWhoseNamesAre();
         CompareRanges();
         Rest(TimeSpan.FromMinutes(1));
         Look();
@@ -183,6 +196,16 @@ public sealed class SimulatedStory
         foreach (var node in _tree.Nodes.Values)
         {
             node.Do(core => core.Uplink?.CompareRanges());
+        }
+    }
+
+    /// <summary>A tier after the other, for what the people of one have said comes up to the next.</summary>
+    private void SayWhoseNamesAre()
+    {
+        for (var tier = 0; _tree.Hostile is not null && tier < _plan.Levels; tier++)
+        {
+            _tree.Run(SimulatedNode.PushEvery);
+            _tree.Names.Look();
         }
     }
 

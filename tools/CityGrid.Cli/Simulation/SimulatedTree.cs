@@ -18,6 +18,7 @@ public sealed class SimulatedTree
         Network = new SimulatedNetwork(Time, new SeededEntropy(Random.Next()));
         Register = shape.Register;
         Twist = twist ?? StoryTwist.None;
+        Names = new NameWork(this);
         foreach (var place in shape.Places)
         {
             Nodes.Add(place.Node, new SimulatedNode(this, place, Random.Next()));
@@ -55,6 +56,9 @@ public sealed class SimulatedTree
     /// <summary>A child that lies, in the stories that have one; it is none of <see cref="Nodes"/>.</summary>
     public HostileChild? Hostile { get; set; }
 
+    /// <summary>The people who say whose a name is.</summary>
+    public NameWork Names { get; }
+
     /// <summary>Loss, repetition and delay while the weather is bad.</summary>
     public SimulatedWeather Weather
     {
@@ -71,6 +75,20 @@ public sealed class SimulatedTree
     public SimulatedNode this[NodeId node] => Nodes[node];
 
     public SimulatedNode? ParentOf(SimulatedNode node) => node.Place.Parent is { } parent ? Nodes[parent.Node] : null;
+
+    /// <summary>Whether a name is that of a node which is this one or stands below it.</summary>
+    public bool Stands(NodeId name, SimulatedNode at)
+    {
+        for (var node = Nodes.GetValueOrDefault(name); node is not null; node = ParentOf(node))
+        {
+            if (node == at)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     public IEnumerable<SimulatedNode> ChildrenOf(SimulatedNode node) => Nodes.Values.Where(n => n.Place.Parent == node.Place);
 

@@ -65,16 +65,16 @@ internal sealed class StoryEnd(SimulatedTree tree)
         {
             var ranges = parent.Core!.Reception.Ranges.Of(child.Place.Node);
             StoryBrokenException.Unless(
-                ranges.Open.Keys.All(range => IsOfAnybody(range.Origin)) && (ranges.Scopes.Count > 0 || child.Core!.Cells.Count == 0)
-                    && ranges.Scopes.All(s => s.Value.State == Protocol.V1.RangeState.Equal || IsOfAnybody(s.Key.Origin)),
+                ranges.Open.Keys.All(range => IsOfAnybody(range.Origin, child)) && (ranges.Scopes.Count > 0 || child.Core!.Cells.Count == 0)
+                    && ranges.Scopes.All(s => s.Value.State == Protocol.V1.RangeState.Equal || IsOfAnybody(s.Key.Origin, child)),
                 () => $"ranges of {ranges.Child} are not all equal at {parent.Place.Node}: {string.Join("; ", ranges.Scopes)}, {string.Join("; ", ranges.Open.Values)}");
             StoryBrokenException.Unless(!isPlain || ranges.FoundInAll == 0, () => $"ranges of {ranges.Child} were taken for other ones at {parent.Place.Node}: {string.Join("; ", ranges.Closed)}");
             tree.Sometimes.Reached("ranges were compared and equal");
         }
     }
 
-    /// <summary>An origin that is no node of the tree: a hostile child, or what it says lies below it, and its word is all that there is of that.</summary>
-    private bool IsOfAnybody(NodeId origin) => !tree.Nodes.ContainsKey(origin);
+    /// <summary>An origin that is no node of the tree at or below this one: a hostile child, or what it says lies below it, under whatever name, and its word is all that there is of that.</summary>
+    private bool IsOfAnybody(NodeId origin, SimulatedNode at) => !tree.Stands(origin, at);
 
     private void CheckAcknowledged()
     {
@@ -115,8 +115,8 @@ internal sealed class StoryEnd(SimulatedTree tree)
         var (name, below, above) = (child.Place.Node, child.Core!, parent.Core!);
         return tree.Hostile is null
             ? above.DigestOfChild(name) == below.OwnDigest().Digest
-            : EdgeDigest.Of(above.Cells, name, above.Cells.Origins.Where(origin => !IsOfAnybody(origin) && (origin == name || above.Reception.Origin(origin)?.Via == name)))
-                == EdgeDigest.Of(below.Cells, name, below.Cells.Origins.Where(origin => !IsOfAnybody(origin)));
+            : EdgeDigest.Of(above.Cells, name, above.Cells.Origins.Where(origin => !IsOfAnybody(origin, child) && (origin == name || above.Reception.Origin(origin)?.Via == name)))
+                == EdgeDigest.Of(below.Cells, name, below.Cells.Origins.Where(origin => !IsOfAnybody(origin, child)));
     }
 
     private static List<string> Counting(SimulatedNode at, NodeId origin) =>

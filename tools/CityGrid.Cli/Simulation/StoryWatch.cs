@@ -76,9 +76,10 @@ internal sealed class StoryWatch(SimulatedTree tree)
         foreach (var origin in core.Reception.Origins)
         {
             var stated = (origin.Watermark.Epoch.Number, origin.Watermark.Lsn.Value);
+            var place = (origin.Watermark.Origin, origin.Watermark.Division);
             StoryBrokenException.Unless(
-                stated.CompareTo(seen.Statements.GetValueOrDefault(origin.Watermark.Origin)) >= 0, () => $"INV-9: the statement of {origin.Watermark.Origin} at {name} went back to {stated}");
-            seen.Statements[origin.Watermark.Origin] = stated;
+                stated.CompareTo(seen.Statements.GetValueOrDefault(place)) >= 0, () => $"INV-9: the statement of {origin.Watermark.Origin} at {name} went back to {stated}");
+            seen.Statements[place] = stated;
         }
 
         StoryBrokenException.Unless(seen.Life == node.Life || seen.To <= core.Sequencer.Applied, () => $"INV-1: {name} stood at {seen.To} and recovered to {core.Sequencer.Applied}");
@@ -185,6 +186,6 @@ internal sealed class StoryWatch(SimulatedTree tree)
 
         public Dictionary<UInt128, int> Versions { get; } = [];
 
-        public Dictionary<NodeId, (long Epoch, long Lsn)> Statements { get; } = [];
+        public Dictionary<(NodeId Origin, DivisionCode Division), (long Epoch, long Lsn)> Statements { get; } = [];
     }
 }
