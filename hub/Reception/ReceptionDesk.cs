@@ -39,7 +39,7 @@ public enum NameOutcome
     /// <summary>The division does not lie below this node's.</summary>
     DivisionOutside,
 
-    /// <summary>It is the name of this node, of its parent or of one of its children: their places say where they are.</summary>
+    /// <summary>It is the name of this node, of its parent or of a child that is somewhere else: their places say where they are.</summary>
     Borne,
 }
 
@@ -287,20 +287,24 @@ public sealed class ReceptionDesk(
                 return Decision<NameOutcome>.Nothing(NameOutcome.DivisionOutside);
             }
 
-            if (name == settings.Node || name == settings.Parent || desk.Fold.Child(name) is not null)
+            var child = desk.Fold.Child(name);
+            if (name == settings.Node || name == settings.Parent || (child is not null && child.Division != division))
             {
                 return Decision<NameOutcome>.Nothing(NameOutcome.Borne);
             }
 
             var before = desk.Fold.GivenTo(name);
-            if (desk.NameGivenEvent(settings, name, division, byPlace: false) is not { } given)
+            if (desk.NameGivenEvent(settings, name, division, byPlace: child is not null) is not { } given)
             {
                 return Decision<NameOutcome>.Nothing(NameOutcome.HadIt);
             }
 
-            var again = desk.Fold.Children.Where(child => settings.Tomorrow.IsAtOrBelow(division, child.Division) && (desk.Fold.HasUnlisted(child.Node) || (before is not null && before != division)));
+            // A child whose name was held for somebody else when it came was taken for one of an earlier life, by a program that did not free it then.
+            var again = child is not null
+                ? [child]
+                : desk.Fold.Children.Where(row => settings.Tomorrow.IsAtOrBelow(division, row.Division) && (desk.Fold.HasUnlisted(row.Node) || (before is not null && before != division)));
             return Decision<NameOutcome>.Of(
-                new RecordDraft(Actor, [given, .. again.Select(child => ReceptionEvents.ToEvent(new ChildRewind(child.Node), desk.Settings.Node))]), _ => NameOutcome.Given);
+                new RecordDraft(Actor, [given, .. again.Select(row => ReceptionEvents.ToEvent(new ChildRewind(row.Node), desk.Settings.Node))]), _ => NameOutcome.Given);
         }
     }
 

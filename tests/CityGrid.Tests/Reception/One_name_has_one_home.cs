@@ -213,6 +213,21 @@ public sealed class One_name_has_one_home
         Assert.That(_ministry.GiveName(Name, Changsha), Is.EqualTo(NameOutcome.Borne));
     }
 
+    /// <summary>A program that did not free the name at the hello took all that the child said for what an earlier life had said.</summary>
+    [Test]
+    public void A_child_whose_name_was_taken_under_an_older_program_gets_it_back_by_a_person()
+    {
+        var city = new Child("city-1", "11");
+        city.Join(_ministry);
+        _ministry.Take(city.Peer, city.Cut(0, 1, [city.Cell(1, 3)]));
+        Assert.That((Held(city.Division), Held(Changsha)), Is.EqualTo((0, 5)), "as an older program left it");
+
+        Assert.That(_ministry.GiveName(Name, city.Division), Is.EqualTo(NameOutcome.Given));
+        Assert.That((Held(Changsha), _ministry.Reception.GivenTo(Name), _ministry.Reception.Child(city.Node)!.Cells.Mark.IsStart), Is.EqualTo((0, (DivisionCode?)null, true)));
+        Assert.That(_ministry.Take(city.Peer, city.Cut(0, 1, [city.Cell(1, 3)])).Receipt.Accepted, Is.EqualTo(1));
+        Assert.That((Held(city.Division), _ministry.GiveName(Name, city.Division)), Is.EqualTo((3, NameOutcome.HadIt)));
+    }
+
     [Test]
     public void A_name_is_given_to_a_place_below()
     {
