@@ -89,6 +89,9 @@ public sealed class HostileChild
     /// <summary>The furthest position that any of its directories has come to.</summary>
     public long Furthest { get; private set; }
 
+    /// <summary>The newest day that it gave a possible figure of.</summary>
+    public StatDay NewestDay { get; private set; }
+
     private NodeId Name => _self.Place.Node;
 
     private DivisionCode Division => _self.Place.Division;
@@ -240,7 +243,16 @@ public sealed class HostileChild
         }
     }
 
-    private StatDay Yesterday => _parent.Core!.Today.Plus(-1);
+    /// <summary>By its parent's clock, which may be wrong by days: what is not after tomorrow by that may be taken.</summary>
+    private StatDay Yesterday
+    {
+        get
+        {
+            var day = _parent.Core!.Today.Plus(-1);
+            NewestDay = day > NewestDay ? day : NewestDay;
+            return day;
+        }
+    }
 
     /// <summary>A figure of its own, as it pleases.</summary>
     private CellRow OwnCell() => _stream.Cell(Name, Own[++_truths % Own.Length], "01001", Yesterday, HostileStream.Value(_truths));
@@ -587,7 +599,7 @@ public sealed class HostileChild
                 request.SignedHead.Node = Of(Known, random).Place.Node.ToString();
                 break;
             default:
-                request.Cells.Cells[0].Value = ByteString.CopyFrom(HostileStream.Value(77));
+                request.Cells.Cells[0].Value = ByteString.CopyFrom(HostileStream.Value(_truths + 1));
                 break;
         }
 
