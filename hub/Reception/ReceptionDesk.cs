@@ -92,7 +92,7 @@ public sealed class ReceptionDesk(
 
     /// <summary>
     /// A person says at which division the node of a name is at home (L13, NAME_TAKEN). What is held of the name elsewhere is let go of. Of a child to which that division belongs
-    /// everything is asked for again where something of it may be lost by now: more is parked than is listed, or the name was given elsewhere and records were refused for it.
+    /// everything is asked for again where something of it may be lost by now: more is parked than is listed, receipts may be with the orders that they brought, or the name was given elsewhere and records were refused for it.
     /// What else is kept aside is judged again by <see cref="Redrive"/>.
     /// </summary>
     public Command<NameOutcome> GiveName(NodeId name, DivisionCode division, string actor) => new GiveNodeName(this, name, division) { Actor = actor };
@@ -302,10 +302,14 @@ public sealed class ReceptionDesk(
             // A child whose name was held for somebody else when it came was taken for one of an earlier life, by a program that did not free it then.
             var again = child is not null
                 ? [child]
-                : desk.Fold.Children.Where(row => settings.Tomorrow.IsAtOrBelow(division, row.Division) && (desk.Fold.HasUnlisted(row.Node) || (before is not null && before != division)));
+                : desk.Fold.Children.Where(row => settings.Tomorrow.IsAtOrBelow(division, row.Division) && (desk.Fold.HasUnlisted(row.Node) || (before is not null && before != division) || HasRecordsAside(row.Node)));
             return Decision<NameOutcome>.Of(
                 new RecordDraft(Actor, [given, .. again.Select(row => ReceptionEvents.ToEvent(new ChildRewind(row.Node), desk.Settings.Node))]), _ => NameOutcome.Given);
         }
+
+        /// <summary>A receipt of an order brings the order itself only as it comes, not when it is judged again; whoever issued that and was put back has it from nowhere else (O5).</summary>
+        private bool HasRecordsAside(NodeId child) =>
+            desk.Fold.Parked.Any(aside => aside.Child == child && aside.Lane != Lane.Cells && aside.Verdict.Code == RecordJudge.NameTaken);
     }
 
     private sealed class ReleaseChild(ReceptionDesk desk, NodeId child) : Command<bool>

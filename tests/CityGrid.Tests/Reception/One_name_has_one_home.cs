@@ -62,8 +62,10 @@ public sealed class One_name_has_one_home
         Assert.That(_ministry.GiveName(Name, Wuhan), Is.EqualTo(NameOutcome.Given));
         Assert.That((Held(Changsha), _ministry.Reception.Origin(Name)), Is.EqualTo((0, (OriginRow?)null)));
         Assert.That(_ministry.Finality.CompleteSince(Name, Complete), Is.Null, "no day of the right one is complete by the word of the other");
-        Assert.That(_ministry.Redrive(_hubei.Child.Node), Is.EqualTo(5));
-        Assert.That((Held(Wuhan), _ministry.Escalations.Find(1)?.Content.Division, _ministry.Orders.Find(9)?.State), Is.EqualTo((7, "4201", OrderState.Delivered)));
+        Assert.That((_ministry.Reception.Parked.Count, _ministry.Reception.Child(_hubei.Child.Node)!.Alarms.Mark.IsStart), Is.EqualTo((0, true)), "receipts come again, for only so do they bring their orders");
+        _hubei.BeginsAnew();
+        Assert.That(_hubei.Tells(_ministry).Records, Is.Empty);
+        Assert.That((_ministry.Escalations.Find(1)?.Content.Division, _ministry.Orders.Find(9)?.State, _ministry.Orders.Find(9)?.Order?.Target), Is.EqualTo(("4201", OrderState.Delivered, Wuhan)));
 
         Assert.That(_hubei.Says(_ministry).Records, Is.Empty);
         Assert.That(_ministry.Finality.CompleteSince(Name, Complete), Is.EqualTo(_ministry.Head));
@@ -322,7 +324,7 @@ public sealed class One_name_has_one_home
             var (from, to) = (_records, _records += 2);
             var frame = Child.Raise(from, to, Escalation(from + 1, 1));
             frame.Escalations.Lane = Lane.Alarms;
-            frame.Escalations.Receipts.Add(new OrderReceiptEnvelope { Lsn = to, Receipt = receipt.ToByteString() });
+            frame.Escalations.Receipts.Add(new OrderReceiptEnvelope { Lsn = to, Receipt = receipt.ToByteString(), Order = order.ToByteString() });
             return parent.Take(Child.Peer, frame).Receipt;
         }
 
