@@ -14,6 +14,9 @@ public sealed class NameWork(SimulatedTree tree)
     /// <summary>Whether a person at this node has given the name to its true place, and was answered.</summary>
     internal bool WasGiven(SimulatedNode at, NodeId name) => _given.Contains((at.Place.Node, at.Directories, name));
 
+    /// <summary>Whether a person at this node has given any name.</summary>
+    internal bool HasSpoken(SimulatedNode at) => _given.Any(given => given.At == at.Place.Node && given.Directory == at.Directories);
+
     /// <summary>Each node that runs has its people look once.</summary>
     public void Look()
     {
