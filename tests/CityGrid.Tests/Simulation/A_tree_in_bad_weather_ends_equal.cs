@@ -42,6 +42,9 @@ public sealed class A_tree_in_bad_weather_ends_equal
 
         // Orders went out in another order in each telling.
         "seed=200 nodes=4 levels=4 steps=3 faults=Loss,Replay,LateReplay,Break,Kill out=4",
+
+        // A parent lost its directory and its child went back to an old copy before it was heard again: no one was left who knew that there had been another history.
+        "seed=10071 nodes=5 levels=3 steps=11 faults=Partition,PowerCut,OldCopy,ParentLost also=Orders,Packages",
     ];
 
     [TestCaseSource(nameof(SeedsToRun))]

@@ -13,11 +13,11 @@ namespace CityGrid.Cli.Simulation;
 internal sealed class StoryWatch(SimulatedTree tree)
 {
     private readonly Dictionary<NodeId, Seen> _seen = [];
-    private readonly Dictionary<(NodeId Child, Incarnation Incarnation, Epoch Epoch, Lane Lane, long Lsn), Hash256> _applied = [];
+    private readonly Dictionary<(int Directory, NodeId Child, Incarnation Incarnation, Epoch Epoch, Lane Lane, long Lsn), Hash256> _applied = [];
     private readonly Dictionary<(NodeId Parent, NodeId Child), (int Directory, Epoch Epoch, Incarnation Incarnation)> _office = [];
     private readonly Dictionary<NodeId, long> _epochs = [];
     private readonly Dictionary<NodeId, long> _doubtful = [];
-    private readonly Dictionary<(NodeId Child, Lane Lane), (Incarnation Incarnation, Epoch Epoch, StreamMark Mark)> _marks = [];
+    private readonly Dictionary<(NodeId Child, Lane Lane), ((NodeId Node, int Directory) Parent, Incarnation Incarnation, Epoch Epoch, StreamMark Mark)> _marks = [];
 
     /// <summary>The greatest epoch number that a node was ever granted.</summary>
     public long GreatestEpochOf(NodeId node) => _epochs.GetValueOrDefault(node);
@@ -93,9 +93,9 @@ internal sealed class StoryWatch(SimulatedTree tree)
         _epochs[name] = Math.Max(GreatestEpochOf(name), Math.Max(row.Epoch.Number, child.Core?.UplinkFold.RevisionEpoch ?? 0));
         foreach (var lane in LinkWords.Lanes)
         {
-            // INV-8: of one stream one history is taken, whoever speaks in it.
+            // INV-8: of one stream one history is taken, whoever speaks in it; a parent that has lost its directory begins anew.
             var mark = row.Lane(lane).Mark;
-            var key = (name, row.Incarnation, row.Epoch, lane, mark.Lsn.Value);
+            var key = (parent.Directories, name, row.Incarnation, row.Epoch, lane, mark.Lsn.Value);
             StoryBrokenException.Unless(!_applied.TryGetValue(key, out var chain) || chain == mark.ChainHash, () => $"INV-8: {parent.Place.Node} took two histories of {name} at {mark.Lsn}");
             _applied[key] = mark.ChainHash;
             LookAtHistory(child, parent, row, lane);
@@ -114,13 +114,16 @@ internal sealed class StoryWatch(SimulatedTree tree)
         LookAtPrefix(child, parent, row);
     }
 
-    /// <summary>INV-8: while two histories of a node are live, whoever speaks now is the one who spoke before.</summary>
+    /// <summary>
+    /// INV-8: while two histories of a node are live, whoever speaks now is the one who spoke before; to a parent that has lost its directory since, nobody has.
+    /// </summary>
     private void LookAtHistory(SimulatedNode child, SimulatedNode parent, ChildRow row, Lane lane)
     {
         var (name, mark) = (child.Place.Node, row.Lane(lane).Mark);
         var before = _marks.GetValueOrDefault((name, lane));
-        _marks[(name, lane)] = (row.Incarnation, row.Epoch, mark);
-        if (before.Mark.IsStart || mark == before.Mark || (before.Incarnation, before.Epoch) != (row.Incarnation, row.Epoch) || !_doubtful.ContainsKey(name))
+        var heardBy = (parent.Place.Node, parent.Directories);
+        _marks[(name, lane)] = (heardBy, row.Incarnation, row.Epoch, mark);
+        if (before.Mark.IsStart || mark == before.Mark || (before.Parent, before.Incarnation, before.Epoch) != (heardBy, row.Incarnation, row.Epoch) || !_doubtful.ContainsKey(name))
         {
             return;
         }
