@@ -31,6 +31,9 @@ public sealed class DirectoryLock : IDisposable
     private readonly IDiskFile? _file;
     private readonly FileIdentity _identity;
     private readonly string _who;
+
+    /// <summary>While the line is being written anew it stands nowhere whole, and whoever looks meanwhile must not take that for another owner.</summary>
+    private readonly Lock _writing = new();
     private byte[] _line = [];
 
     private DirectoryLock(string path, FileStream held, IDiskFile? file, FileIdentity identity, long fencing, bool isExchanged, string who)
@@ -115,9 +118,12 @@ public sealed class DirectoryLock : IDisposable
         }
 
         Span<byte> line = stackalloc byte[Bytes];
-        if (_file.Read(0, line) < Bytes || !line.SequenceEqual(_line))
+        lock (_writing)
         {
-            throw new DirectoryTakenException(_path, $"that of \"{Encoding.UTF8.GetString(line).TrimEnd()}\"");
+            if (_file.Read(0, line) < Bytes || !line.SequenceEqual(_line))
+            {
+                throw new DirectoryTakenException(_path, $"that of \"{Encoding.UTF8.GetString(line).TrimEnd()}\"");
+            }
         }
     }
 
@@ -171,7 +177,12 @@ public sealed class DirectoryLock : IDisposable
 
     private void Write(string incarnation)
     {
-        if (_file is not null)
+        if (_file is null)
+        {
+            return;
+        }
+
+        lock (_writing)
         {
             _line = LineOf(Fencing, _who, incarnation, _identity);
             Failpoint.Hit("lock.line.before");

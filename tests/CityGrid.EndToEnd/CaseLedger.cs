@@ -21,6 +21,9 @@ internal sealed class CaseLedger(string name, TreeNode city, int desks)
     /// <summary>How many answers the city gave.</summary>
     public long Answers => Told.Sum(told => told.Answers);
 
+    /// <summary>The same in the midst of the work.</summary>
+    public long AnswersSoFar => _desks.Sum(desk => desk.AnswersSoFar);
+
     /// <summary>All desks work until the node is gone or the time is over.</summary>
     public async Task WorkAsync(CancellationToken stop)
     {
@@ -67,9 +70,12 @@ internal sealed class CaseLedger(string name, TreeNode city, int desks)
         private const int Newest = 4;
 
         private readonly List<ToldCase> _told = [];
+        private long _answers;
         private Func<NodeClient, Task>? _open;
 
         public IReadOnlyList<ToldCase> Told => _told;
+
+        public long AnswersSoFar => Volatile.Read(ref _answers);
 
         public async Task WorkAsync(NodeClient client, CancellationToken stop)
         {
@@ -136,6 +142,7 @@ internal sealed class CaseLedger(string name, TreeNode city, int desks)
             {
                 var step = (await client.Cases.ReportAsync(report, client.Options)).Step;
                 _told.Add(new ToldCase(step.CaseId, step.Version, reporter));
+                Interlocked.Increment(ref _answers);
             };
         }
 
@@ -143,6 +150,7 @@ internal sealed class CaseLedger(string name, TreeNode city, int desks)
         {
             var step = (await client.Cases.TakeAsync(request, client.Options)).Step;
             _told[^1] = effect(_told[^1]) with { Version = step.Version, Answers = _told[^1].Answers + 1 };
+            Interlocked.Increment(ref _answers);
         }
     }
 }

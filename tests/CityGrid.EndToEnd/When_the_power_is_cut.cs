@@ -24,6 +24,9 @@ public sealed class When_the_power_is_cut
     private const int LivesOfADirectory = 8;
     private const int Desks = 16;
 
+    /// <summary>At least so much is answered in a life before it ends, so that it fills segments on a busy machine too; within five seconds.</summary>
+    private const int AnswersInALife = 40;
+
     private static readonly string[] Modes = ["data=ordered", "data=writeback", "data=writeback,nodelalloc"];
 
     private string _folder = null!;
@@ -134,8 +137,13 @@ public sealed class When_the_power_is_cut
 
         await node.ReadyAsync(TimeSpan.FromMinutes(1));
         await CompareAsync(node, ledger, everything: false);
-        var working = ledger.WorkAsync(CancellationToken.None);
+        var (before, working) = (ledger.AnswersSoFar, ledger.WorkAsync(CancellationToken.None));
         await Task.Delay(100 + random.Below(700));
+        for (var waits = 0; ledger.AnswersSoFar < before + AnswersInALife && waits < 50 && !node.HasExited; waits++)
+        {
+            await Task.Delay(100);
+        }
+
         Assert.That(node.HasExited, Is.False, node.LastOutput);
         node.Kill();
         await working;

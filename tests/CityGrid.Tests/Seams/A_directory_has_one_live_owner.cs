@@ -40,6 +40,38 @@ public sealed class A_directory_has_one_live_owner
         }
     }
 
+    /// <summary>Segments are packed from the moment at which the journal is open, and the owner learns the directory's life only then.</summary>
+    [Test]
+    public async Task An_owner_that_names_its_life_never_takes_itself_for_another()
+    {
+        using var owner = Take();
+        using var over = new CancellationTokenSource();
+        var looks = 0;
+        var looking = LookAsync();
+        for (var i = 1; i <= 300 && !looking.IsCompleted; i++)
+        {
+            owner.Name(new Incarnation((UInt128)i));
+        }
+
+        while (Volatile.Read(ref looks) == 0 && !looking.IsCompleted)
+        {
+            await Task.Yield();
+        }
+
+        await over.CancelAsync();
+        await looking;
+
+        async Task LookAsync()
+        {
+            while (!over.IsCancellationRequested)
+            {
+                await Task.Yield();
+                owner.Check();
+                Interlocked.Increment(ref looks);
+            }
+        }
+    }
+
     [Test]
     public void One_that_was_deleted_exchanged_moved_or_written_over_is_seen_at_once()
     {
