@@ -323,8 +323,28 @@ public sealed class NodeCore : IDisposable
     {
         foreach (var child in ChildrenWithAside())
         {
-            Sequencer.Submit(ReceptionDesk.Redrive(child, Journal.ReadAt, "clock"), _ => { });
+            Redrive(child);
         }
+    }
+
+    private void Redrive(NodeId child) => Sequencer.Submit(ReceptionDesk.Redrive(child, Journal.ReadAt, "clock"), settled =>
+    {
+        if (settled > 0)
+        {
+            Redrive(child);
+        }
+    });
+
+    /// <summary>Judges again all that is kept aside of a child, for a person. Answers how many records were settled.</summary>
+    public async Task<int> RedriveAsync(NodeId child, string actor)
+    {
+        var inAll = 0;
+        for (var settled = -1; settled != 0; inAll += settled)
+        {
+            settled = await Sequencer.SubmitAsync(ReceptionDesk.Redrive(child, Journal.ReadAt, actor));
+        }
+
+        return inAll;
     }
 
     private NodeId[] ChildrenWithAside() => Sequencer.Read(() => Reception.Parked.Select(a => a.Child).Distinct().ToArray());
@@ -384,7 +404,7 @@ public sealed class NodeCore : IDisposable
         var settled = 0;
         foreach (var child in outcome is NameOutcome.Given or NameOutcome.HadIt ? ChildrenWithAside() : [])
         {
-            settled += await Sequencer.SubmitAsync(ReceptionDesk.Redrive(child, Journal.ReadAt, actor));
+            settled += await RedriveAsync(child, actor);
         }
 
         return (outcome, settled);

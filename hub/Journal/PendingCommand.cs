@@ -36,9 +36,21 @@ internal sealed class PendingCommand<TAnswer>(Command<TAnswer> command, TaskComp
         {
             _decision = command.Decide(now);
             Records = _decision.Records;
-            return Records.Count <= JournalLimits.BatchRecordsMax
-                ? true
-                : throw new InvalidOperationException($"A command may append {JournalLimits.BatchRecordsMax} records; this one wants {Records.Count}.");
+            if (Records.Count > JournalLimits.BatchRecordsMax)
+            {
+                throw new InvalidOperationException($"A command may append {JournalLimits.BatchRecordsMax} records; this one wants {Records.Count}.");
+            }
+
+            // The journal would refuse the whole batch, and with it what others asked for.
+            for (var i = 0; i < Records.Count; i++)
+            {
+                if (JournalRules.Problem(Records[i]) is { } problem)
+                {
+                    throw new InvalidOperationException($"A command decided on a record that no journal keeps: {problem}. Nothing was appended.");
+                }
+            }
+
+            return true;
         }
 #pragma warning disable CA1031 // A fault in one decision is that caller's answer and nobody else's.
         catch (Exception failure)

@@ -13,23 +13,30 @@ namespace CityGrid.Hub.Reception;
 /// </summary>
 internal static class ParkedRecords
 {
-    /// <summary>What can be settled now of the child's records; null for nothing.</summary>
+    /// <summary>What is settled together stands in one record of the journal, which has at most twice this; one record by itself came in less.</summary>
+    private const int BytesTogether = JournalLimits.RecordBytesMax / 2;
+
+    /// <summary>What can be settled now of the child's records, about <see cref="BytesTogether"/> of them; null for nothing.</summary>
     public static ParkedSettled? Settle(ChildRow row, IEnumerable<SetAside> aside, IRecordJudge judge, Func<Lsn, JournalRecord?> readAt)
     {
         var result = new ParkedSettled { Child = row.Node.ToString() };
-        var cells = new CellsPart();
-        var escalations = new EscalationsPart();
+        var gathered = new Gathered();
         foreach (var group in aside.Where(a => a.Child == row.Node).GroupBy(a => a.Event))
         {
+            if (gathered.Bytes > BytesTogether)
+            {
+                break;
+            }
+
             foreach (var journalEvent in readAt(group.Key)?.Events.Where(e => e.Lsn == group.Key) ?? [])
             {
                 switch (ReceptionEvents.Read(journalEvent))
                 {
                     case CellsTaken taken:
-                        SettleCells(row, taken, group, judge, result, cells);
+                        SettleCells(row, taken, group, judge, result, gathered);
                         break;
                     case EscalationsTaken taken:
-                        SettleEscalations(row, taken, group, judge, result, escalations);
+                        SettleEscalations(row, taken, group, judge, result, gathered);
                         break;
                     default:
                         break;
@@ -37,14 +44,14 @@ internal static class ParkedRecords
             }
         }
 
-        result.Cells = cells.Cells.Count > 0 ? cells.ToByteString() : ByteString.Empty;
-        result.Escalations = escalations.Escalations.Count + escalations.Receipts.Count > 0 ? escalations.ToByteString() : ByteString.Empty;
+        result.Cells = gathered.Cells.Cells.Count > 0 ? gathered.Cells.ToByteString() : ByteString.Empty;
+        result.Escalations = gathered.Escalations.Escalations.Count + gathered.Escalations.Receipts.Count > 0 ? gathered.Escalations.ToByteString() : ByteString.Empty;
         return result.Settled.Count > 0 ? result : null;
     }
 
-    private static void SettleCells(ChildRow row, CellsTaken taken, IEnumerable<SetAside> aside, IRecordJudge judge, ParkedSettled result, CellsPart into)
+    private static void SettleCells(ChildRow row, CellsTaken taken, IEnumerable<SetAside> aside, IRecordJudge judge, ParkedSettled result, Gathered into)
     {
-        foreach (var parked in aside)
+        foreach (var parked in aside.TakeWhile(_ => into.Bytes <= BytesTogether))
         {
             if (parked.Verdict.Index >= taken.Part.Cells.Count)
             {
@@ -53,21 +60,25 @@ internal static class ParkedRecords
                 continue;
             }
 
+            // With its own names alone: a part may have as many as it has cells.
             var alone = new CellsPart { CutTo = taken.Part.CutTo };
-            alone.Symbols.AddRange(taken.Part.Symbols);
-            alone.Cells.Add(taken.Part.Cells[parked.Verdict.Index]);
+            alone.Cells.Add(Carried(taken.Part.Cells[parked.Verdict.Index], taken.Part.Symbols, name =>
+            {
+                alone.Symbols.Add(name);
+                return alone.Symbols.Count - 1;
+            }));
             var outcome = OutcomeOf(judge.Judge(SessionOf(row), row, new Welcomed(row), alone));
             Note(result, parked, outcome);
             if (outcome == RecordOutcome.Accepted)
             {
-                into.Cells.Add(Carried(alone, into));
+                into.Add(alone);
             }
         }
     }
 
-    private static void SettleEscalations(ChildRow row, EscalationsTaken taken, IEnumerable<SetAside> aside, IRecordJudge judge, ParkedSettled result, EscalationsPart into)
+    private static void SettleEscalations(ChildRow row, EscalationsTaken taken, IEnumerable<SetAside> aside, IRecordJudge judge, ParkedSettled result, Gathered into)
     {
-        foreach (var parked in aside)
+        foreach (var parked in aside.TakeWhile(_ => into.Bytes <= BytesTogether))
         {
             var alone = new EscalationsPart();
             if (parked.Verdict.Index < taken.Part.Escalations.Count)
@@ -86,7 +97,7 @@ internal static class ParkedRecords
             Note(result, parked, outcome);
             if (outcome == RecordOutcome.Accepted)
             {
-                into.MergeFrom(alone);
+                into.Add(alone);
             }
         }
     }
@@ -105,27 +116,52 @@ internal static class ParkedRecords
         }
     }
 
-    /// <summary>The part's one cell with its names in the other part's symbols.</summary>
-    private static Cell Carried(CellsPart from, CellsPart to)
+    /// <summary>A cell with its names, which stand in one list of symbols, as numbers of another.</summary>
+    private static Cell Carried(Cell from, IReadOnlyList<string> names, Func<string, int> numberOf)
     {
-        var cell = from.Cells[0].Clone();
-        cell.Origin = Number(cell.Origin);
-        cell.Catalogue = Number(cell.Catalogue);
-        cell.Code = Number(cell.Code);
-        cell.Division = Number(cell.Division);
-        cell.Source = Number(cell.Source);
+        var cell = from.Clone();
+        cell.Origin = numberOf(names[cell.Origin]);
+        cell.Catalogue = numberOf(names[cell.Catalogue]);
+        cell.Code = numberOf(names[cell.Code]);
+        cell.Division = numberOf(names[cell.Division]);
+        cell.Source = numberOf(names[cell.Source]);
         return cell;
+    }
 
-        int Number(int symbol)
+    /// <summary>What is settled together, and about how many bytes it is.</summary>
+    private sealed class Gathered
+    {
+        private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);
+
+        public CellsPart Cells { get; } = new();
+
+        public EscalationsPart Escalations { get; } = new();
+
+        public long Bytes { get; private set; }
+
+        public void Add(CellsPart alone)
         {
-            var at = to.Symbols.IndexOf(from.Symbols[symbol]);
-            if (at < 0)
+            Cells.Cells.Add(Carried(alone.Cells[0], alone.Symbols, NumberOf));
+            Bytes += Cells.Cells[^1].CalculateSize();
+        }
+
+        public void Add(EscalationsPart alone)
+        {
+            Escalations.MergeFrom(alone);
+            Bytes += alone.CalculateSize();
+        }
+
+        private int NumberOf(string name)
+        {
+            if (!_numbers.TryGetValue(name, out var number))
             {
-                at = to.Symbols.Count;
-                to.Symbols.Add(from.Symbols[symbol]);
+                number = Cells.Symbols.Count;
+                Cells.Symbols.Add(name);
+                _numbers.Add(name, number);
+                Bytes += name.Length * 3L;
             }
 
-            return at;
+            return number;
         }
     }
 

@@ -86,7 +86,7 @@ public sealed class ReceptionDesk(
 
     /// <summary>
     /// Judges again what is kept aside of a child: a division that the register knows by now, a day that has come. Answers how many records were
-    /// settled. <paramref name="readAt"/> reads this node's own journal.
+    /// settled, as many as one record of the journal may hold: where it is not 0, more may be left for the next time. <paramref name="readAt"/> reads this node's own journal.
     /// </summary>
     public Command<int> Redrive(NodeId child, Func<Lsn, JournalRecord?> readAt, string actor) => new RedriveParked(this, child, readAt) { Actor = actor };
 
@@ -150,6 +150,9 @@ public sealed class ReceptionDesk(
 
     private static readonly Touched AllEscalations = Touched.By("escalations", string.Empty);
 
+    /// <summary>What is kept aside, whoever's: a redrive may settle a record of any name, and the first hello of a child changes whose its name is.</summary>
+    private static readonly Touched AllParked = Touched.By("parked", string.Empty);
+
     private sealed class ReceiveFrame(ReceptionDesk desk, IPeerIdentity peer, LinkSession? session, ConnectRequest request, ulong nonce, Attestation? found) : Command<LinkDecision>
     {
         /// <summary>The child, and what two children might speak of at once: an origin that both relay, an escalation that came by two paths.</summary>
@@ -162,6 +165,7 @@ public sealed class ReceptionDesk(
                 {
                     // Its name may be held for somebody else until then.
                     touches.Add(Touched.By("origin", peer.Node.ToString()));
+                    touches.Add(AllParked);
                 }
                 else if (request.FrameCase == ConnectRequest.FrameOneofCase.Cells)
                 {
@@ -223,13 +227,21 @@ public sealed class ReceptionDesk(
                 .. changes.OfType<ReceptionChange>().SelectMany(change => RangeEvents.Beside(change).Prepend(ReceptionEvents.ToEvent(change, desk.Settings.Node))),
                 .. new[] { named, shown }.OfType<EventDraft>(),
             ];
+            var record = new RecordDraft(Actor, events);
+            if (events.Length > 0 && JournalRules.Problem(record) is { } problem)
+            {
+                // Each record of a part may be named with its reason, so that a part of nearly the most bytes that a frame may have comes to more than one record of the journal may.
+                return Decision<LinkDecision>.Nothing(Answers.Refuse(
+                    request.Number, LinkRefusalCode.Malformed, $"The part and what is to be said of its records are too much for one record here: {problem}. Send smaller parts (L14)."));
+            }
+
             Failpoint.Hit("epoch.grant.before", decision.Change is EpochGrant);
             Failpoint.Hit("cells.apply.before", decision.Change is CellsTaken);
             Failpoint.Hit("escalations.apply.before", decision.Change is EscalationsTaken);
             Failpoint.Hit("signer.note.before", decision.NewSigner is not null);
             return events.Length == 0
                 ? Decision<LinkDecision>.Nothing(decision)
-                : Decision<LinkDecision>.Of(new RecordDraft(Actor, events), range => Stands(decision, range));
+                : Decision<LinkDecision>.Of(record, range => Stands(decision, range));
         }
 
         private static LinkDecision Stands(LinkDecision decision, LsnRange range)
@@ -338,7 +350,7 @@ public sealed class ReceptionDesk(
 
     private sealed class RedriveParked(ReceptionDesk desk, NodeId child, Func<Lsn, JournalRecord?> readAt) : Command<int>
     {
-        public override IReadOnlyCollection<Touched> Touches => [Touched.By("child", child.ToString()), AllEscalations];
+        public override IReadOnlyCollection<Touched> Touches => [Touched.By("child", child.ToString()), AllEscalations, AllParked];
 
         public override Decision<int> Decide(Instant now)
         {

@@ -197,9 +197,12 @@ public sealed class ReceptionFold : IFold
             NewestStatement = local > NewestStatement ? local : NewestStatement;
         }
 
+        var words = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var aside in image.Parked)
         {
-            List(new SetAside(NodeId.Parse(aside.Child), (Lane)aside.Lane, new Lsn(aside.Lsn), ReceptionEvents.ToReceipts([aside.Verdict])[0]));
+            var verdict = ReceptionEvents.ToReceipts([aside.Verdict])[0];
+            verdict.Message = Shared(words, verdict.Message);
+            List(new SetAside(NodeId.Parse(aside.Child), (Lane)aside.Lane, new Lsn(aside.Lsn), verdict));
         }
     }
 
@@ -345,12 +348,26 @@ public sealed class ReceptionFold : IFold
 
     private void Note(NodeId child, Lane lane, IReadOnlyList<RecordReceipt> verdicts, Lsn lsn)
     {
+        var words = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var verdict in verdicts)
         {
+            verdict.Message = Shared(words, verdict.Message);
             ParkedInAll += verdict.Outcome == RecordOutcome.Parked ? 1 : 0;
             RefusedInAll += verdict.Outcome == RecordOutcome.Refused ? 1 : 0;
             List(new SetAside(child, lane, lsn, verdict));
         }
+    }
+
+    /// <summary>Thousands of records are kept aside for one reason; its words stand in memory once.</summary>
+    private static string Shared(Dictionary<string, string> words, string message)
+    {
+        if (words.TryGetValue(message, out var known))
+        {
+            return known;
+        }
+
+        words.Add(message, message);
+        return message;
     }
 
     private void List(SetAside aside)

@@ -105,7 +105,7 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
         }
 
         var actor = Caller.ActorOf(context.GetHttpContext());
-        var settled = await core.Sequencer.SubmitAsync(core.ReceptionDesk.Redrive(child, core.Journal.ReadAt, actor));
+        var settled = await core.RedriveAsync(child, actor);
         if (request.SendAgain)
         {
             Failpoint.Hit("rewind.before");

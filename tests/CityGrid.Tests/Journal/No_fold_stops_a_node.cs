@@ -34,14 +34,30 @@ public sealed class No_fold_stops_a_node
         Assert.That((again.Applied, again.Settled, told[^1]), Is.EqualTo((2, 1, ("broken", new Lsn(2)))));
     }
 
+    /// <summary>A record that no journal keeps is the fault of the command that wants it; whoever stands in the same batch is answered.</summary>
+    [Test]
+    public async Task Nor_does_a_command_that_decides_on_too_much()
+    {
+        var journal = new MemoryJournal(new SeededEntropy(1));
+        var sound = new Fold("sound", null, null);
+        using var sequencer = new Sequencer(journal, [sound], TimeProvider.System);
+        var (before, huge, after) = (sequencer.SubmitAsync(new Note { Actor = "a" }), sequencer.SubmitAsync(new Note(JournalLimits.RecordBytesMax) { Actor = "a" }), sequencer.SubmitAsync(new Note { Actor = "a" }));
+        while (sequencer.Pump())
+        {
+        }
+
+        Assert.That((await before, await after, sound.Applied, sequencer.StoppedBy), Is.EqualTo((true, true, 2, (Exception?)null)));
+        Assert.That(async () => await huge, Throws.InvalidOperationException.With.Message.Contains("no journal keeps"));
+    }
+
     private static void Throw() => throw new InvalidOperationException("This fold has a fault.");
 
-    private sealed class Note : Command<bool>
+    private sealed class Note(int bytes = 1) : Command<bool>
     {
         public override IReadOnlyCollection<Touched> Touches => [];
 
         public override Decision<bool> Decide(NodaTime.Instant now) =>
-            Decision<bool>.Of(new RecordDraft("a", [new EventDraft(1, 1, new byte[] { 1 })]), _ => true);
+            Decision<bool>.Of(new RecordDraft("a", [new EventDraft(1, 1, new byte[bytes])]), _ => true);
     }
 
     private sealed class Fold(string name, Action? applying, Action? settling) : IFold

@@ -10,6 +10,7 @@ using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
 using NodaTime;
+using NUnit.Framework;
 
 namespace CityGrid.Tests.Reception;
 
@@ -106,6 +107,9 @@ internal sealed class Parent
 
     public void Rewind(NodeId child) => Apply(ReceptionEvents.ToEvent(new ChildRewind(child), Settings.Node));
 
+    /// <summary>Takes a frame as the sequencer brings it.</summary>
+    public LinkDecision Receive(IPeerIdentity peer, ConnectRequest request) => Do(Desk.Receive(peer, _sessions.GetValueOrDefault(peer.Node), request, _nonce++));
+
     /// <summary>Judges again what is kept aside of a child; how many records were settled.</summary>
     public int Redrive(NodeId child) => Do(Desk.Redrive(child, lsn => _journal[(int)lsn.Value - 1], "test"));
 
@@ -145,6 +149,7 @@ internal sealed class Parent
     private T Do<T>(Command<T> command)
     {
         var decision = command.Decide(Now);
+        Assert.That(decision.Records.Select(JournalRules.Problem), Has.All.Null, "a journal keeps it");
         foreach (var draft in decision.Records.SelectMany(r => r.Events))
         {
             Apply(draft);

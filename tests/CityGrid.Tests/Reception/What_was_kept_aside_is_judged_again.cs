@@ -1,4 +1,5 @@
 using CityGrid.Hub.Divisions;
+using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Protocol.Names;
@@ -59,6 +60,60 @@ public sealed class What_was_kept_aside_is_judged_again
         parent.Now += Duration.FromDays(3);
         Assert.That(parent.Redrive(child.Node), Is.EqualTo(1));
         Assert.That(parent.Cells.Count, Is.EqualTo(1));
+    }
+
+    /// <summary>INV-2, RULE-12: what is settled together stands in one record, and a journal keeps none above its bound; the rest is settled by the next one.</summary>
+    [Test]
+    public void However_much_it_is_no_record_is_too_large()
+    {
+        const int Cuts = 3, CellsEach = 600;
+        var (parent, child) = Joined();
+        var value = Filled(700);
+        for (var cut = 0; cut < Cuts; cut++)
+        {
+            var day = StatDay.Of(new LocalDate(2026, 11, 28)).Number + (cut * CellsEach);
+            parent.Take(child.Peer, child.Cut(cut * 5, (cut * 5) + 5, Enumerable.Range(0, CellsEach).Select(i => child.Cell((cut * 5) + 3, 7, day: day + i) with { Value = value })));
+        }
+
+        Assert.That((long)value.Length * Cuts * CellsEach, Is.GreaterThan(JournalLimits.RecordBytesMax));
+        Assert.That(parent.Reception.ParkedOf(child.Node), Is.EqualTo(Cuts * CellsEach));
+        parent.Now += Duration.FromDays(3_000);
+        var settled = new List<int>();
+        do
+        {
+            settled.Add(parent.Redrive(child.Node));
+        }
+        while (settled[^1] > 0);
+
+        Assert.That((settled.Sum(), parent.Cells.Count, parent.Reception.ParkedOf(child.Node)), Is.EqualTo((Cuts * CellsEach, (long)Cuts * CellsEach, 0)));
+        Assert.That(settled, Has.Count.GreaterThan(2));
+    }
+
+    /// <summary>The same of a part whose records are each named with their reason, as long as the part is not too large for its sender to make.</summary>
+    [Test]
+    public void A_part_that_comes_to_more_than_a_record_is_refused_whole()
+    {
+        var (parent, child) = Joined();
+        var value = Filled(90);
+        var cut = child.Cut(0, 5, Enumerable.Range(0, 9_000).Select(i => child.Cell(3, 7, "430100", day: 20_000 - i) with { Value = value }));
+        Assert.That(cut.CalculateSize(), Is.LessThan(JournalLimits.RecordBytesMax), "the wire takes it");
+        var head = parent.Head;
+        var refusal = parent.Receive(child.Peer, cut).Response.Refusal;
+        Assert.That((refusal.Code, parent.Head), Is.EqualTo((LinkRefusalCode.Malformed, head)));
+        Assert.That(refusal.Message, Does.Contain("smaller parts"));
+    }
+
+    /// <summary>A value with so many large buckets of a histogram that this program does not know.</summary>
+    private static byte[] Filled(ushort buckets)
+    {
+        var draft = new Protocol.Wire.CellDraft();
+        draft.Add(Counter.Reported.Id, 7);
+        for (ushort bucket = 0; bucket < buckets; bucket++)
+        {
+            draft.AddBucket(60_000, bucket, 900_000_000_000_000);
+        }
+
+        return draft.ToBytes();
     }
 
     [Test]
