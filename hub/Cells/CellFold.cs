@@ -139,11 +139,12 @@ public sealed class CellFold : IFold
         (_digestsInPart, _part) = (null, Matters.All);
     }
 
-    /// <summary>How many cells are held of each origin and grain, with a division that one of them names.</summary>
+    /// <summary>How many cells are held of each origin and grain, with a division that one of them names. Those that were let go of are of nobody.</summary>
     public IEnumerable<(NodeId Origin, DivisionCode Division, long Cells)> Holdings => Store.Names.Scopes
-        .Where(scope => scope is { Cells: > 0, FirstSeries: >= 0 })
+        .Where(scope => scope.Cells > 0)
         .Select(scope => (scope.Origin, Store.Names.Divisions[Store.Names.SeriesAt(scope.FirstSeries).Division], scope.Cells));
 
+    /// <summary>How many cells are held of an origin at a grain, zeros too, and not those that were let go of.</summary>
     public long CountOf(NodeId origin, Grain grain) =>
         Store.Names.FindScope(origin, grain) is var scope and >= 0 ? Store.Names.Scopes[scope].Cells : 0;
 
@@ -363,10 +364,11 @@ public sealed class CellFold : IFold
 
     /// <summary>
     /// Lets go of what is held of an origin in these divisions: it counts nothing any more, goes no further up, and any revision of it that may come again is newer. It leaves no zero with a
-    /// revision, for these are cells of somebody else of that name, whose revisions say nothing beside the true one's.
+    /// revision, for these are cells of somebody else of that name, whose revisions say nothing beside the true one's. Answers how many they were: their places in memory stay.
     /// </summary>
-    public void LetGo(NodeId origin, IReadOnlySet<DivisionCode> divisions, Lsn local)
+    public int LetGo(NodeId origin, IReadOnlySet<DivisionCode> divisions, Lsn local)
     {
+        var letGo = 0;
         foreach (var scope in Store.Names.Scopes.Where(s => s.Origin == origin).ToArray())
         {
             var cells = Store.CellsOf(scope, int.MinValue, int.MaxValue)
@@ -374,8 +376,11 @@ public sealed class CellFold : IFold
             if (cells.Length > 0)
             {
                 Store.LetGo(scope, cells, local.Value);
+                letGo += cells.Length;
             }
         }
+
+        return letGo;
     }
 
     private IEnumerable<int> LiveOf(NodeId origin) =>

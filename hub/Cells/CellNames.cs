@@ -13,6 +13,7 @@ internal sealed class Scope(NodeId origin, Grain grain)
 
     public Grain Grain { get; } = grain;
 
+    /// <summary>How many of its cells were not let go of. The places of the others are among its <see cref="Days"/> none the less.</summary>
     public long Cells { get; set; }
 
     /// <summary>The series of its first cell that was not let go of; -1 where there is none.</summary>

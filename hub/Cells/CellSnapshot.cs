@@ -127,9 +127,15 @@ internal static class CellSnapshot
 
     private static void WriteChanges(BlockWriter writer, CellStore store)
     {
-        foreach (var scope in store.Names.Scopes.Where(s => s.Cells > 0).OrderBy(s => s.Origin).ThenBy(s => s.Grain.Number))
+        foreach (var scope in store.Names.Scopes.OrderBy(s => s.Origin).ThenBy(s => s.Grain.Number))
         {
+            // A scope whose cells were all let go of has days too; one that was only named has none, and a zero ends the list.
             var days = store.ChangesOf(scope).ToList();
+            if (days.Count == 0)
+            {
+                continue;
+            }
+
             writer.Number((ulong)days.Count);
             writer.Text(scope.Origin.ToString());
             writer.Number(scope.Grain.Number);

@@ -190,7 +190,7 @@ internal sealed class CellStore
         CheckOrder(local);
         SetValue(entry, value);
         ref var cell = ref At(entry);
-        NoteFirst(cell.Series, revision);
+        Hold(Names.Scopes[Names.SeriesAt(cell.Series).Scope], cell.Series, cell.Lsn, revision.Lsn);
         cell.Epoch = Names.Epochs.Intern(revision.Epoch);
         cell.Lsn = revision.Lsn;
         Unlink(entry);
@@ -330,18 +330,18 @@ internal sealed class CellStore
         MarkDirty(ref bucket, bucketNumber);
 
         var scope = Names.Scopes[bucket.Scope];
-        scope.Cells++;
-        NoteFirst(series, revision);
+        Hold(scope, series, before: 0, revision.Lsn);
         if (scope.Grain == Grain.National)
         {
             Nation.Added(Names.SeriesAt(series).Type, bucket.Day, entry);
         }
     }
 
-    private void NoteFirst(int series, Revision revision)
+    /// <summary>How many cells of a scope are not let go of, and the series of the first of them, where the position of one was <paramref name="before"/> and is another now; 0 is <see cref="IsLetGo(int)"/>.</summary>
+    private static void Hold(Scope scope, int series, long before, long now)
     {
-        var scope = Names.Scopes[Names.SeriesAt(series).Scope];
-        scope.FirstSeries = scope.FirstSeries < 0 && revision != default ? series : scope.FirstSeries;
+        scope.Cells += (now == 0 ? 0 : 1) - (before == 0 ? 0 : 1);
+        scope.FirstSeries = scope.FirstSeries < 0 && now != 0 ? series : scope.FirstSeries;
     }
 
     private int Find(int series, int bucket)

@@ -1,5 +1,6 @@
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Children;
+using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Load;
@@ -101,12 +102,19 @@ public sealed class ReceptionDesk(
     private EventDraft? NameGivenEvent(ReceiverSettings settings, NodeId name, DivisionCode home, bool byPlace)
     {
         // What comes below it at the next midnight may be here already.
-        var held = cells.DivisionsOf(name).Concat(reception.Origin(name) is { } row ? [row.Watermark.Division] : []);
-        var elsewhere = held.Distinct().Where(division => !settings.Tomorrow.HasBeenAtOrBelow(division, home)).Order().ToArray();
+        var ofCells = cells.DivisionsOf(name).ToArray();
+        var elsewhere = ofCells.Concat(reception.Origin(name) is { } row ? [row.Watermark.Division] : []).Distinct().Where(division => !settings.Tomorrow.HasBeenAtOrBelow(division, home)).Order().ToArray();
         var changes = byPlace ? reception.GivenTo(name) is not null : reception.GivenTo(name) != home;
         return elsewhere.Length == 0 && !changes
             ? null
-            : ReceptionEvents.Draft(EventKinds.NameGiven, new Hub.Reception.V1.NameGiven { Name = name.ToString(), Division = home.ToString(), LetGo = { elsewhere.Select(d => d.ToString()) }, ByPlace = byPlace });
+            : ReceptionEvents.Draft(EventKinds.NameGiven, new Hub.Reception.V1.NameGiven
+            {
+                Name = name.ToString(),
+                Division = home.ToString(),
+                LetGo = { elsewhere.Select(d => d.ToString()) },
+                ByPlace = byPlace,
+                BroughtBy = { reception.Children.Where(child => elsewhere.Intersect(ofCells).Any(division => CameBy(child, name, division, settings.Register))).Select(child => child.Node.ToString()) },
+            });
     }
 
     /// <summary>Whether the stream of this connection is the one in office. Under the sequencer's lock.</summary>
@@ -128,7 +136,11 @@ public sealed class ReceptionDesk(
         _ => null,
     };
 
-    /// <summary>By a child came its own cells, those that it relays, and those of names that nobody has stated, where they lie in its division.</summary>
+    /// <summary>By a child came what it stated or relays, and cells of names that nobody has stated, where they lie in its division.</summary>
+    private bool CameBy(ChildRow child, NodeId origin, DivisionCode division, DivisionRegister register) =>
+        reception.Origin(origin) is { } row ? row.Via == child.Node : register.IsAtOrBelow(division, child.Division);
+
+    /// <summary>Whether a child may have so many cells more: beside what is held that came by it, what did and was let go of takes its room still.</summary>
     private OverQuota? OverCells(ChildRow child, int more)
     {
         if (Quota is not { } quota)
@@ -136,10 +148,10 @@ public sealed class ReceptionDesk(
             return null;
         }
 
-        var (held, origins) = ((long)more, 0);
+        var (held, origins) = (more + reception.LetGoOf(child.Node), 0);
         foreach (var (origin, division, count) in cells.Holdings)
         {
-            if (origin == child.Node || (reception.Origin(origin) is { } row ? row.Via == child.Node : settings.Register.IsAtOrBelow(division, child.Division)))
+            if (origin == child.Node || CameBy(child, origin, division, settings.Register))
             {
                 (held, origins) = (held + count, origins + 1);
             }

@@ -35,12 +35,13 @@ public sealed class ReceptionFold : IFold
     private readonly SortedDictionary<NodeId, Queue<SetAside>> _refused = [];
     private readonly SortedSet<NodeId> _unlisted = [];
     private readonly SortedDictionary<NodeId, DivisionCode> _given = [];
+    private readonly SortedDictionary<NodeId, long> _letGo = [];
 
     public ReceptionFold(CellFold cells) => _cells = cells;
 
     public string Name => "reception";
 
-    /// <summary>4: with the names that persons gave; an image that an older program made has forgotten them.</summary>
+    /// <summary>4: with the names that persons gave, and whose cells were let go of; an image that an older program made has forgotten them.</summary>
     public int Version => 4;
 
     public bool Takes(ushort kind) => kind < EventKinds.NodeFirst;
@@ -79,6 +80,12 @@ public sealed class ReceptionFold : IFold
 
     /// <summary>The division that a person gave a name to; null for a name that nobody gave.</summary>
     public DivisionCode? GivenTo(NodeId name) => _given.TryGetValue(name, out var division) ? division : null;
+
+    /// <summary>
+    /// How many cells that a child brought were let go of (L13). Their places in memory stay, so they go on counting against its measure (<see cref="Load.ChildBounds.Cells"/>). One that comes to life again is not
+    /// subtracted, for nothing tells of a cell who brought it, and one that is let go of again counts again.
+    /// </summary>
+    public long LetGoOf(NodeId child) => _letGo.GetValueOrDefault(child);
 
     /// <summary>
     /// Whether the cells held of an origin are what it says they are (RULE-9). Null where that cannot be told: it is not known, or newer cells than
@@ -149,6 +156,7 @@ public sealed class ReceptionFold : IFold
             LocalLsn = o.Local.Value,
         }));
         image.Given.AddRange(_given.Select(given => new GivenNameImage { Name = given.Key.ToString(), Division = given.Value.ToString() }));
+        image.LetGo.AddRange(_letGo.Select(of => new LetGoImage { Child = of.Key.ToString(), Cells = of.Value }));
         image.Unlisted.AddRange(_unlisted.Select(child => child.ToString()));
         image.Parked.AddRange(_parked.Concat(Refused).Select(s => new ParkedImage
         {
@@ -170,6 +178,12 @@ public sealed class ReceptionFold : IFold
         _refused.Clear();
         _unlisted.Clear();
         _given.Clear();
+        _letGo.Clear();
+        foreach (var of in image.LetGo)
+        {
+            _letGo.Add(NodeId.Parse(of.Child), of.Cells);
+        }
+
         foreach (var given in image.Given)
         {
             _given.Add(NodeId.Parse(given.Name), DivisionCode.Parse(given.Division));
@@ -310,7 +324,12 @@ public sealed class ReceptionFold : IFold
             _given[name] = DivisionCode.Parse(given.Division);
         }
 
-        _cells.LetGo(name, elsewhere, lsn);
+        var letGo = _cells.LetGo(name, elsewhere, lsn);
+        foreach (var child in letGo > 0 ? given.BroughtBy.Select(NodeId.Parse) : [])
+        {
+            _letGo[child] = LetGoOf(child) + letGo;
+        }
+
         if (Origin(name) is { } row && elsewhere.Contains(row.Watermark.Division))
         {
             _origins.Remove(name);

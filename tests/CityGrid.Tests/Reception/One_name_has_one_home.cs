@@ -130,14 +130,14 @@ public sealed class One_name_has_one_home
     {
         _ministry.GiveName(Name, Wuhan);
         var given = _ministry.Events.Single(e => e.Kind == EventKinds.NameGiven);
-        Assert.That((given.Kind, Convert.ToHexStringLower(given.Payload.Span)), Is.EqualTo(((ushort)15, "0a06636974792d311204343230311a0434333031")));
+        Assert.That((given.Kind, Convert.ToHexStringLower(given.Payload.Span)), Is.EqualTo(((ushort)15, "0a06636974792d311204343230311a04343330312a0568756e616e")));
 
         var fold = new ReceptionFold(new CellFold());
-        fold.Load(new MemoryStream(Convert.FromHexString("3a00420e0a06636974792d31120434323031")));
-        Assert.That(fold.GivenTo(Name), Is.EqualTo(Wuhan));
+        fold.Load(new MemoryStream(Convert.FromHexString("3a00420e0a06636974792d311204343230314a090a0568756e616e1014")));
+        Assert.That((fold.GivenTo(Name), fold.LetGoOf(_hunan.Child.Node)), Is.EqualTo((Wuhan, 20L)));
         using var image = new MemoryStream();
         fold.Save(image);
-        Assert.That(Convert.ToHexStringLower(image.ToArray()), Is.EqualTo("3a00420e0a06636974792d31120434323031"));
+        Assert.That(Convert.ToHexStringLower(image.ToArray()), Is.EqualTo("3a00420e0a06636974792d311204343230314a090a0568756e616e1014"));
         fold.Apply(given with { Payload = Convert.FromHexString("0a06636974792d31120231312001") });
         Assert.That(fold.GivenTo(Name), Is.Null, "a child bears it now");
     }

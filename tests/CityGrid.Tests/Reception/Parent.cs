@@ -2,6 +2,7 @@ using CityGrid.Hub.Cells;
 using CityGrid.Hub.Divisions;
 using CityGrid.Hub.Escalations;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Load;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
@@ -61,6 +62,9 @@ internal sealed class Parent
     /// <summary>Looks at signatures, where this parent does.</summary>
     public ChildNotary? Notary { get; set; }
 
+    /// <summary>What one child may lay upon this parent, where that is bounded and frames come through its <see cref="Door"/>.</summary>
+    public ChildQuota? Quota { get; set; }
+
     /// <summary>What was made durable so far.</summary>
     public IReadOnlyList<JournalRecord> Journal => _journal;
 
@@ -87,6 +91,14 @@ internal sealed class Parent
             _shown[peer.Node] = Notary!.Answer(decision, found, _shown.GetValueOrDefault(peer.Node));
         }
 
+        _sessions[peer.Node] = decision.Session;
+        return decision.Response;
+    }
+
+    /// <summary>Takes a frame on the child's connection as the whole desk does, with all that it writes beside.</summary>
+    public ConnectResponse Door(IPeerIdentity peer, ConnectRequest request)
+    {
+        var decision = Do(Desk.Receive(peer, request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? null : _sessions.GetValueOrDefault(peer.Node), request, _nonce++));
         _sessions[peer.Node] = decision.Session;
         return decision.Response;
     }
@@ -144,7 +156,7 @@ internal sealed class Parent
         return again;
     }
 
-    private ReceptionDesk Desk => new(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted) { Orders = Orders };
+    private ReceptionDesk Desk => new(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted) { Orders = Orders, Quota = Quota };
 
     private T Do<T>(Command<T> command)
     {
