@@ -98,7 +98,13 @@ public sealed class NodeCore : IDisposable
         EscalationList = new EscalationDesk(place, Sequencer, seams.Journal, Escalations, AllWatermarks, seams.Clock);
         var receiving = new ReceiverSettings(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone, Parent = settings.Parent, ProtocolNewest = settings.ProtocolNewest, Signatures = settings.Signatures, Policy = settings.NewDirectories };
         Children = settings.Children is { } children ? new ChildrenDesk(children.Settings, ChildrenFold, children.Authority, seams.Entropy) : null;
-        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch) { Admission = Children?.Admission, Orders = Orders, Quota = Quota };
+        ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch)
+        {
+            Admission = Children?.Admission,
+            IsRetired = child => ChildrenFold.Find(child)?.StateAt(seams.Clock.Now()) == PlaceState.Retired,
+            Orders = Orders,
+            Quota = Quota,
+        };
         Pressure = pressure ?? new PressureGauge(Measure, seams.Clock);
         var orderPlace = new OrderPlace(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone };
         var orderNotary = new OrderNotary(seams.Signatures, orderPlace, settings.Signatures, seams.Clock);

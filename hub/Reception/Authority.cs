@@ -79,9 +79,12 @@ internal sealed class Authority(ReceiverSettings settings, ReceptionFold recepti
         $"{origin} is held for {held}, {how}; {peer.Node} has it at {division}. One name has two places, or one of them speaks in the other's name. Find out whose it is and say so: "
         + $"citygrid link name {origin} DIVISION. The other needs a name of its own.");
 
-    /// <summary>Where a node is at home without doubt: the child itself, another child of this node, or whose name a person gave.</summary>
+    /// <summary>
+    /// Where a node is at home without doubt: the child itself, or whose name a person gave, or another child of this node. Of a name that is a child's a person's word stands only where that child
+    /// was gone, and no longer than it is (<see cref="ReceptionDesk.IsRetired"/>).
+    /// </summary>
     private DivisionCode? CertainHome(NodeId origin) =>
-        origin == session.Child ? seat.Division : reception.Child(origin)?.Division ?? reception.GivenTo(origin);
+        origin == session.Child ? seat.Division : reception.GivenTo(origin) ?? reception.Child(origin)?.Division;
 
     private enum Fit
     {

@@ -40,7 +40,7 @@ public enum NameOutcome
     /// <summary>The division does not lie below this node's.</summary>
     DivisionOutside,
 
-    /// <summary>It is the name of this node, of its parent or of a child that is somewhere else: their places say where they are.</summary>
+    /// <summary>It is the name of this node, of its parent or of a child that is somewhere else and not retired: their places say where they are.</summary>
     Borne,
 }
 
@@ -55,6 +55,9 @@ public sealed class ReceptionDesk(
 
     /// <summary>Who is a child now, by the register of children; null where this node has none and takes every certificate of its network (development).</summary>
     public Admission? Admission { get; init; }
+
+    /// <summary>Whether a child's place is retired and not being opened anew: it reports no more, and its name may be given to another division (L13).</summary>
+    public Func<NodeId, bool> IsRetired { get; init; } = _ => false;
 
     /// <summary>The orders known here; null where none are kept.</summary>
     public OrderFold? Orders { get; init; }
@@ -94,6 +97,7 @@ public sealed class ReceptionDesk(
     /// <summary>
     /// A person says at which division the node of a name is at home (L13, NAME_TAKEN). What is held of the name elsewhere is let go of. Of a child to which that division belongs
     /// everything is asked for again where something of it may be lost by now: more is parked than is listed, receipts may be with the orders that they brought, or the name was given elsewhere and records were refused for it.
+    /// The name of a child whose place is retired is given like any other, and what that child reported is let go of where it lies elsewhere.
     /// What else is kept aside is judged again by <see cref="Redrive"/>.
     /// </summary>
     public Command<NameOutcome> GiveName(NodeId name, DivisionCode division, string actor) => new GiveNodeName(this, name, division) { Actor = actor };
@@ -213,7 +217,11 @@ public sealed class ReceptionDesk(
 
             var settings = desk.Settings.At(now);
             var judge = new RecordJudge(settings, desk.Fold, desk.Cells, desk.EscalationsKnown, now) { Orders = desk.Orders, OrderFaults = found?.Orders ?? [], SignsOrders = found?.SignsOrders ?? false };
-            var decision = LinkReceiver.Decide(settings, desk.Fold.Child(peer.Node), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
+            var row = desk.Fold.Child(peer.Node);
+
+            // Its place was retired and its name given away; what was let go of is to come again.
+            var comesBack = row is not null && desk.Fold.GivenTo(peer.Node) is not null && request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? new ChildRewind(peer.Node) : null;
+            var decision = LinkReceiver.Decide(settings, comesBack is null ? row : ChildRow.After(row, comesBack, now), session, admitted, request, desk.OwnEpoch(), nonce, judge, found);
             if (desk.Over(peer.Node, request, decision) is { } over)
             {
                 return Decision<LinkDecision>.Nothing(new LinkDecision(null, Answers.Busy(request, over.Message, over.Wait), session));
@@ -231,8 +239,9 @@ public sealed class ReceptionDesk(
                 receipt.ParkedInAll = desk.Fold.ParkedOf(peer.Node) + (decision.Change is null ? 0 : receipt.Parked);
             }
 
-            ReceptionChange?[] changes = [decision.Change, decision.NewSigner];
-            var named = decision.Change is EpochGrant granted && desk.Fold.Child(granted.Child) is null ? desk.NameGivenEvent(settings, granted.Child, granted.Division, byPlace: true) : null;
+            var bears = decision.Response.Welcome is not null && (row is null || comesBack is not null);
+            ReceptionChange?[] changes = [decision.Change, decision.NewSigner, bears ? comesBack : null];
+            var named = bears ? desk.NameGivenEvent(settings, peer.Node, DivisionCode.Parse(request.Hello.Division), byPlace: true) : null;
             var shown = request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? desk.Admission?.Shows(peer, now) : null;
             EventDraft[] events =
             [
@@ -311,7 +320,8 @@ public sealed class ReceptionDesk(
                 return Decision<NameOutcome>.Nothing(NameOutcome.DivisionOutside);
             }
 
-            var child = desk.Fold.Child(name);
+            var known = desk.Fold.Child(name);
+            var child = known is not null && desk.IsRetired(name) ? null : known;
             if (name == settings.Node || name == settings.Parent || (child is not null && child.Division != division))
             {
                 return Decision<NameOutcome>.Nothing(NameOutcome.Borne);
@@ -323,10 +333,11 @@ public sealed class ReceptionDesk(
                 return Decision<NameOutcome>.Nothing(NameOutcome.HadIt);
             }
 
-            // A child whose name was held for somebody else when it came was taken for one of an earlier life, by a program that did not free it then.
+            // A child whose name was held for somebody else when it came was taken for one of an earlier life, by a program that did not free it then. Whoever spoke in the name of a child that was not gone
+            // was refused, and nothing of that is kept aside.
             var again = child is not null
                 ? [child]
-                : desk.Fold.Children.Where(row => settings.Tomorrow.IsAtOrBelow(division, row.Division) && (desk.Fold.HasUnlisted(row.Node) || (before is not null && before != division) || HasRecordsAside(row.Node)));
+                : desk.Fold.Children.Where(row => settings.Tomorrow.IsAtOrBelow(division, row.Division) && (desk.Fold.HasUnlisted(row.Node) || known is not null || (before is not null && before != division) || HasRecordsAside(row.Node)));
             return Decision<NameOutcome>.Of(
                 new RecordDraft(Actor, [given, .. again.Select(row => ReceptionEvents.ToEvent(new ChildRewind(row.Node), desk.Settings.Node))]), _ => NameOutcome.Given);
         }

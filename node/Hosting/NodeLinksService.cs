@@ -88,7 +88,7 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
                 StatusCode.InvalidArgument, new Refusal("DIVISION_OUTSIDE", $"{division} does not lie below this node's division today; a name is given to a place below it.", "division")),
             NameOutcome.Borne => throw new RefusedException(
                 StatusCode.FailedPrecondition,
-                new Refusal("NAME_BORNE", $"{name} is this node, its parent or a child of this node that is somewhere else, and its place says where. Whoever else bears the name needs another.", "name")),
+                new Refusal("NAME_BORNE", $"{name} is this node, its parent or a child of this node that is somewhere else, and its place says where. Whoever else bears the name needs another, or that child's place is retired (citygrid children retire).", "name")),
             _ => new GiveNameResponse { Given = outcome == NameOutcome.Given, Settled = settled, StillParked = core.Sequencer.Read(() => core.Reception.Parked.Count) },
         };
     }

@@ -1,5 +1,6 @@
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Identity;
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Enrolment;
 using CityGrid.Protocol.Names;
@@ -35,6 +36,7 @@ public sealed class A_child_is_let_go_and_kept
         await again.EndAsync();
         Assert.That(again.WasConnected, Is.False);
         Assert.That(_network.Refused, Does.Contain(retired ? "CHILD_RETIRED" : "CERTIFICATE_REVOKED"));
+        Assert.That((await _network.Core.GiveNameAsync(Network.Wuhan, DivisionCode.Parse("429004"), "keeper")).Outcome, Is.EqualTo(retired ? NameOutcome.Given : NameOutcome.Borne), "its name is another's to have once its place is at an end");
     }
 
     [Test]
@@ -42,7 +44,7 @@ public sealed class A_child_is_let_go_and_kept
     {
         var credential = await _network.TakeInAsync("wuhan", "4201");
         var peer = PeerCertificate.Read(credential.Certificate, credential.Between, _network.Trust, PeerUse.Client, _network.Clock.GetUtcNow(), out _)!;
-        var connection = new Hub.Reception.LinkConnection(peer, _ => { });
+        var connection = new LinkConnection(peer, _ => { });
         var child = new Child("wuhan", "4201");
         Assert.That((await _network.Core.Door.TakeAsync(connection, child.Hello()))!.Welcome, Is.Not.Null);
         await _network.DoAsync(_network.Desk.Revoke(Network.Wuhan, null, "key lost", "keeper"));
@@ -61,10 +63,10 @@ public sealed class A_child_is_let_go_and_kept
     {
         await _network.TakeInAsync("hanyang", "420111");
         var greedy = new CertifiedPeer(NodeId.Parse("hanyang"), [DivisionCode.Parse("4201")], new PeerMark("5a", _network.Province.Mark, _network.Clock.GetUtcNow().AddDays(1)));
-        var refused = await _network.Core.Door.TakeAsync(new Hub.Reception.LinkConnection(greedy, _ => { }), new Child("hanyang", "4201").Hello());
+        var refused = await _network.Core.Door.TakeAsync(new LinkConnection(greedy, _ => { }), new Child("hanyang", "4201").Hello());
         Assert.That(refused!.Refusal?.Code, Is.EqualTo(LinkRefusalCode.PermissionDenied), "its certificate covers Wuhan, its place does not");
 
-        var (connection, child) = (new Hub.Reception.LinkConnection(greedy, _ => { }), new Child("hanyang", "420111"));
+        var (connection, child) = (new LinkConnection(greedy, _ => { }), new Child("hanyang", "420111"));
         var welcome = (await _network.Core.Door.TakeAsync(connection, child.Hello()))!.Welcome;
         child.Epoch = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
         var receipt = (await _network.Core.Door.TakeAsync(connection, child.Cut(0, 5, [child.Cell(3, 1), child.Cell(4, 1, "4201", "relayed")])))!.Receipt;

@@ -65,6 +65,9 @@ internal sealed class Parent
     /// <summary>What one child may lay upon this parent, where that is bounded and frames come through its <see cref="Door"/>.</summary>
     public ChildQuota? Quota { get; set; }
 
+    /// <summary>The children whose places are retired.</summary>
+    public HashSet<NodeId> Retired { get; init; } = [];
+
     /// <summary>What was made durable so far.</summary>
     public IReadOnlyList<JournalRecord> Journal => _journal;
 
@@ -131,7 +134,7 @@ internal sealed class Parent
     /// <summary>Another process with what is durable here, by its journal alone.</summary>
     public Parent Replayed()
     {
-        var again = new Parent(Settings.Node.ToString(), Settings.Division.ToString(), Settings.Register);
+        var again = new Parent(Settings.Node.ToString(), Settings.Division.ToString(), Settings.Register) { Retired = Retired };
         foreach (var journalEvent in Events)
         {
             again.Apply(new EventDraft(journalEvent.Kind, journalEvent.Schema, journalEvent.Payload));
@@ -143,7 +146,7 @@ internal sealed class Parent
     /// <summary>The same by what a snapshot keeps.</summary>
     public Parent FromImages()
     {
-        var again = new Parent(Settings.Node.ToString(), Settings.Division.ToString(), Settings.Register) { _lsn = _lsn };
+        var again = new Parent(Settings.Node.ToString(), Settings.Division.ToString(), Settings.Register) { _lsn = _lsn, Retired = Retired };
         again._journal.AddRange(_journal);
         foreach (var (from, to) in new (IFold From, IFold To)[] { (Cells, again.Cells), (Reception, again.Reception), (Escalations, again.Escalations), (Orders, again.Orders), (Finality, again.Finality) })
         {
@@ -156,7 +159,7 @@ internal sealed class Parent
         return again;
     }
 
-    private ReceptionDesk Desk => new(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted) { Orders = Orders, Quota = Quota };
+    private ReceptionDesk Desk => new(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted) { Orders = Orders, Quota = Quota, IsRetired = Retired.Contains };
 
     private T Do<T>(Command<T> command)
     {
