@@ -101,10 +101,11 @@ public sealed class NodeCore : IDisposable
         ReceptionDesk = new ReceptionDesk(receiving, Reception, Cells, Escalations, () => OwnEpoch)
         {
             Admission = Children?.Admission,
-            IsRetired = child => ChildrenFold.Find(child)?.StateAt(seams.Clock.Now()) == PlaceState.Retired,
+            IsRetired = (child, now) => ChildrenFold.Find(child)?.StateAt(now) == PlaceState.Retired,
             Orders = Orders,
             Quota = Quota,
         };
+        Redriving = new Redriving(Sequencer, ReceptionDesk, Reception, seams.Journal.ReadAt);
         Pressure = pressure ?? new PressureGauge(Measure, seams.Clock);
         var orderPlace = new OrderPlace(settings.Node, settings.Division, settings.Register) { Zone = settings.Zone };
         var orderNotary = new OrderNotary(seams.Signatures, orderPlace, settings.Signatures, seams.Clock);
@@ -232,6 +233,9 @@ public sealed class NodeCore : IDisposable
 
     public ReceptionDesk ReceptionDesk { get; }
 
+    /// <summary>What is kept aside of the children, judged again.</summary>
+    public Redriving Redriving { get; }
+
     public EscalationReach Reach { get; }
 
     /// <summary>Where places below are asked, and where this one answers.</summary>
@@ -324,37 +328,6 @@ public sealed class NodeCore : IDisposable
     /// <summary>Lets time do what is due: deadlines, suspensions. Returns how many cases it touched.</summary>
     public int PassTime() => Desk.PassTime(1000);
 
-    /// <summary>Judges again what is kept aside of the children: a day may have come, the register may have grown (L10).</summary>
-    public void Redrive()
-    {
-        foreach (var child in ChildrenWithAside())
-        {
-            Redrive(child);
-        }
-    }
-
-    private void Redrive(NodeId child) => Sequencer.Submit(ReceptionDesk.Redrive(child, Journal.ReadAt, "clock"), settled =>
-    {
-        if (settled > 0)
-        {
-            Redrive(child);
-        }
-    });
-
-    /// <summary>Judges again all that is kept aside of a child, for a person. Answers how many records were settled.</summary>
-    public async Task<int> RedriveAsync(NodeId child, string actor)
-    {
-        var inAll = 0;
-        for (var settled = -1; settled != 0; inAll += settled)
-        {
-            settled = await Sequencer.SubmitAsync(ReceptionDesk.Redrive(child, Journal.ReadAt, actor));
-        }
-
-        return inAll;
-    }
-
-    private NodeId[] ChildrenWithAside() => Sequencer.Read(() => Reception.Parked.Select(a => a.Child).Distinct().ToArray());
-
     /// <summary>Sends orders once more whose way down is another one since a day that has come (O7).</summary>
     public void RerouteOrders() => Sequencer.Submit(OrderDesk.Reroute("clock"), _ => { });
 
@@ -402,19 +375,6 @@ public sealed class NodeCore : IDisposable
     /// <summary>A person grants a new data directory of a child its epoch.</summary>
     public Task<GrantOutcome> GrantAsync(NodeId child, Incarnation directory, string actor) =>
         Sequencer.SubmitAsync(ReceptionDesk.Grant(child, directory, _seams.Entropy.NextUInt64(), actor));
-
-    /// <summary>A person gives a name to a division (L13); what is kept aside is judged again by it. Answers how many records were settled.</summary>
-    public async Task<(NameOutcome Outcome, int Settled)> GiveNameAsync(NodeId name, DivisionCode division, string actor)
-    {
-        var outcome = await Sequencer.SubmitAsync(ReceptionDesk.GiveName(name, division, actor));
-        var settled = 0;
-        foreach (var child in outcome is NameOutcome.Given or NameOutcome.HadIt ? ChildrenWithAside() : [])
-        {
-            settled += await RedriveAsync(child, actor);
-        }
-
-        return (outcome, settled);
-    }
 
     /// <summary>This node's copy of a child.</summary>
     public Hash256 DigestOfChild(NodeId child) => Sequencer.Read(() => EdgeDigest.Of(Cells, child, Cells.Origins.Where(o => Reception.Origin(o)?.Via == child || o == child)));

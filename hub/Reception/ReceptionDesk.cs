@@ -57,7 +57,7 @@ public sealed class ReceptionDesk(
     public Admission? Admission { get; init; }
 
     /// <summary>Whether a child's place is retired and not being opened anew: it reports no more, and its name may be given to another division (L13).</summary>
-    public Func<NodeId, bool> IsRetired { get; init; } = _ => false;
+    public Func<NodeId, Instant, bool> IsRetired { get; init; } = (_, _) => false;
 
     /// <summary>The orders known here; null where none are kept.</summary>
     public OrderFold? Orders { get; init; }
@@ -321,7 +321,7 @@ public sealed class ReceptionDesk(
             }
 
             var known = desk.Fold.Child(name);
-            var child = known is not null && desk.IsRetired(name) ? null : known;
+            var child = known is not null && desk.IsRetired(name, now) ? null : known;
             if (name == settings.Node || name == settings.Parent || (child is not null && child.Division != division))
             {
                 return Decision<NameOutcome>.Nothing(NameOutcome.Borne);

@@ -80,7 +80,7 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
             throw NoDivision(request.Division);
         }
 
-        var (outcome, settled) = await core.GiveNameAsync(name, division, Caller.ActorOf(context.GetHttpContext()));
+        var (outcome, settled) = await core.Redriving.GiveNameAsync(name, division, Caller.ActorOf(context.GetHttpContext()));
         return outcome switch
         {
             NameOutcome.DivisionUnknown => throw NoDivision(request.Division),
@@ -105,7 +105,7 @@ public sealed class NodeLinksService(NodeCore core, NodeStatus status) : LinksSe
         }
 
         var actor = Caller.ActorOf(context.GetHttpContext());
-        var settled = await core.RedriveAsync(child, actor);
+        var settled = await core.Redriving.RedriveAsync(child, actor);
         if (request.SendAgain)
         {
             Failpoint.Hit("rewind.before");

@@ -70,7 +70,7 @@ public static class NodeSchedule
     {
         public ValueTask Execute(IJobExecutionContext context, CancellationToken stop)
         {
-            core.Redrive();
+            core.Redriving.Begin();
             return ValueTask.CompletedTask;
         }
     }

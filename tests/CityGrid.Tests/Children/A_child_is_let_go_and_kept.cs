@@ -36,7 +36,7 @@ public sealed class A_child_is_let_go_and_kept
         await again.EndAsync();
         Assert.That(again.WasConnected, Is.False);
         Assert.That(_network.Refused, Does.Contain(retired ? "CHILD_RETIRED" : "CERTIFICATE_REVOKED"));
-        Assert.That((await _network.Core.GiveNameAsync(Network.Wuhan, DivisionCode.Parse("429004"), "keeper")).Outcome, Is.EqualTo(retired ? NameOutcome.Given : NameOutcome.Borne), "its name is another's to have once its place is at an end");
+        Assert.That((await _network.Core.Redriving.GiveNameAsync(Network.Wuhan, DivisionCode.Parse("429004"), "keeper")).Outcome, Is.EqualTo(retired ? NameOutcome.Given : NameOutcome.Borne), "its name is another's to have once its place is at an end");
     }
 
     [Test]

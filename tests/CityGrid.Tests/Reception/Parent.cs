@@ -159,7 +159,7 @@ internal sealed class Parent
         return again;
     }
 
-    private ReceptionDesk Desk => new(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted) { Orders = Orders, Quota = Quota, IsRetired = Retired.Contains };
+    private ReceptionDesk Desk => new(Settings, Reception, Cells, Escalations, () => Epoch.NotGranted) { Orders = Orders, Quota = Quota, IsRetired = (child, _) => Retired.Contains(child) };
 
     private T Do<T>(Command<T> command)
     {

@@ -41,6 +41,6 @@ public sealed class NameWork(SimulatedTree tree)
                 tree.Sometimes.Reached("a name that another had taken was given to its place");
             }
         }));
-        at.Do(core => core.Redrive());
+        at.Do(core => core.Redriving.Begin());
     }
 }

@@ -139,7 +139,7 @@ public sealed class SimulatedNode
         _jobs.Add(Every(TimeSpan.FromMinutes(1 + _entropy.Below(60)), TimeSpan.FromHours(1), core =>
         {
             JobsDone = JobsDone with { Redrives = JobsDone.Redrives + 1 };
-            core.Redrive();
+            core.Redriving.Begin();
             core.RerouteOrders();
         }));
         StartTheClockwork();

@@ -133,9 +133,12 @@ internal sealed class StoryEnd(SimulatedTree tree)
         var differing = below.Cells.ChangedSince(Lsn.Zero, below.Sequencer.Applied, (origin, grain) => origin == child.Place.Node || grain == Grain.National)
             .Where(row => above.Cells.Find(row.Key) is not { } copy || copy.Revision != row.Revision || !copy.Value.Span.SequenceEqual(row.Value.Span))
             .Take(3).Select(row => $"{row.Key} {row.Revision} above {above.Cells.Find(row.Key)?.Revision}");
+        var more = above.Cells.ChangedSince(Lsn.Zero, above.Sequencer.Applied, (origin, _) => above.Reception.Origin(origin)?.Via == child.Place.Node)
+            .Where(row => !CellCodec.IsZero(row.Value.Span) && below.Cells.Find(row.Key) is null)
+            .Take(3).Select(row => $"{row.Key} {row.Revision} above alone");
         var state = below.Uplink!.Standing.State;
         return $"{below.Uplink!.Standing.LastError} phase {state.Phase}, cells {state.Cells.Phase} from {state.Cells.From.Lsn} acked {state.Cells.Acked.Lsn} of {below.Sequencer.Applied}, "
-            + $"epoch {below.OwnEpoch}, aside {string.Join("; ", above.Reception.Parked.Take(3))}, {string.Join("; ", differing)}";
+            + $"epoch {below.OwnEpoch}, aside {string.Join("; ", above.Reception.Parked.Take(3))}, {string.Join("; ", differing.Concat(more))}";
     }
 
     private void CheckRecount()
