@@ -8,6 +8,7 @@ using CityGrid.Hub.Orders;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
+using CityGrid.Protocol.Wire;
 using NodaTime;
 
 namespace CityGrid.Hub.Reception;
@@ -102,11 +103,37 @@ public sealed class ReceptionDesk(
     /// </summary>
     public Command<NameOutcome> GiveName(NodeId name, DivisionCode division, string actor) => new GiveNodeName(this, name, division) { Actor = actor };
 
+    /// <summary>
+    /// The first statement of an origin says where it is at home (L13): what came of its name before, and lies elsewhere, is let go of, for cells alone do not hold a name within the subtree of one child.
+    /// Where a place or a person has said so, that holds.
+    /// </summary>
+    private IEnumerable<EventDraft> HomesStated(ReceiverSettings settings, CellsTaken taken)
+    {
+        var leftOut = taken.Verdicts.Select(verdict => verdict.Index).ToHashSet();
+        for (var i = 0; i < taken.Part.Watermarks.Count; i++)
+        {
+            if (!leftOut.Contains(PartRecords.IndexOfWatermark(taken.Part, i)) && CellsPartCodec.Read(taken.Part.Watermarks[i], out var stated) is null
+                && reception.Origin(stated!.Origin) is null && reception.Child(stated.Origin) is null && reception.GivenTo(stated.Origin) is null)
+            {
+                var beside = PartRecords.CellsOf(taken.Part).Cells.Where(cell => cell.Row.Key.Origin == stated.Origin && !leftOut.Contains(cell.Index)).Select(cell => cell.Row.Key.Division);
+                if (NameGivenEvent(settings, stated.Origin, stated.Division, byPlace: true, beside) is { } given)
+                {
+                    yield return given;
+                }
+            }
+        }
+    }
+
     /// <summary>The event that gives a name its home; null where nothing would change by it.</summary>
-    private EventDraft? NameGivenEvent(ReceiverSettings settings, NodeId name, DivisionCode home, bool byPlace)
+    /// <param name="settings">This node's as of the moment.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="home">Where its node is at home from here on.</param>
+    /// <param name="byPlace">Its own word says so, and not a person's.</param>
+    /// <param name="beside">The divisions of cells of the name that are taken in the same record.</param>
+    private EventDraft? NameGivenEvent(ReceiverSettings settings, NodeId name, DivisionCode home, bool byPlace, IEnumerable<DivisionCode>? beside = null)
     {
         // What comes below it at the next midnight may be here already.
-        var ofCells = cells.DivisionsOf(name).ToArray();
+        var ofCells = cells.DivisionsOf(name).Concat(beside ?? []).Distinct().ToArray();
         var elsewhere = ofCells.Concat(reception.Origin(name) is { } row ? [row.Watermark.Division] : []).Distinct().Where(division => !settings.Tomorrow.HasBeenAtOrBelow(division, home)).Order().ToArray();
         var changes = byPlace ? reception.GivenTo(name) is not null : reception.GivenTo(name) != home;
         return elsewhere.Length == 0 && !changes
@@ -241,12 +268,14 @@ public sealed class ReceptionDesk(
 
             var bears = decision.Response.Welcome is not null && (row is null || comesBack is not null);
             ReceptionChange?[] changes = [decision.Change, decision.NewSigner, bears ? comesBack : null];
-            var named = bears ? desk.NameGivenEvent(settings, peer.Node, DivisionCode.Parse(request.Hello.Division), byPlace: true) : null;
+            EventDraft?[] named = bears ? [desk.NameGivenEvent(settings, peer.Node, DivisionCode.Parse(request.Hello.Division), byPlace: true)]
+                : decision.Change is CellsTaken taken ? [.. desk.HomesStated(settings, taken)]
+                : [];
             var shown = request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? desk.Admission?.Shows(peer, now) : null;
             EventDraft[] events =
             [
                 .. changes.OfType<ReceptionChange>().SelectMany(change => RangeEvents.Beside(change).Prepend(ReceptionEvents.ToEvent(change, desk.Settings.Node))),
-                .. new[] { named, shown }.OfType<EventDraft>(),
+                .. named.Append(shown).OfType<EventDraft>(),
             ];
             var record = new RecordDraft(Actor, events);
             if (events.Length > 0 && JournalRules.Problem(record) is { } problem)

@@ -195,6 +195,49 @@ public sealed class One_name_has_one_home
         Assert.That((Held(Wuhan, ministry), Held(Changsha, ministry)), Is.EqualTo((7, 0)));
     }
 
+    /// <summary>
+    /// The tier below took cells in the name of a node that it had not heard of, let go of them when that came, and sends no word of that.
+    /// </summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public void What_came_without_a_statement_and_lies_elsewhere_goes_when_it_comes(bool together)
+    {
+        var ministry = new Parent("ministry", "CN", Registers.Tempting);
+        var hunan = _hunan.Child;
+        var elsewhere = DivisionCode.Parse("42011");
+        var others = hunan.Cell(9, 4, elsewhere.ToString(), "city-1", grain: Grain.National);
+        ministry.Door(hunan.Peer, hunan.Hello());
+        if (!together)
+        {
+            Assert.That(ministry.Door(hunan.Peer, hunan.Cut(0, 1, [others])).Receipt.Accepted, Is.EqualTo(1));
+            Assert.That(ministry.Door(hunan.Peer, hunan.Cut(1, 2, [_hunan.Cell])).Receipt.Accepted, Is.EqualTo(1), "an origin has cells of several districts before it says where it is");
+        }
+
+        Assert.That(ministry.Door(hunan.Peer, hunan.Cut(together ? 0 : 2, 3, together ? [others, _hunan.Cell] : [], twist: _hunan.Speak)).Receipt.Records, Is.Empty);
+        Assert.That((Held(Changsha, ministry), Held(elsewhere, ministry)), Is.EqualTo((5, 0)));
+        Assert.That(ministry.Cells.DigestOf(Name, Grain.National), Is.EqualTo(ministry.Reception.Origin(Name)!.Watermark.Digest));
+        Assert.That((ministry.Reception.LetGoOf(hunan.Node), ministry.Reception.GivenTo(Name)), Is.EqualTo((1L, (DivisionCode?)null)), "it weighs on who brought it");
+        Assert.That(ministry.Finality.CompleteSince(Name, Complete), Is.Not.Null, "its days are its own");
+        Assert.That(ministry.Door(hunan.Peer, hunan.Cut(3, 4, [others])).Receipt.Records.Select(r => r.Code), Is.EqualTo(new[] { RecordJudge.NameTaken }), "from here on whoever else has the name is kept aside");
+
+        var again = ministry.Replayed();
+        Assert.That((Held(Changsha, again), Held(elsewhere, again), again.Reception.LetGoOf(hunan.Node)), Is.EqualTo((5, 0, 1L)));
+    }
+
+    /// <summary>A person's word is not for the node itself to narrow.</summary>
+    [Test]
+    public void What_a_person_has_said_holds_whatever_is_stated_afterwards()
+    {
+        var ministry = new Parent("ministry", "CN", Registers.Tempting);
+        _hubei.BeginsAnew();
+        ministry.Door(_hubei.Child.Peer, _hubei.Child.Hello());
+        Assert.That(ministry.GiveName(Name, DivisionCode.Parse("42")), Is.EqualTo(NameOutcome.Given));
+        var beside = _hubei.Child.Cell(2, 4, "429004", "city-1", grain: Grain.National) with { Revision = new Revision(2, 2) };
+        Assert.That(ministry.Door(_hubei.Child.Peer, _hubei.Child.Cut(0, 1, [beside])).Receipt.Records, Is.Empty);
+        Assert.That(ministry.Door(_hubei.Child.Peer, _hubei.Child.Cut(1, 2, [], twist: _hubei.Speak)).Receipt.Records, Is.Empty);
+        Assert.That(Held(DivisionCode.Parse("429004"), ministry), Is.EqualTo(4));
+    }
+
     [Test]
     public void Nobody_else_bears_the_name_of_a_child_once_it_is_there()
     {

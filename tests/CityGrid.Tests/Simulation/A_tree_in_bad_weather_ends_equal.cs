@@ -45,6 +45,9 @@ public sealed class A_tree_in_bad_weather_ends_equal
 
         // A parent lost its directory and its child went back to an old copy before it was heard again: no one was left who knew that there had been another history.
         "seed=10071 nodes=5 levels=3 steps=11 faults=Partition,PowerCut,OldCopy,ParentLost also=Orders,Packages",
+
+        // A cell in a county's name went up before the county was heard of, its city let go of it, and the province kept it.
+        "seed=40094 nodes=4 levels=4 steps=1 faults=HostileChild",
     ];
 
     [TestCaseSource(nameof(SeedsToRun))]
