@@ -51,9 +51,13 @@ public sealed class ChildQuota(ChildBounds bounds, TimeProvider clock)
         ? Over((child, Measure.Hellos), $"{child} asks for more than {ChildBounds.ChangesPerHour} epochs or signers an hour", wait)
         : null;
 
-    /// <summary>Whether a child may have so many cells held here, of so many origins at each grain.</summary>
-    public OverQuota? HoldCells(NodeId child, long count, int origins) =>
-        count > bounds.Cells ? Over((child, Measure.Cells), $"{count} cells of {child} would be held, and {bounds.Cells} may be (limits.cellsPerChild of its parent)", AskAgain)
+    /// <summary>Whether a child may have so many cells held here, of so many origins at each grain; <paramref name="letGo"/> of them were let go of and take their room still (L13).</summary>
+    public OverQuota? HoldCells(NodeId child, long count, int origins, long letGo = 0) =>
+        count > bounds.Cells
+            ? Over(
+                (child, Measure.Cells),
+                $"{count} cells of {child} would be held{(letGo > 0 ? $", {letGo} of them in names that were given away" : string.Empty)}, and {bounds.Cells} may be (limits.cellsPerChild of its parent)",
+                AskAgain)
         : origins > ChildBounds.OriginsMax ? Over((child, Measure.Cells), $"{child} speaks of {origins} origins, and {ChildBounds.OriginsMax} may be", AskAgain)
         : null;
 

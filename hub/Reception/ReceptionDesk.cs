@@ -179,7 +179,8 @@ public sealed class ReceptionDesk(
             return null;
         }
 
-        var (held, origins) = (more + reception.LetGoOf(child.Node), 0);
+        var letGo = reception.LetGoOf(child.Node);
+        var (held, origins) = (more + letGo, 0);
         foreach (var (origin, division, count) in cells.Holdings)
         {
             if (origin == child.Node || CameBy(child, origin, division, settings.Register))
@@ -188,7 +189,7 @@ public sealed class ReceptionDesk(
             }
         }
 
-        return quota.HoldCells(child.Node, held, origins);
+        return quota.HoldCells(child.Node, held, origins, letGo);
     }
 
     private static readonly Touched AllEscalations = Touched.By("escalations", string.Empty);

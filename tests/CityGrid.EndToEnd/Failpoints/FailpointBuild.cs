@@ -18,7 +18,7 @@ internal static class FailpointBuild
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
 
         // What the build that runs these tests has set for itself is not for this one; nor may a server of either outlive it.
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).Append(ShortLives.Variable).ToArray())
         {
             start.Environment.Remove(name);
         }

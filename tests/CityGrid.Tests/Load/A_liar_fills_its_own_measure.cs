@@ -100,7 +100,12 @@ public sealed class A_liar_fills_its_own_measure
         Assert.That(Bring(bearer, Name, division.ToString(), 1, firstDay: 19_000).Receipt?.Accepted, Is.EqualTo(1));
     }
 
-    private static void IsBusy(ConnectResponse answer) => Assert.That((answer.Refusal?.Code, answer.Refusal?.Message), Is.EqualTo((LinkRefusalCode.Busy, $"{Measure + 1} cells of hunan would be held, and {Measure} may be (limits.cellsPerChild of its parent).")));
+    private void IsBusy(ConnectResponse answer)
+    {
+        var letGo = _ministry.Reception.LetGoOf(_liar.Node);
+        Assert.That((answer.Refusal?.Code, answer.Refusal?.Message), Is.EqualTo((
+            LinkRefusalCode.Busy, $"{Measure + 1} cells of hunan would be held{(letGo > 0 ? $", {letGo} of them in names that were given away" : string.Empty)}, and {Measure} may be (limits.cellsPerChild of its parent).")));
+    }
 
     private void Hello(Child child)
     {
