@@ -110,18 +110,17 @@ public sealed class ReceptionDesk(
     private IEnumerable<EventDraft> HomesStated(ReceiverSettings settings, CellsTaken taken)
     {
         var leftOut = taken.Verdicts.Select(verdict => verdict.Index).ToHashSet();
-        for (var i = 0; i < taken.Part.Watermarks.Count; i++)
+        var stated = taken.Part.Watermarks.Where((_, i) => !leftOut.Contains(PartRecords.IndexOfWatermark(taken.Part, i)))
+            .Select(message => CellsPartCodec.Read(message, out var statement) is null ? statement : null).OfType<OriginWatermark>()
+            .Where(statement => reception.Origin(statement.Origin) is null && reception.Child(statement.Origin) is null && reception.GivenTo(statement.Origin) is null)
+            .ToArray();
+        if (stated.Length == 0)
         {
-            if (!leftOut.Contains(PartRecords.IndexOfWatermark(taken.Part, i)) && CellsPartCodec.Read(taken.Part.Watermarks[i], out var stated) is null
-                && reception.Origin(stated!.Origin) is null && reception.Child(stated.Origin) is null && reception.GivenTo(stated.Origin) is null)
-            {
-                var beside = PartRecords.CellsOf(taken.Part).Cells.Where(cell => cell.Row.Key.Origin == stated.Origin && !leftOut.Contains(cell.Index)).Select(cell => cell.Row.Key.Division);
-                if (NameGivenEvent(settings, stated.Origin, stated.Division, byPlace: true, beside) is { } given)
-                {
-                    yield return given;
-                }
-            }
+            return [];
         }
+
+        var beside = PartRecords.CellsOf(taken.Part).Cells.Where(cell => !leftOut.Contains(cell.Index)).ToLookup(cell => cell.Row.Key.Origin, cell => cell.Row.Key.Division);
+        return stated.Select(statement => NameGivenEvent(settings, statement.Origin, statement.Division, byPlace: true, beside[statement.Origin])).OfType<EventDraft>();
     }
 
     /// <summary>The event that gives a name its home; null where nothing would change by it.</summary>

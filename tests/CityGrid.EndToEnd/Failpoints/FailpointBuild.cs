@@ -26,7 +26,7 @@ internal static class FailpointBuild
         foreach (var argument in new[]
         {
             "build", project, "--no-restore", "--nologo", "-v", "quiet", "-nodeReuse:false", "-p:Failpoints=true", "-p:UseSharedCompilation=false", "-p:RunAnalyzers=false",
-            "-p:EnforceCodeStyleInBuild=false",
+            "-p:EnforceCodeStyleInBuild=false", "-p:GenerateDocumentationFile=false",
         })
         {
             start.ArgumentList.Add(argument);
