@@ -56,7 +56,7 @@ public sealed class ChildQuota(ChildBounds bounds, TimeProvider clock)
         count > bounds.Cells
             ? Over(
                 (child, Measure.Cells),
-                $"{count} cells of {child} would be held{(letGo > 0 ? $", {letGo} of them in names that were given away" : string.Empty)}, and {bounds.Cells} may be (limits.cellsPerChild of its parent)",
+                $"{count} cells of {child} would be held{(letGo > 0 ? $", {letGo} of them let go of because their names are another's (L13)" : string.Empty)}, and {bounds.Cells} may be (limits.cellsPerChild of its parent)",
                 AskAgain)
         : origins > ChildBounds.OriginsMax ? Over((child, Measure.Cells), $"{child} speaks of {origins} origins, and {ChildBounds.OriginsMax} may be", AskAgain)
         : null;

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
-using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd;
 
@@ -19,11 +17,11 @@ internal sealed class OldBuild : IDisposable
         try
         {
             var archive = Path.Combine(build._folder, "source.tar");
-            await RunAsync(Machine.Repository, "git", "archive", "--format=tar", "-o", archive, Machine.OldCommit);
+            await InnerBuild.RunAsync(Machine.Repository, "git", "archive", "--format=tar", "-o", archive, Machine.OldCommit);
             await System.Formats.Tar.TarFile.ExtractToDirectoryAsync(archive, build._folder, overwriteFiles: false);
 
             // As that commit was built, without its analysers; no server is left behind.
-            await RunAsync(
+            await InnerBuild.RunAsync(
                 build._folder, "dotnet", "build", "node", "-v", "q", "--nologo", "-nodeReuse:false", "-p:UseSharedCompilation=false", "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false");
             return build;
         }
@@ -45,29 +43,4 @@ internal sealed class OldBuild : IDisposable
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
-
-    private static async Task RunAsync(string folder, string program, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-
-        // What the run around this one told its own build is none of this one's business.
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).Append(ShortLives.Variable).ToArray())
-        {
-            start.Environment.Remove(name);
-        }
-
-        using var process = Process.Start(start)!;
-        var said = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        try
-        {
-            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(8));
-        }
-        catch (TimeoutException)
-        {
-            process.Kill(entireProcessTree: true);
-            throw;
-        }
-
-        Assert.That(process.ExitCode, Is.Zero, $"{program} {string.Join(' ', arguments)}: {await said.Item1}{await said.Item2}");
-    }
 }

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace CityGrid.Tests.EndToEnd.Failpoints;
 
 /// <summary>
@@ -15,38 +13,11 @@ internal static class FailpointBuild
     private static async Task<string> BuildAsync()
     {
         var project = Path.Combine(Machine.Repository, "tools", "CityGrid.Cli");
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
 
-        // What the build that runs these tests has set for itself is not for this one; nor may a server of either outlive it.
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).Append(ShortLives.Variable).ToArray())
-        {
-            start.Environment.Remove(name);
-        }
-
-        foreach (var argument in new[]
-        {
-            "build", project, "--no-restore", "--nologo", "-v", "quiet", "-nodeReuse:false", "-p:Failpoints=true", "-p:UseSharedCompilation=false", "-p:RunAnalyzers=false",
-            "-p:EnforceCodeStyleInBuild=false", "-p:GenerateDocumentationFile=false",
-        })
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        using var build = Process.Start(start)!;
-        var output = build.StandardOutput.ReadToEndAsync();
-        var error = build.StandardError.ReadToEndAsync();
-        try
-        {
-            await build.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(10));
-        }
-        catch (TimeoutException)
-        {
-            build.Kill(entireProcessTree: true);
-            throw;
-        }
-
-        return build.ExitCode == 0
-            ? Path.Combine(project, "bin", "failpoints", "net10.0")
-            : throw new InvalidOperationException($"The programs with failpoints could not be built: {await output}{await error}");
+        // No server outlives it.
+        await InnerBuild.RunAsync(
+            Machine.Repository, "dotnet", "build", project, "--no-restore", "--nologo", "-v", "quiet", "-nodeReuse:false", "-p:Failpoints=true", "-p:UseSharedCompilation=false",
+            "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false", "-p:GenerateDocumentationFile=false");
+        return Path.Combine(project, "bin", "failpoints", "net10.0");
     }
 }

@@ -104,7 +104,7 @@ public sealed class A_liar_fills_its_own_measure
     {
         var letGo = _ministry.Reception.LetGoOf(_liar.Node);
         Assert.That((answer.Refusal?.Code, answer.Refusal?.Message), Is.EqualTo((
-            LinkRefusalCode.Busy, $"{Measure + 1} cells of hunan would be held{(letGo > 0 ? $", {letGo} of them in names that were given away" : string.Empty)}, and {Measure} may be (limits.cellsPerChild of its parent).")));
+            LinkRefusalCode.Busy, $"{Measure + 1} cells of hunan would be held{(letGo > 0 ? $", {letGo} of them let go of because their names are another's (L13)" : string.Empty)}, and {Measure} may be (limits.cellsPerChild of its parent).")));
     }
 
     private void Hello(Child child)

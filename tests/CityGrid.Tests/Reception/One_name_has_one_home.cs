@@ -205,7 +205,9 @@ public sealed class One_name_has_one_home
         var ministry = new Parent("ministry", "CN", Registers.Tempting);
         var hunan = _hunan.Child;
         var elsewhere = DivisionCode.Parse("42011");
-        var others = hunan.Cell(9, 4, elsewhere.ToString(), "city-1", grain: Grain.National);
+
+        // Newer than anything that the true one comes to, so that its complete set does not end it.
+        var others = hunan.Cell(9, 4, elsewhere.ToString(), "city-1", grain: Grain.National) with { Revision = new Revision(1000, 999_999) };
         ministry.Door(hunan.Peer, hunan.Hello());
         if (!together)
         {
