@@ -24,8 +24,22 @@ public sealed record LaneRow(StreamMark Mark, CutProgress? Cut)
 {
     public static readonly LaneRow Start = new(StreamMark.Start, null);
 
-    /// <summary>The furthest position of the sender's journal that this lane has heard of: the end of a cut that has begun, else the cursor.</summary>
-    public StreamMark Heard => Cut?.To ?? Mark;
+    /// <summary>
+    /// The furthest end, past the cursor, of a cut that ever began to arrive: of what stands up to there something may be applied. It outlives the cut, for another reading may stop short of it. Null for none.
+    /// </summary>
+    public StreamMark? Ahead { get; init; }
+
+    /// <summary>The furthest position of the sender's journal that this lane has heard of.</summary>
+    public StreamMark Heard => Ahead ?? Mark;
+
+    /// <summary>The lane asked for once more from its start, which unsays nothing of what was heard.</summary>
+    public LaneRow Anew() => Start with { Ahead = Heard.IsStart ? null : Heard };
+
+    /// <summary>The lane once it is applied up to there.</summary>
+    public LaneRow At(StreamMark mark) => new(mark, null) { Ahead = Ahead?.Lsn > mark.Lsn ? Ahead : null };
+
+    /// <summary>The lane with a cut under way; one of repairs alone (L16) may end at the cursor itself.</summary>
+    public LaneRow During(CutProgress cut) => this with { Cut = cut, Ahead = cut.To.Lsn > Heard.Lsn ? cut.To : Ahead };
 }
 
 /// <summary>Why nothing of a child is applied until a person has released it.</summary>
@@ -92,7 +106,7 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
         },
         CellsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Cells = Taken(seat.Cells, taken.Part), LastHeard = recordedAt } : row,
         EscalationsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat.After(taken.Part) with { LastHeard = recordedAt } : row,
-        ChildRewind => row is null ? null : row with { Cells = LaneRow.Start, Escalations = LaneRow.Start, Alarms = LaneRow.Start },
+        ChildRewind => row is null ? null : row with { Cells = row.Cells.Anew(), Escalations = row.Escalations.Anew(), Alarms = row.Alarms.Anew() },
         SignerChange shown => row is null ? null : row with { Signer = shown.Fingerprint },
         QuarantineChange { Released: true } => row is null ? null : row with { Quarantine = null },
         QuarantineChange set => row is null ? null : row with { Quarantine = new Quarantine(set.Code, set.Reason, recordedAt) },
@@ -118,10 +132,10 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
     private static LaneRow Taken(LaneRow lane, CellsPart part)
     {
         var to = MarkOf(part.CutTo, part.CutChainHash);
-        return part.Part == part.Parts ? new LaneRow(to, null) : lane with { Cut = new CutProgress(to, part.Parts, part.Part, part.Reading) };
+        return part.Part == part.Parts ? lane.At(to) : lane.During(new CutProgress(to, part.Parts, part.Part, part.Reading));
     }
 
-    private static LaneRow Taken(LaneRow lane, EscalationsPart part) => lane with { Mark = MarkOf(part.To, part.ChainHash) };
+    private static LaneRow Taken(LaneRow lane, EscalationsPart part) => lane.At(MarkOf(part.To, part.ChainHash));
 
     private static StreamMark MarkOf(long lsn, Google.Protobuf.ByteString hash) =>
         StreamMark.TryRead(lsn, hash, out var mark) ? mark : throw new FormatException("A part without a valid end passed the receiver's checks.");

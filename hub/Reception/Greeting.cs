@@ -192,7 +192,7 @@ internal static class Greeting
 
             foreach (var claimed in hello.Positions.Where(p => p.Lane == lane && p.IsOf(row.Incarnation, row.Epoch)).Append(HeadOf(hello, lane, row)))
             {
-                if (StreamMark.TryRead(claimed.Lsn, claimed.ChainHash, out var theirs) && (Differs(theirs, mark) || Differs(theirs, heard)))
+                if (StreamMark.TryRead(claimed.Lsn, claimed.ChainHash, out var theirs) && (LinkReceiver.Differs(theirs, mark) || LinkReceiver.Differs(theirs, heard)))
                 {
                     return LinkReceiver.Fork(row, number, lane, $"The chain of {row.Node} at {theirs.Lsn} is {theirs.ChainHash}; another was sent here before.");
                 }
@@ -201,8 +201,6 @@ internal static class Greeting
 
         return null;
     }
-
-    private static bool Differs(StreamMark theirs, StreamMark ours) => theirs.Lsn == ours.Lsn && theirs != ours;
 
     private static StreamPosition HeadOf(Hello hello, Lane lane, ChildRow row) => new()
     {
@@ -231,8 +229,13 @@ internal static class Greeting
             welcome.Positions.Add(row.Lane(lane).Mark.ToPosition(lane, row.Incarnation, row.Epoch));
         }
 
+        if (row.Cells.Ahead is { } ahead && request.Hello.ProvesHeard)
+        {
+            welcome.CellsHeard = ahead.ToPosition(Lane.Cells, row.Incarnation, row.Epoch);
+        }
+
         welcome.Grains.AddRange(settings.Grains.Select(g => (int)g.Number));
-        var session = new LinkSession(row.Node, row.Incarnation, row.Epoch) { Protocol = protocol, Division = row.Division, Signer = signer };
+        var session = new LinkSession(row.Node, row.Incarnation, row.Epoch) { Protocol = protocol, Division = row.Division, Signer = signer, ProvesHeard = request.Hello.ProvesHeard };
         return new LinkDecision(null, new ConnectResponse { Number = request.Number, Welcome = welcome }, session)
         {
             NewSigner = signer is null || signer.Fingerprint == row.Signer ? null : new SignerChange(row.Node, signer.Algorithm, signer.Certificates),

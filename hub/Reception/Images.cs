@@ -107,9 +107,17 @@ internal static class Images
             image.CutReading = cut.Reading;
         }
 
+        if (lane.Ahead is { } ahead)
+        {
+            image.Ahead = Of(ahead);
+        }
+
         return image;
     }
 
-    private static LaneRow LaneOf(LaneImage image) =>
-        new(MarkOf(image.Mark), image.CutTo is null ? null : new CutProgress(MarkOf(image.CutTo), image.CutParts, image.CutApplied, image.CutReading));
+    private static LaneRow LaneOf(LaneImage image)
+    {
+        var lane = new LaneRow(MarkOf(image.Mark), null) { Ahead = image.Ahead is null ? null : MarkOf(image.Ahead) };
+        return image.CutTo is null ? lane : lane.During(new CutProgress(MarkOf(image.CutTo), image.CutParts, image.CutApplied, image.CutReading));
+    }
 }

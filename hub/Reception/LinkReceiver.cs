@@ -77,12 +77,20 @@ public static class LinkReceiver
             return early;
         }
 
-        if (row.Cells.Cut is { } open && to.Lsn == open.To.Lsn && to != open.To)
+        StreamMark.TryRead(part.HeardLsn, part.HeardChainHash, out var proven);
+        if (row.Cells.Ahead is { } ahead && (Differs(to, ahead) || Differs(proven, ahead)))
         {
-            return Fork(row, request.Number, Lane.Cells, $"The chain of {row.Node} at {to.Lsn} is {to.ChainHash}, but {open.To.ChainHash} was sent before.");
+            return Fork(row, request.Number, Lane.Cells, $"The chain of {row.Node} at {ahead.Lsn} is {(to.Lsn == ahead.Lsn ? to : proven).ChainHash}, but {ahead.ChainHash} was sent before.");
         }
 
         var cut = row.Cells.Cut is { } begun && begun.Has(part, to) ? begun : null;
+        if (cut is null && session.ProvesHeard && row.Cells.Ahead is { } heard && heard != to && heard != proven)
+        {
+            var unproven = Gap(row, session, request.Number, Lane.Cells, $"Something up to {heard.Lsn} came before, and this part does not show that it is of the same history.");
+            unproven.Response.Refusal.CellsHeard = heard.ToPosition(Lane.Cells, row.Incarnation, row.Epoch);
+            return unproven;
+        }
+
         if (part.Part > 1 && part.Part > (cut?.Applied ?? 0) + 1)
         {
             return Gap(row, session, request.Number, Lane.Cells, $"Part {part.Part} of the cut to {part.CutTo} came, {(cut?.Applied ?? 0) + 1} was due.");
@@ -153,6 +161,8 @@ public static class LinkReceiver
         StreamMark.TryRead(from, fromHash, out var claimed);
         return claimed == mark ? null : Fork(row, number, lane, $"The chain of {row.Node} at {mark.Lsn} is {claimed.ChainHash}, but {mark.ChainHash} was applied.");
     }
+
+    internal static bool Differs(StreamMark theirs, StreamMark ours) => theirs.Lsn == ours.Lsn && theirs != ours;
 
     private static LinkDecision Gap(ChildRow row, LinkSession session, long number, Lane lane, string message) =>
         Answers.Refuse(number, LinkRefusalCode.Gap, message, lane, Stand(row, lane)) with { Session = session };

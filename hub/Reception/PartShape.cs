@@ -22,6 +22,11 @@ internal static class PartShape
             return "A chain hash of 32 bytes is missing at an end of the cut.";
         }
 
+        if (part.HeardLsn != 0 && (part.HeardLsn < part.CutFrom || !StreamMark.TryRead(part.HeardLsn, part.HeardChainHash, out _)))
+        {
+            return $"What is said to be proven at {part.HeardLsn} is not: a position past the cut's start with a hash of 32 bytes is.";
+        }
+
         if (part.CutFrom == part.CutTo && from != to)
         {
             return "An empty cut has one chain hash, this one has two.";

@@ -84,6 +84,9 @@ public sealed record LinkSession(NodeId Child, Incarnation Incarnation, Epoch Ep
 
     /// <summary>The child's signer: each of its parts must be signed by it. Null for a child that does not sign.</summary>
     public Signer? Signer { get; init; }
+
+    /// <summary>The child proves its chain at what was heard and is not applied (L8); a program of before does not.</summary>
+    public bool ProvesHeard { get; init; }
 }
 
 /// <summary>What a receiver decided: what to make durable first (null for nothing), the answer to send once it is, and the session from here on.</summary>

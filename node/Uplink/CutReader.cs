@@ -68,9 +68,11 @@ public sealed class CutReader(
     /// <summary>
     /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
     /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own. Only what is behind a
-    /// cut that ends at the folds' own head may be stated (<paramref name="states"/>).
+    /// cut that ends at the folds' own head may be stated (<paramref name="states"/>). The first part shows the chain at <paramref name="proves"/>, where that lies in this journal behind
+    /// <paramref name="from"/>.
     /// </summary>
-    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true, RangeWish? wish = null)
+    public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true, RangeWish? wish = null,
+        Lsn proves = default)
     {
         var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && Tells(origin, grain), _toldOf());
         var reachesHead = read.To == head.Lsn;
@@ -105,6 +107,11 @@ public sealed class CutReader(
                 Parts = contents.Count,
                 Reading = reading,
             };
+            if (i == 0 && proves > from.Lsn && proves <= head.Lsn)
+            {
+                (part.HeardLsn, part.HeardChainHash) = (proves.Value, markAt(proves).HashBytes());
+            }
+
             var complete = last && reachesHead && states ? Complete(own is null ? null : node) : [];
             CellsPartCodec.Write(part, contents[i].Cells, last && reachesHead && states && own is not null ? [own()] : [], complete);
             if (last && reachesHead && states && _toldOf().IsAll)

@@ -53,6 +53,7 @@ public static partial class LinkSender
             LastEpoch = state.LastEpoch,
             KeepsEpoch = state.Epoch.IsGranted && (state.Settings.Kind == ParentKind.Sector || (state.Parent is not null && state.Parent == state.Settings.Parent)),
             TakesNoOrders = state.Settings.Kind == ParentKind.Sector,
+            ProvesHeard = true,
         };
         hello.Positions.AddRange(state.Lanes.Select(lane => lane.Acked.ToPosition(lane.Lane, state.Incarnation, state.Epoch)));
         if (orders is { Lsn: > 0 })
@@ -92,13 +93,14 @@ public static partial class LinkSender
         {
             var granted = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
             var stands = new Dictionary<Lane, StreamMark>();
+            var heard = Lsn.Zero;
             var fault =
                 !NodeId.TryParse(welcome.Node, out var parent) ? "it does not name itself"
                 : welcome.Protocol < SenderSettings.ProtocolMin || welcome.Protocol > State.Settings.ProtocolNewest ? $"it chose protocol {welcome.Protocol}"
                 : granted != State.Epoch && granted.Number <= State.LastEpoch ? $"it grants epoch {granted}, this node knows of {State.LastEpoch} and holds {State.Epoch}"
                 : !granted.IsGranted ? "it grants no epoch"
-                : !LinkWords.Lanes.All(lane => Stands(welcome, lane, granted, stands)) ? "it names a position of another stream"
-                : stands.Values.Any(mark => mark.Lsn > State.Head) ? $"it has applied more than this journal's {State.Head}"
+                : !LinkWords.Lanes.All(lane => Stands(welcome, lane, granted, stands)) || !TryReadHeard(welcome.CellsHeard, granted, out heard) ? "it names a position of another stream"
+                : stands.Values.Any(mark => mark.Lsn > State.Head) || heard > State.Head ? $"it has applied more than this journal's {State.Head}"
                 : null;
             if (fault is not null)
             {
@@ -134,7 +136,14 @@ public static partial class LinkSender
             foreach (var lane in State.Lanes)
             {
                 var from = stands[lane.Lane];
-                Set(lane with { Acked = parent == State.Parent ? lane.Acked : StreamMark.Start, From = from, Due = true, EvenIfEmpty = lane.EvenIfEmpty || (lane.Lane == Lane.Cells && from.IsStart) });
+                Set(lane with
+                {
+                    Acked = parent == State.Parent ? lane.Acked : StreamMark.Start,
+                    From = from,
+                    Heard = lane.Lane == Lane.Cells ? heard : Lsn.Zero,
+                    Due = true,
+                    EvenIfEmpty = lane.EvenIfEmpty || (lane.Lane == Lane.Cells && from.IsStart),
+                });
             }
 
             State = State with
@@ -174,6 +183,20 @@ public static partial class LinkSender
             var found = StreamMark.TryFind(welcome.Positions, lane, State.Incarnation, granted, out var mark);
             stands[lane] = mark;
             return found;
+        }
+
+        /// <summary>What the parent heard and has not applied: nothing where it names none; false where it speaks of another stream.</summary>
+        private bool TryReadHeard(StreamPosition? position, Epoch granted, out Lsn heard)
+        {
+            heard = Lsn.Zero;
+            if (position is null)
+            {
+                return true;
+            }
+
+            var reads = position.IsOf(State.Incarnation, granted) && StreamMark.TryRead(position.Lsn, position.ChainHash, out _);
+            heard = reads ? new Lsn(position.Lsn) : Lsn.Zero;
+            return reads;
         }
 
         /// <summary>The parent took the hello somewhere between its sending and now; in the middle is the best guess, and it is off by at most half of that.</summary>
@@ -246,7 +269,7 @@ public static partial class LinkSender
             {
                 // A new epoch is a new stream: all lanes start again at 0 (L7). The first cells cut is a complete set and goes even if it is
                 // empty, for what an earlier life had sent must become zero (L12).
-                Set(lane with { Acked = StreamMark.Start, From = StreamMark.Start, Due = true, EvenIfEmpty = lane.EvenIfEmpty || lane.Lane == Lane.Cells });
+                Set(lane with { Acked = StreamMark.Start, From = StreamMark.Start, Heard = Lsn.Zero, Due = true, EvenIfEmpty = lane.EvenIfEmpty || lane.Lane == Lane.Cells });
             }
         }
     }

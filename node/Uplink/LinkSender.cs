@@ -234,6 +234,7 @@ public static partial class LinkSender
                 Effects.Add(new SenderEffect.ReadCut(lane.Lane, lane.From.Lsn, State.Grains, lane.EvenIfEmpty, State.Pace.PartBytes)
                 {
                     AlarmsApart = State.Carries(State.Alarms),
+                    Proves = lane.Heard,
                     Ranges = lane.Lane == Lane.Cells && State.Speaks >= 2 ? State.Ranges.Wish : null,
                 });
                 Set(lane with { Phase = LanePhase.Reading, Due = false, NotBefore = null, Refused = string.Empty });
@@ -478,6 +479,10 @@ public static partial class LinkSender
             }
 
             SendAgain(lane with { Gaps = lane.Gaps + 1 });
+            if (TryReadHeard(refusal.CellsHeard, State.Epoch, out var heard) && heard > Lsn.Zero)
+            {
+                Set(State.Lane(lane.Lane) with { Heard = heard });
+            }
         }
 
         /// <summary>Nothing of the lane is under way any more; it is read again from where the parent stands.</summary>
@@ -485,7 +490,8 @@ public static partial class LinkSender
         {
             var left = State.UnderWay.RemoveAll(o => o.Lane == lane.Lane);
             State = State with { UnderWay = left, AnswerBy = left.IsEmpty ? null : State.AnswerBy };
-            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true });
+            var heard = lane is { Cut: { } cut, Sent: > 0 } && cut.To.Lsn > lane.Heard ? cut.To.Lsn : lane.Heard;
+            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true, Heard = heard });
         }
 
         private void Disbelieve(string message, Duration pause)

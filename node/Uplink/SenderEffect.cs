@@ -23,6 +23,9 @@ public abstract record SenderEffect
         /// <summary>Alarms have a lane of their own; without it they go with the other escalations.</summary>
         public bool AlarmsApart { get; init; }
 
+        /// <summary>Of cells: a position at which the first part shows this node's chain, where it lies behind <see cref="From"/>; else nothing is to be shown.</summary>
+        public Lsn Proves { get; init; }
+
         /// <summary>What a cut of cells that reaches the head shall say of ranges (L16); null for nothing.</summary>
         public RangeWish? Ranges { get; init; }
     }

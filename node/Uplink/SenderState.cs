@@ -84,6 +84,9 @@ public sealed record LaneState(Lane Lane)
     /// <summary>Where the next cut starts: what the parent itself last said.</summary>
     public StreamMark From { get; init; }
 
+    /// <summary>How far the parent may have heard this lane, past what it has applied: of cells, the next cut shows that this was of the same history (L8).</summary>
+    public Lsn Heard { get; init; }
+
     /// <summary>There may be something to send.</summary>
     public bool Due { get; init; }
 

@@ -371,7 +371,7 @@ public sealed record UplinkGround(ParentKind Kind, Sequencer Sequencer, UplinkFo
 
     /// <summary>The cut that the sender asked for. Under the sequencer's lock.</summary>
     public Cut Read(SenderEffect.ReadCut wanted) => wanted.Lane == Lane.Cells
-        ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, wanted.PartBytes, OwnStatement, wish: wanted.Ranges)
+        ? Cuts.Cells(MarkAt(wanted.From), Head(), MarkAt, wanted.Grains, wanted.EvenIfEmpty, wanted.PartBytes, OwnStatement, wish: wanted.Ranges, proves: wanted.Proves)
         : Cuts.Escalations(wanted.Lane, wanted.AlarmsApart, MarkAt(wanted.From), Head(), MarkAt, wanted.EvenIfEmpty, wanted.PartBytes);
 
     /// <summary>A lane between two positions, for a bundle: the alarms are apart, an empty cut moves the cursor too, and only the last may state anything. Under the sequencer's lock.</summary>

@@ -159,6 +159,47 @@ public sealed class A_sender_paces_itself_and_believes_little
         Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single().From.Value, Is.EqualTo(10));
     }
 
+    /// <summary>INV-21: two clones share a cursor and not what one of them sent past it.</summary>
+    [Test]
+    public void Where_the_parent_heard_more_than_it_applied_the_next_cut_shows_the_chain_there()
+    {
+        var story = new Sender(SenderState.Start(Settings, Life, Granted, 1, _ => default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        Assert.That(story.Sent[^1].Hello.ProvesHeard, Is.True);
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => w.CellsHeard = Mark(15).ToPosition(Lane.Cells, Life, Granted))));
+        Assert.That(Proven(story), Is.EqualTo(15));
+
+        story.Step(new SenderInput.CutReady(CellsCut(0, 20, 2)));
+        var gap = new LinkRefusal { Code = LinkRefusalCode.Gap, Lane = Lane.Cells, Position = Mark(0).ToPosition(Lane.Cells, Life, Granted), CellsHeard = Mark(17).ToPosition(Lane.Cells, Life, Granted) };
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Outstanding.Number, Refusal = gap }));
+        Assert.That(Proven(story), Is.EqualTo(17), "another one sent something meanwhile");
+    }
+
+    [Test]
+    public void What_was_sent_of_a_cut_that_is_read_again_the_parent_may_have_heard()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(CellsCut(0, 20, 2)));
+        var busy = new LinkRefusal { Code = LinkRefusalCode.Busy, Lane = Lane.Cells };
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Outstanding.Number, Refusal = busy }));
+        Assert.That(Proven(story), Is.EqualTo(20));
+    }
+
+    [TestCase(21, 1, TestName = "What_a_parent_says_that_it_heard_past_this_journal_is_not_believed")]
+    [TestCase(15, 2, TestName = "What_a_parent_says_that_it_heard_of_another_stream_is_not_believed")]
+    public void What_a_parent_cannot_have_heard_is_not_believed(long lsn, long epoch)
+    {
+        var story = new Sender(SenderState.Start(Settings, Life, Granted, 1, _ => default));
+        story.Step(new SenderInput.Woken());
+        story.Step(new SenderInput.Connected(Mark(20)));
+        story.Step(new SenderInput.Responded(Welcomed(twist: w => w.CellsHeard = Mark(lsn).ToPosition(Lane.Cells, Life, new Epoch(epoch, 7)))));
+        Assert.That(story.Last.OfType<SenderEffect.Report>().Select(r => r.Code), Is.EqualTo(new[] { "WRONG_ANSWER" }));
+        Assert.That(story.Last.OfType<SenderEffect.HangUp>(), Is.Not.Empty);
+    }
+
+    private static long Proven(Sender story) => story.Last.OfType<SenderEffect.ReadCut>().Single(read => read.Lane == Lane.Cells).Proves.Value;
+
     [Test]
     public void A_cut_that_stopped_short_is_followed_by_the_next_at_once()
     {

@@ -9,6 +9,8 @@ public sealed class Planted_faults_are_found
     private static readonly (char Kind, int Name, int Value)[] Urgent = [('x', 1, 1), ('x', 2, 1)];
     private static readonly (char Kind, int Name, int Value)[] Wide = [('c', 1, 3), ('c', 2, 4), ('x', 1, 1)];
 
+    private static readonly (char Kind, int Name, int Value)[] Long = [('c', 1, 3), ('c', 2, 4), ('c', 3, 1), ('c', 3, 2), ('c', 3, 3)];
+
     // L5, INV-8.
     [Test]
     public void A_gap_that_is_accepted() => IsFound(Planted.GapAccepted, new Faults(0, Losses: 1, 0, 0, 0), Urgent);
@@ -52,10 +54,14 @@ public sealed class Planted_faults_are_found
     [Test]
     public void A_last_part_without_those_before_it() => IsFound(Planted.LastPartAlone, new Faults(0, Losses: 1, 0, 0, 0), Wide);
 
+    // L8, INV-21.
+    [Test]
+    public void A_history_that_goes_on_where_another_had_begun() => IsFound(Planted.HeardNotShown, new Faults(0, 0, 0, 0, Restores: 1), Long);
+
     private static void IsFound(Planted planted, Faults faults, params (char Kind, int Name, int Value)[] script)
     {
         var rules = new SmallWorldRules(planted, script);
-        var result = new SmallWorldSearch(rules).Run(rules.Start(faults), 60_000);
+        var result = new SmallWorldSearch(rules).Run(rules.Start(faults), 100_000);
         TestContext.Out.WriteLine($"{planted} after {result.States} states: {result.Fault}\n  {string.Join("\n  ", result.Way)}");
         Assert.That(result.Fault, Is.Not.Null, $"{planted} was not found among {result.States} states.");
     }

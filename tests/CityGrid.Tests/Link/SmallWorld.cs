@@ -27,6 +27,7 @@ internal enum Planted
     ChainNotCompared,
     ReceiptBelievedUnchecked,
     LastPartAlone,
+    HeardNotShown,
 }
 
 /// <summary>An event in a child's journal: a cell's new absolute value, an escalation's version, or an epoch taken.</summary>
@@ -74,9 +75,6 @@ internal sealed record ChildSide(int Index, ImmutableArray<Entry> Journal, Incar
 
     /// <summary>An old copy runs under its old name: a person has to open it as a restored one.</summary>
     public bool IsOldCopy { get; init; }
-
-    /// <summary>A cut in several parts was under way when the copy took over: what came of it is told by the digest only (L12).</summary>
-    public bool IsMurky { get; init; }
 
     public StreamMark Head => MarkAt(Journal.Length);
 

@@ -14,7 +14,7 @@ internal static class SmallWorldCuts
         var from = child.MarkAt(Math.Min(read.From.Value, child.Journal.Length));
         var parts = read.Lane switch
         {
-            Lane.Cells => CellParts(child, from, read.EvenIfEmpty, planted),
+            Lane.Cells => CellParts(child, from, read, planted),
             Lane.Escalations => EscalationParts(child, from),
             _ => [],
         };
@@ -22,10 +22,10 @@ internal static class SmallWorldCuts
     }
 
     /// <summary>One cell a part, so that three cells are a cut of three.</summary>
-    private static List<CutPart> CellParts(ChildSide child, StreamMark from, bool evenIfEmpty, Planted planted)
+    private static List<CutPart> CellParts(ChildSide child, StreamMark from, SenderEffect.ReadCut read, Planted planted)
     {
         var cells = child.Cells().Where(c => c.Local > from.Lsn.Value && (planted != Planted.DroppedTombstone || c.Cell.Value != 0)).OrderBy(c => c.Local).ToList();
-        var count = cells.Count == 0 && evenIfEmpty ? 1 : cells.Count;
+        var count = cells.Count == 0 && read.EvenIfEmpty ? 1 : cells.Count;
         var parts = new List<CutPart>();
         for (var i = 0; i < count; i++)
         {
@@ -39,6 +39,11 @@ internal static class SmallWorldCuts
                 Parts = count,
                 Reading = 1,
             };
+            if (i == 0 && read.Proves > from.Lsn && read.Proves <= child.Head.Lsn)
+            {
+                (part.HeardLsn, part.HeardChainHash) = (read.Proves.Value, child.MarkAt(read.Proves.Value).HashBytes());
+            }
+
             if (i < cells.Count)
             {
                 var value = new byte[4];

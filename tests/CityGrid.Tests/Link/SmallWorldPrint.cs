@@ -56,7 +56,6 @@ internal static class SmallWorldPrint
         print.Add(child.AckedEscalations);
         print.Add((ulong)child.Happened);
         print.Add(child.IsOldCopy);
-        print.Add(child.IsMurky);
         var sender = child.Sender;
         print.Add((ulong)sender.Phase);
         print.Add((ulong)sender.Number);
@@ -72,6 +71,7 @@ internal static class SmallWorldPrint
         foreach (var lane in new[] { sender.Escalations, sender.Cells })
         {
             print.Add(lane.From);
+            print.Add((ulong)lane.Heard.Value);
             print.Add((ulong)((lane.Sent << 8) + (lane.Gaps << 4) + ((int)lane.Phase << 2) + (lane.Due ? 1 : 0) + (lane.EvenIfEmpty ? 2 : 0)));
             print.Add(lane.Cut is null ? 0 : (ulong)lane.Cut.Parts.Count + 1);
             print.Add(lane.Cut?.To ?? StreamMark.Start);
@@ -91,6 +91,7 @@ internal static class SmallWorldPrint
         print.Add(row.Cells.Mark);
         print.Add(row.Escalations.Mark);
         print.Add(row.Cells.Cut?.To ?? StreamMark.Start);
+        print.Add(row.Cells.Ahead ?? StreamMark.Start);
         print.Add((ulong)(row.Cells.Cut?.Applied ?? 0));
         print.Add((ulong)(row.Offer?.Incarnation.Value ?? 0));
         print.Add((ulong)(row.Offer?.Epoch.Number ?? 0) + ((row.Offer?.Epoch.Nonce ?? 0) << 8));

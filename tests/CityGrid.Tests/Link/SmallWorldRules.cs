@@ -266,7 +266,6 @@ internal sealed class SmallWorldRules : IRecordJudge
             AckedCells = child.AckedCells.Lsn.Value <= kept ? child.AckedCells : StreamMark.Start,
             AckedEscalations = child.AckedEscalations.Lsn.Value <= kept ? child.AckedEscalations : StreamMark.Start,
             IsOldCopy = true,
-            IsMurky = world.Parent.Rows[c]?.Cells.Cut is not null || world.Up.Any(f => f.Child == c && f.Request.Cells?.Parts > 1),
         };
         return Crash(world with { Children = world.Children.SetItem(c, old) }, c);
     }
@@ -360,6 +359,13 @@ internal sealed class SmallWorldRules : IRecordJudge
             {
                 (request.Escalations.From, request.Escalations.FromChainHash) = (mark.Lsn.Value, mark.HashBytes());
             }
+        }
+
+        if (_planted == Planted.HeardNotShown && request.FrameCase == ConnectRequest.FrameOneofCase.Cells)
+        {
+            session = session! with { ProvesHeard = false };
+            request = request.Clone();
+            (request.Cells.HeardLsn, request.Cells.HeardChainHash) = (0, Google.Protobuf.ByteString.Empty);
         }
 
         if (_planted == Planted.LastPartAlone && request.FrameCase == ConnectRequest.FrameOneofCase.Cells && request.Cells.Part > 1)

@@ -97,7 +97,7 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
                 return fault;
             }
 
-            if (child is { IsOldCopy: true, IsMurky: false } && world.Parent.Rows[child.Index] is { } held && Mixed(world, child, held) is { } mixed)
+            if (child is { IsOldCopy: true } && world.Parent.Rows[child.Index] is { } held && Mixed(world, child, held) is { } mixed)
             {
                 return mixed;
             }

@@ -122,6 +122,105 @@ public sealed class A_cut_comes_in_parts
         Assert.That(Take(_child.Cut(5, 9, [_child.Cell(3, 2)])).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
     }
 
+    /// <summary>
+    /// INV-21: one of two clones sent a part of its cut and was cut off, and the other, which has come further, stands at the same cursor. What the first one's part brought is in no history of
+    /// the other's, so that it must not go on as if it were.
+    /// </summary>
+    [Test]
+    public void Where_another_history_had_begun_one_it_is_a_fork()
+    {
+        BeginAndBreakOff();
+        (_child.History, _child.SharedTo, _child.Head) = ("another", 5, 12);
+        Assert.That(Proving().CellsHeard.Lsn, Is.EqualTo(9));
+
+        Assert.That(Take(_child.Cut(5, 12, [_child.Cell(8, 1)], twist: Shows(9))).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
+        Assert.That(_parent.Reception.Child(_child.Node)!.Quarantine, Is.Not.Null);
+        Assert.That(_parent.Reception.Child(_child.Node)!.Cells.Mark.Lsn, Is.EqualTo(new Lsn(5)));
+    }
+
+    [Test]
+    public void Where_its_own_history_had_begun_one_it_shows_so_and_is_taken()
+    {
+        BeginAndBreakOff();
+        _child.Head = 12;
+        Proving();
+        Assert.That(Take(_child.Cut(5, 12, [_child.Cell(8, 1)], twist: Shows(9))).Receipt.Position.Lsn, Is.EqualTo(12));
+        Assert.That(Proving().CellsHeard, Is.Null, "all that was heard is applied");
+    }
+
+    /// <summary>Two connections of one name: what the one began came after the other's welcome.</summary>
+    [Test]
+    public void Where_one_had_begun_that_it_does_not_show_to_be_its_own_it_is_a_gap_that_says_what_to_show()
+    {
+        BeginAndBreakOff();
+        _child.Head = 12;
+        Proving();
+        var head = _parent.Head;
+        var refusal = Take(_child.Cut(5, 12, [_child.Cell(8, 1)])).Refusal;
+        Assert.That((refusal.Code, refusal.Position.Lsn, refusal.CellsHeard.Lsn, _parent.Head), Is.EqualTo((LinkRefusalCode.Gap, 5L, 9L, head)));
+        Assert.That(Take(_child.Cut(5, 12, [_child.Cell(8, 1)], twist: Shows(8))).Refusal.Code, Is.EqualTo(LinkRefusalCode.Gap), "not where it was asked");
+        Assert.That(Take(_child.Cut(5, 9, [_child.Cell(8, 1)])).Receipt.Position.Lsn, Is.EqualTo(9), "A cut that ends there shows it by its end.");
+    }
+
+    [Test]
+    public void Of_a_program_that_shows_nothing_nothing_is_asked()
+    {
+        BeginAndBreakOff();
+        _child.Head = 12;
+        Assert.That(_child.Join(_parent).CellsHeard, Is.Null);
+        Assert.That(Take(_child.Cut(5, 12, [_child.Cell(8, 1)])).Receipt.Position.Lsn, Is.EqualTo(12));
+    }
+
+    /// <summary>Another reading may stop short of where an earlier one would have ended, and its parts may have brought what stands behind that.</summary>
+    [Test]
+    public void What_was_begun_further_on_is_not_forgotten_for_a_shorter_one()
+    {
+        BeginAndBreakOff();
+        _child.Head = 12;
+        Proving();
+        Assert.That(Take(_child.Cut(5, 7, [_child.Cell(6, 1)], twist: Shows(9))).Receipt.Position.Lsn, Is.EqualTo(7));
+        Assert.That(_parent.FromImages().Reception.Child(_child.Node), Is.EqualTo(_parent.Reception.Child(_child.Node)).Using<ChildRow>((a, b) => a.Cells == b.Cells));
+
+        (_child.History, _child.SharedTo) = ("another", 7);
+        Assert.That(Proving().CellsHeard.Lsn, Is.EqualTo(9));
+        Assert.That(Take(_child.Cut(7, 12, [_child.Cell(8, 1)], twist: Shows(9))).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
+    }
+
+    /// <summary>A cut of repairs, of which the first part came.</summary>
+    [Test]
+    public void One_that_ends_where_it_starts_leaves_nothing_to_show()
+    {
+        Take(_child.Cut(0, 5, [_child.Cell(3, 1)]));
+        Take(_child.Cut(5, 5, [_child.Cell(3, 1)], 1, 2));
+        _child.Head = 12;
+        Assert.That(Proving().CellsHeard, Is.Null);
+        Assert.That(Take(_child.Cut(5, 12, [_child.Cell(8, 1)])).Receipt.Position.Lsn, Is.EqualTo(12));
+    }
+
+    [Test]
+    public void What_was_heard_is_not_unsaid_by_asking_for_everything_again()
+    {
+        BeginAndBreakOff();
+        _parent.Rewind(_child.Node);
+        _child.Head = 8;
+        _parent.HangUp(_child.Node);
+        Assert.That(_parent.Take(_child.Peer, _child.Hello()).Refusal.Code, Is.EqualTo(LinkRefusalCode.EpochRegression));
+        _child.Head = 12;
+        Assert.That(Proving().CellsHeard.Lsn, Is.EqualTo(9));
+        Assert.That(Take(_child.Cut(0, 12, [_child.Cell(8, 1)], twist: Shows(9))).Receipt.Position.Lsn, Is.EqualTo(12));
+    }
+
+    [TestCase(4, 32)]
+    [TestCase(9, 31)]
+    [TestCase(9, 0)]
+    [TestCase(-1, 32)]
+    public void One_that_shows_what_is_no_position_past_its_start_is_malformed(long lsn, int hash)
+    {
+        BeginAndBreakOff();
+        var request = _child.Cut(5, 12, [], twist: p => (p.HeardLsn, p.HeardChainHash) = (lsn, Google.Protobuf.ByteString.CopyFrom(new byte[hash])));
+        Assert.That(Take(request).Refusal?.Code, Is.EqualTo(LinkRefusalCode.Malformed));
+    }
+
     [TestCase(-1, 5, 1, 1)]
     [TestCase(5, 4, 1, 1)]
     [TestCase(0, 5, 0, 1)]
@@ -159,6 +258,18 @@ public sealed class A_cut_comes_in_parts
             Assert.That((parent.Take(child.Peer, child.Cut(0, 5, [], 1, 1, twist)).Refusal?.Code, parent.Head), Is.EqualTo((LinkRefusalCode.Malformed, head)));
         }
     }
+
+    /// <summary>Applied up to 5, and of a cut to 9 a first part of two.</summary>
+    private void BeginAndBreakOff()
+    {
+        Take(_child.Cut(0, 5, [_child.Cell(3, 1)]));
+        Take(_child.Cut(5, 9, [_child.Cell(7, 1, day: 2)], 1, 2));
+    }
+
+    /// <summary>A new connection of a program that shows its chain where it is asked.</summary>
+    private Welcome Proving() => _child.Join(_parent, hello => hello.ProvesHeard = true);
+
+    private Action<CellsPart> Shows(long lsn) => part => (part.HeardLsn, part.HeardChainHash) = (lsn, _child.MarkAt(lsn).HashBytes());
 
     private ConnectResponse Take(ConnectRequest request) => _parent.Take(_child.Peer, request);
 }

@@ -207,9 +207,13 @@ internal sealed class Child
     /// <summary>Tells one history from another.</summary>
     public string History { get; set; } = "first";
 
+    /// <summary>Up to here all histories are one.</summary>
+    public long SharedTo { get; set; }
+
     public long Head { get; set; } = 10;
 
-    public StreamMark MarkAt(long lsn) => lsn == 0 ? StreamMark.Start : new StreamMark(new Lsn(lsn), Hash256.Of(System.Text.Encoding.ASCII.GetBytes($"{Node} {History} {lsn}")));
+    public StreamMark MarkAt(long lsn) =>
+        lsn == 0 ? StreamMark.Start : new StreamMark(new Lsn(lsn), Hash256.Of(System.Text.Encoding.ASCII.GetBytes($"{Node} {(lsn > SharedTo ? History : "first")} {lsn}")));
 
     public ConnectRequest Hello(Action<Hello>? twist = null)
     {
@@ -232,10 +236,10 @@ internal sealed class Child
     }
 
     /// <summary>Says hello on a new connection and takes the epoch that it is granted.</summary>
-    public Welcome Join(Parent parent)
+    public Welcome Join(Parent parent, Action<Hello>? twist = null)
     {
         parent.HangUp(Node);
-        var response = parent.Take(Peer, Hello());
+        var response = parent.Take(Peer, Hello(twist));
         var welcome = response.Welcome ?? throw new InvalidOperationException($"No welcome: {response.Refusal}");
         Epoch = new Epoch(welcome.ChildEpoch, welcome.ChildEpochNonce);
         return welcome;

@@ -48,6 +48,9 @@ public sealed class A_tree_in_bad_weather_ends_equal
 
         // A cell in a county's name went up before the county was heard of, its city let go of it, and the province kept it.
         "seed=40094 nodes=4 levels=4 steps=1 faults=HostileChild",
+
+        // One of two clones sent a part of its cut and was cut off; the other stood at the same cursor, had come further and went on, and nobody saw that there were two.
+        "seed=41324 nodes=7 levels=3 steps=18 faults=Reorder,Partition,PowerCut,CrashInRecovery,Clone also=Orders,Packages out=229,361,482",
     ];
 
     [TestCaseSource(nameof(SeedsToRun))]
