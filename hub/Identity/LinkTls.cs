@@ -16,12 +16,19 @@ public sealed record LinkCredential(X509Certificate2 Certificate, X509Certificat
     /// <exception cref="System.Security.Cryptography.CryptographicException">They do not fit together, or are none.</exception>
     public static LinkCredential Read(string certificates, string key)
     {
-        using var pem = WithKey(certificates, key);
+        var own = WithKey(certificates, key);
         var all = new X509Certificate2Collection();
         all.ImportFromPem(certificates);
+        return new LinkCredential(OperatingSystem.IsWindows() ? InStoreForm(own) : own, [.. all.Skip(1)]);
+    }
 
-        // TLS on some platforms needs the key in a store form; a round trip through PKCS#12 gives it that, in memory.
-        return new LinkCredential(X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null), [.. all.Skip(1)]);
+    /// <summary>TLS of Windows needs the key in the form of its store; a round trip through PKCS#12 gives it that, in memory. Elsewhere it would cost a start a twentieth of its time.</summary>
+    private static X509Certificate2 InStoreForm(X509Certificate2 pem)
+    {
+        using (pem)
+        {
+            return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
+        }
     }
 
     private static X509Certificate2 WithKey(string certificates, string key)

@@ -27,20 +27,13 @@ public enum EscalationTrigger
 public sealed record EscalationRule(string Name, EscalationTrigger Trigger, int Multiple, int Count, int WindowDays, bool ToParent);
 
 /// <summary>The escalation rules of a place: data, checked as a whole when read. Immutable.</summary>
-public sealed class EscalationRules
+public sealed partial class EscalationRules
 {
     private const int RulesMax = 100;
     private const int NameLengthMax = 32;
     private const int MultipleMax = 1000;
     private const int CountMax = 1_000_000;
     private const int WindowDaysMax = 366;
-
-    private static readonly JsonSerializerOptions Strict = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
-    };
 
     private static readonly Lazy<EscalationRules> BuiltInOnce = new(() => Read(BuiltInText()));
 
@@ -72,7 +65,7 @@ public sealed class EscalationRules
         RulesFile file;
         try
         {
-            file = JsonSerializer.Deserialize<RulesFile>(json, Strict) ?? throw new FormatException("The escalation rules are empty: write { \"rules\": [ … ] }.");
+            file = JsonSerializer.Deserialize(json, FileForm.Default.RulesFile) ?? throw new FormatException("The escalation rules are empty: write { \"rules\": [ … ] }.");
         }
         catch (JsonException e)
         {
@@ -136,7 +129,15 @@ public sealed class EscalationRules
         return reader.ReadToEnd();
     }
 
-    private sealed record RulesFile(RuleEntry[]? Rules);
+    internal sealed record RulesFile(RuleEntry[]? Rules);
 
-    private sealed record RuleEntry(string? Name, EscalationTrigger? Trigger, int? Multiple, int? Count, int? WindowDays, bool? ToParent);
+    internal sealed record RuleEntry(string? Name, EscalationTrigger? Trigger, int? Multiple, int? Count, int? WindowDays, bool? ToParent);
+
+    private sealed class TriggerNames() : JsonStringEnumConverter<EscalationTrigger>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
+
+    /// <summary>Made when the program is built: a start does not spend a twentieth of its time on finding out how ten lines are read.</summary>
+    [JsonSourceGenerationOptions(
+        GenerationMode = JsonSourceGenerationMode.Metadata, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, Converters = [typeof(TriggerNames)])]
+    [JsonSerializable(typeof(RulesFile))]
+    private sealed partial class FileForm : JsonSerializerContext;
 }
