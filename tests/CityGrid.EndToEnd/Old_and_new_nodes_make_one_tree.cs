@@ -16,9 +16,9 @@ namespace CityGrid.Tests.EndToEnd;
 /// INV-27 with real processes of two builds: ministry, province and city begin as the last build that spoke protocol 1 alone and are upgraded one after
 /// the other, each in place in its own data directory. The first order and the way back and forth pass through all eight mixes. In every mix cases are worked, one is
 /// escalated, a node is killed, and at rest every edge is equal and nothing that was answered is missing or doubled. For a night
-/// CITYGRID_MIX_SECONDS=120 lets each mix live that long, and two orders more pass through all of them without a way back.
+/// CITYGRID_MIX_SECONDS=120 lets each mix live that long, and two orders more pass through all of them without a way back. One after the other: they are long, and would be
+/// the last of a run with nothing beside them.
 /// </summary>
-[Parallelizable(ParallelScope.All)]
 [Requires(Need.PullRequest)]
 [Requires(Need.OldBuild)]
 public sealed class Old_and_new_nodes_make_one_tree
