@@ -16,9 +16,9 @@ public sealed record LinkCredential(X509Certificate2 Certificate, X509Certificat
     /// <exception cref="System.Security.Cryptography.CryptographicException">They do not fit together, or are none.</exception>
     public static LinkCredential Read(string certificates, string key)
     {
-        var own = WithKey(certificates, key);
         var all = new X509Certificate2Collection();
         all.ImportFromPem(certificates);
+        var own = WithKey(certificates, key);
         return new LinkCredential(OperatingSystem.IsWindows() ? InStoreForm(own) : own, [.. all.Skip(1)]);
     }
 

@@ -32,6 +32,20 @@ public sealed record LaneRow(StreamMark Mark, CutProgress? Cut)
     /// <summary>The furthest position of the sender's journal that this lane has heard of.</summary>
     public StreamMark Heard => Ahead ?? Mark;
 
+    /// <summary>What is known of the sender's chain at the position of <paramref name="theirs"/>, where that is another one (L8): the cursor, the end of the cut under way and of the furthest; null where nothing contradicts.</summary>
+    public StreamMark? Against(StreamMark theirs)
+    {
+        foreach (var ours in (StreamMark?[])[Mark, Cut?.To, Ahead])
+        {
+            if (ours is { } known && known.Lsn == theirs.Lsn && known != theirs)
+            {
+                return known;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The lane asked for once more from its start, which unsays nothing of what was heard.</summary>
     public LaneRow Anew() => Start with { Ahead = Heard.IsStart ? null : Heard };
 

@@ -192,7 +192,7 @@ internal static class Greeting
 
             foreach (var claimed in hello.Positions.Where(p => p.Lane == lane && p.IsOf(row.Incarnation, row.Epoch)).Append(HeadOf(hello, lane, row)))
             {
-                if (StreamMark.TryRead(claimed.Lsn, claimed.ChainHash, out var theirs) && (LinkReceiver.Differs(theirs, mark) || LinkReceiver.Differs(theirs, heard)))
+                if (StreamMark.TryRead(claimed.Lsn, claimed.ChainHash, out var theirs) && row.Lane(lane).Against(theirs) is not null)
                 {
                     return LinkReceiver.Fork(row, number, lane, $"The chain of {row.Node} at {theirs.Lsn} is {theirs.ChainHash}; another was sent here before.");
                 }

@@ -78,9 +78,12 @@ public static class LinkReceiver
         }
 
         StreamMark.TryRead(part.HeardLsn, part.HeardChainHash, out var proven);
-        if (row.Cells.Ahead is { } ahead && (Differs(to, ahead) || Differs(proven, ahead)))
+        foreach (var shown in (StreamMark[])[to, proven])
         {
-            return Fork(row, request.Number, Lane.Cells, $"The chain of {row.Node} at {ahead.Lsn} is {(to.Lsn == ahead.Lsn ? to : proven).ChainHash}, but {ahead.ChainHash} was sent before.");
+            if (row.Cells.Against(shown) is { } sent)
+            {
+                return Fork(row, request.Number, Lane.Cells, $"The chain of {row.Node} at {sent.Lsn} is {shown.ChainHash}, but {sent.ChainHash} was sent before.");
+            }
         }
 
         var cut = row.Cells.Cut is { } begun && begun.Has(part, to) ? begun : null;
@@ -161,8 +164,6 @@ public static class LinkReceiver
         StreamMark.TryRead(from, fromHash, out var claimed);
         return claimed == mark ? null : Fork(row, number, lane, $"The chain of {row.Node} at {mark.Lsn} is {claimed.ChainHash}, but {mark.ChainHash} was applied.");
     }
-
-    internal static bool Differs(StreamMark theirs, StreamMark ours) => theirs.Lsn == ours.Lsn && theirs != ours;
 
     private static LinkDecision Gap(ChildRow row, LinkSession session, long number, Lane lane, string message) =>
         Answers.Refuse(number, LinkRefusalCode.Gap, message, lane, Stand(row, lane)) with { Session = session };

@@ -22,9 +22,9 @@ internal static class PartShape
             return "A chain hash of 32 bytes is missing at an end of the cut.";
         }
 
-        if (part.HeardLsn != 0 && (part.HeardLsn < part.CutFrom || !StreamMark.TryRead(part.HeardLsn, part.HeardChainHash, out _)))
+        if (part.HeardLsn != 0 && (part.HeardLsn <= part.CutFrom || !StreamMark.TryRead(part.HeardLsn, part.HeardChainHash, out _)))
         {
-            return $"What is said to be proven at {part.HeardLsn} is not: a position past the cut's start with a hash of 32 bytes is.";
+            return $"The part shows its chain at {part.HeardLsn}; that must be a position past the cut's start {part.CutFrom}, with a hash of 32 bytes.";
         }
 
         if (part.CutFrom == part.CutTo && from != to)

@@ -100,7 +100,8 @@ public static partial class LinkSender
                 : granted != State.Epoch && granted.Number <= State.LastEpoch ? $"it grants epoch {granted}, this node knows of {State.LastEpoch} and holds {State.Epoch}"
                 : !granted.IsGranted ? "it grants no epoch"
                 : !LinkWords.Lanes.All(lane => Stands(welcome, lane, granted, stands)) || !TryReadHeard(welcome.CellsHeard, granted, out heard) ? "it names a position of another stream"
-                : stands.Values.Any(mark => mark.Lsn > State.Head) || heard > State.Head ? $"it has applied more than this journal's {State.Head}"
+                : stands.Values.Any(mark => mark.Lsn > State.Head) ? $"it has applied more than this journal's {State.Head}"
+                : heard > State.Head ? $"it has heard up to {heard}, and this journal ends at {State.Head}"
                 : null;
             if (fault is not null)
             {

@@ -65,6 +65,7 @@ public sealed class Old_and_new_nodes_make_one_tree
         if (!beginsOld)
         {
             await mixed.RequireOrderAsync();
+            Assert.That(mixed.Mixes, Has.Count.EqualTo(8));
         }
 
         await mixed.EndAsync();
@@ -115,6 +116,9 @@ public sealed class Old_and_new_nodes_make_one_tree
 
         private string Mix => string.Join(' ', Tree.Nodes.Select(node => $"{node.Tier} {(_running.Programs.ContainsKey(node.Node) ? "old" : "new")}"));
 
+        /// <summary>The mixes in which cases were worked.</summary>
+        public HashSet<string> Mixes { get; } = [];
+
         public async Task StartAsync(bool isOld)
         {
             foreach (var node in Tree.Nodes)
@@ -164,6 +168,7 @@ public sealed class Old_and_new_nodes_make_one_tree
         /// <summary>Cases and an escalation, while a node dies and comes back (over a night one after the other); then the figures at rest.</summary>
         public async Task LiveAsync(bool isLast)
         {
+            Mixes.Add(Mix);
             var start = TimeProvider.System.GetTimestamp();
             await EscalateAsync();
             do

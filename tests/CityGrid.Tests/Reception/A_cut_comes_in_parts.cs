@@ -210,7 +210,23 @@ public sealed class A_cut_comes_in_parts
         Assert.That(Take(_child.Cut(0, 12, [_child.Cell(8, 1)], twist: Shows(9))).Receipt.Position.Lsn, Is.EqualTo(12));
     }
 
+    /// <summary>The end of the cut under way is known as well as the furthest, of programs that show nothing too.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Another_chain_at_the_end_of_a_shorter_one_is_a_fork(bool atHello)
+    {
+        BeginAndBreakOff();
+        Take(_child.Cut(5, 7, [_child.Cell(6, 1)], 1, 2));
+        (_child.History, _child.SharedTo, _child.Head) = ("another", 5, 12);
+        _parent.HangUp(_child.Node);
+        var hello = _child.Hello(h => h.Positions.AddRange(atHello ? [_child.MarkAt(7).ToPosition(Lane.Cells, _child.Incarnation, _child.Epoch)] : []));
+        var heard = Take(hello);
+        var refusal = atHello ? heard.Refusal : Take(_child.Cut(5, 7, [_child.Cell(7, 1, day: 3)], 1, 2)).Refusal;
+        Assert.That(refusal?.Code, Is.EqualTo(LinkRefusalCode.Fork));
+    }
+
     [TestCase(4, 32)]
+    [TestCase(5, 32)]
     [TestCase(9, 31)]
     [TestCase(9, 0)]
     [TestCase(-1, 32)]
