@@ -120,6 +120,13 @@ public sealed class OrderStanding
         return against;
     }
 
+    /// <summary>What of this a receipt contradicts: another content of its step, an end before it, or a step after the end that it tells; null for nothing.</summary>
+    public OrderReceiptRecord? Against(OrderReceipt told, ByteString bytes) =>
+        _receipts.Find(known => known.Content.Step == told.Step) is { } same ? same.Bytes.Span.SequenceEqual(bytes.Span) ? null : same
+        : _receipts.Count > 0 && _receipts[^1].Content.Step < told.Step ? (HasEnded ? _receipts[^1] : null)
+        : IsEnd(told.State) ? _receipts.Find(known => known.Content.Step > told.Step)
+        : null;
+
     /// <summary>False for a step that is known, and for one that would stand after an end: whoever tells it, an order has one end and nothing after it.</summary>
     internal bool Add(OrderReceiptRecord receipt)
     {

@@ -25,14 +25,15 @@ public sealed record LaneRow(StreamMark Mark, CutProgress? Cut)
     public static readonly LaneRow Start = new(StreamMark.Start, null);
 
     /// <summary>
-    /// The furthest end, past the cursor, of a cut that ever began to arrive: of what stands up to there something may be applied. It outlives the cut, for another reading may stop short of it. Null for none.
+    /// The furthest position past the cursor that a cut which came was of: its end, of which something may be applied, or the head at which it was read, for what had changed by then was left out of it. It outlives
+    /// the cut, for another reading may stop short of it. Null for none.
     /// </summary>
     public StreamMark? Ahead { get; init; }
 
     /// <summary>The furthest position of the sender's journal that this lane has heard of.</summary>
     public StreamMark Heard => Ahead ?? Mark;
 
-    /// <summary>What is known of the sender's chain at the position of <paramref name="theirs"/>, where that is another one (L8): the cursor, the end of the cut under way and of the furthest; null where nothing contradicts.</summary>
+    /// <summary>What is known of the sender's chain at the position of <paramref name="theirs"/>, where that is another one (L8): the cursor, the end of the cut under way and the furthest heard of; null where nothing contradicts.</summary>
     public StreamMark? Against(StreamMark theirs)
     {
         foreach (var ours in (StreamMark?[])[Mark, Cut?.To, Ahead])
@@ -53,7 +54,10 @@ public sealed record LaneRow(StreamMark Mark, CutProgress? Cut)
     public LaneRow At(StreamMark mark) => new(mark, null) { Ahead = Ahead?.Lsn > mark.Lsn ? Ahead : null };
 
     /// <summary>The lane with a cut under way; one of repairs alone (L16) may end at the cursor itself.</summary>
-    public LaneRow During(CutProgress cut) => this with { Cut = cut, Ahead = cut.To.Lsn > Heard.Lsn ? cut.To : Ahead };
+    public LaneRow During(CutProgress cut) => Hearing(cut.To) with { Cut = cut };
+
+    /// <summary>The lane once it has heard of that position of the sender's journal.</summary>
+    public LaneRow Hearing(StreamMark mark) => this with { Ahead = mark.Lsn > Heard.Lsn ? mark : Ahead };
 }
 
 /// <summary>Why nothing of a child is applied until a person has released it.</summary>
@@ -146,7 +150,8 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
     private static LaneRow Taken(LaneRow lane, CellsPart part)
     {
         var to = MarkOf(part.CutTo, part.CutChainHash);
-        return part.Part == part.Parts ? lane.At(to) : lane.During(new CutProgress(to, part.Parts, part.Part, part.Reading));
+        var heard = lane.Hearing(MarkOf(part.ReadLsn, part.ReadChainHash));
+        return part.Part == part.Parts ? heard.At(to) : heard.During(new CutProgress(to, part.Parts, part.Part, part.Reading));
     }
 
     private static LaneRow Taken(LaneRow lane, EscalationsPart part) => lane.At(MarkOf(part.To, part.ChainHash));

@@ -78,7 +78,8 @@ public static class LinkReceiver
         }
 
         StreamMark.TryRead(part.HeardLsn, part.HeardChainHash, out var proven);
-        foreach (var shown in (StreamMark[])[to, proven])
+        StreamMark.TryRead(part.ReadLsn, part.ReadChainHash, out var read);
+        foreach (var shown in (StreamMark[])[to, proven, read])
         {
             if (row.Cells.Against(shown) is { } sent)
             {
@@ -87,11 +88,9 @@ public static class LinkReceiver
         }
 
         var cut = row.Cells.Cut is { } begun && begun.Has(part, to) ? begun : null;
-        if (cut is null && session.ProvesHeard && row.Cells.Ahead is { } heard && heard != to && heard != proven)
+        if (cut is null && session.ProvesHeard && row.Cells.Ahead is { } heard && heard != to && heard != proven && heard != read)
         {
-            var unproven = Gap(row, session, request.Number, Lane.Cells, $"Something up to {heard.Lsn} came before, and this part does not show that it is of the same history.");
-            unproven.Response.Refusal.CellsHeard = heard.ToPosition(Lane.Cells, row.Incarnation, row.Epoch);
-            return unproven;
+            return Gap(row, session, request.Number, Lane.Cells, $"Something of the history up to {heard.Lsn} came before, and this part does not show that it is of the same one.");
         }
 
         if (part.Part > 1 && part.Part > (cut?.Applied ?? 0) + 1)
@@ -165,8 +164,16 @@ public static class LinkReceiver
         return claimed == mark ? null : Fork(row, number, lane, $"The chain of {row.Node} at {mark.Lsn} is {claimed.ChainHash}, but {mark.ChainHash} was applied.");
     }
 
-    private static LinkDecision Gap(ChildRow row, LinkSession session, long number, Lane lane, string message) =>
-        Answers.Refuse(number, LinkRefusalCode.Gap, message, lane, Stand(row, lane)) with { Session = session };
+    private static LinkDecision Gap(ChildRow row, LinkSession session, long number, Lane lane, string message)
+    {
+        var gap = Answers.Refuse(number, LinkRefusalCode.Gap, message, lane, Stand(row, lane)) with { Session = session };
+        if (lane == Lane.Cells && session.ProvesHeard && row.Cells.Ahead is { } heard)
+        {
+            gap.Response.Refusal.CellsHeard = heard.ToPosition(lane, row.Incarnation, row.Epoch);
+        }
+
+        return gap;
+    }
 
     private static LinkDecision Known(ChildRow row, LinkSession session, long number, Lane lane, int records) =>
         new(null, Answers.Receipt(number, Stand(row, lane), new Judgement(0, records, [])), session);

@@ -34,7 +34,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     /// <summary>Another place bears the name of the origin, by somebody else's word; a person must say whose it is.</summary>
     public const string NameTaken = "NAME_TAKEN";
 
-    /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents; or one escalation has two origins.</summary>
+    /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents; one escalation has two origins; or one order was decided on otherwise before.</summary>
     public const string Conflict = "CONFLICT";
 
     /// <summary>A revision, or a statement, past what its origin can have reached.</summary>
@@ -178,6 +178,14 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
             else if (Orders?.Find(OrderId.Of(receipt.Order))?.Order is { } known && !MayDecide(receipt, known.Target))
             {
                 named.Add(Named(index, RecordOutcome.Refused, PermissionDenied, $"The order is for {known.Target}, of which {receipt.Division} does not decide."));
+            }
+            else if (Orders?.Find(OrderId.Of(receipt.Order))?.Against(receipt, part.Receipts[i].Receipt) is { } other)
+            {
+                named.Add(Named(
+                    index,
+                    RecordOutcome.Refused,
+                    Conflict,
+                    $"Order {OrderId.Shown(OrderId.Of(receipt.Order))} is {other.Content.State} by step {other.Content.Step} of {other.Content.Node}, heard before; this tells {receipt.State} by step {receipt.Step}. Two data directories decided on it; the first one heard stands. Open that of {receipt.Node} as a restored one (--restored), and it takes it over."));
             }
             else
             {

@@ -69,11 +69,12 @@ public sealed class CutReader(
     /// The cells lane after <paramref name="from"/>: this node's own cells at the grains asked for, those it relays at the national grain.
     /// <paramref name="own"/> makes this node's statement about itself at the head; null for a node that keeps no cells of its own. Only what is behind a
     /// cut that ends at the folds' own head may be stated (<paramref name="states"/>). The first part shows the chain at <paramref name="proves"/>, where that lies in this journal behind
-    /// <paramref name="from"/>.
+    /// <paramref name="from"/>, and at <paramref name="readAt"/>, the folds' own head, where the cut ends before it; null for <paramref name="head"/>.
     /// </summary>
     public Cut Cells(StreamMark from, StreamMark head, Func<Lsn, StreamMark> markAt, IReadOnlyCollection<Grain> grains, bool evenIfEmpty, int partBytes, Func<OriginWatermark>? own, bool states = true, RangeWish? wish = null,
-        Lsn proves = default)
+        Lsn proves = default, StreamMark? readAt = null)
     {
+        var at = readAt ?? head;
         var read = cells.Cut(from.Lsn, head.Lsn, _sizes.CellsAPart * _sizes.PartsACut, (origin, grain) => grains.Contains(grain) && Tells(origin, grain), _toldOf());
         var reachesHead = read.To == head.Lsn;
         var news = reachesHead && states && _toldOf().IsAll && reception.NewestStatement > from.Lsn;
@@ -112,6 +113,11 @@ public sealed class CutReader(
                 (part.HeardLsn, part.HeardChainHash) = (proves.Value, markAt(proves).HashBytes());
             }
 
+            if (i == 0 && at.Lsn > to.Lsn)
+            {
+                (part.ReadLsn, part.ReadChainHash) = (at.Lsn.Value, at.HashBytes());
+            }
+
             var complete = last && reachesHead && states ? Complete(own is null ? null : node) : [];
             CellsPartCodec.Write(part, contents[i].Cells, last && reachesHead && states && own is not null ? [own()] : [], complete);
             if (last && reachesHead && states && _toldOf().IsAll)
@@ -132,7 +138,7 @@ public sealed class CutReader(
             parts.Add(new CutPart(last ? to : from, part, null));
         }
 
-        return new Cut(Lane.Cells, from, to, reachesHead, parts) { Ranges = ranges?.Words };
+        return new Cut(Lane.Cells, from, to, reachesHead, parts) { ReadAt = at.Lsn, Ranges = ranges?.Words };
     }
 
     /// <summary>

@@ -367,7 +367,7 @@ public static partial class LinkSender
 
             HearRanges(done ? lane.Cut!.Ranges : null, receipt);
             Set(done
-                ? lane with { From = applied, Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut!.ReachesHead, IsBehind = lane.Due || !lane.Cut!.ReachesHead }
+                ? lane with { From = applied, Heard = HeardWith(lane), Gaps = 0, Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = lane.Due || !lane.Cut!.ReachesHead, IsBehind = lane.Due || !lane.Cut!.ReachesHead }
                 : lane with { From = applied, Gaps = 0 });
             if (asked.Lane == Lane.Cells && State.Speaks >= 2 && State.Ranges.IsGoingOn)
             {
@@ -479,7 +479,7 @@ public static partial class LinkSender
             }
 
             SendAgain(lane with { Gaps = lane.Gaps + 1 });
-            if (TryReadHeard(refusal.CellsHeard, State.Epoch, out var heard) && heard > Lsn.Zero)
+            if (TryReadHeard(refusal.CellsHeard, State.Epoch, out var heard))
             {
                 Set(State.Lane(lane.Lane) with { Heard = heard });
             }
@@ -490,9 +490,11 @@ public static partial class LinkSender
         {
             var left = State.UnderWay.RemoveAll(o => o.Lane == lane.Lane);
             State = State with { UnderWay = left, AnswerBy = left.IsEmpty ? null : State.AnswerBy };
-            var heard = lane is { Cut: { } cut, Sent: > 0 } && cut.To.Lsn > lane.Heard ? cut.To.Lsn : lane.Heard;
-            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true, Heard = heard });
+            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true, Heard = lane.Sent > 0 ? HeardWith(lane) : lane.Heard });
         }
+
+        /// <summary>How far the parent may have heard the lane once its cut is there.</summary>
+        private static Lsn HeardWith(LaneState lane) => lane.Cut is { } cut && cut.ReadAt > lane.Heard ? cut.ReadAt : lane.Heard;
 
         private void Disbelieve(string message, Duration pause)
         {

@@ -48,6 +48,9 @@ public sealed record CutPart(StreamMark After, CellsPart? Cells, EscalationsPart
 /// </summary>
 public sealed record Cut(Lane Lane, StreamMark From, StreamMark To, bool ReachesHead, IReadOnlyList<CutPart> Parts)
 {
+    /// <summary>The head at which it was read: what had changed once more by then is not in it.</summary>
+    public Lsn ReadAt { get; init; } = To.Lsn;
+
     /// <summary>What it says of ranges in its last parts; null for nothing.</summary>
     public RangeWords? Ranges { get; init; }
 }

@@ -376,7 +376,7 @@ public sealed record UplinkGround(ParentKind Kind, Sequencer Sequencer, UplinkFo
 
     /// <summary>A lane between two positions, for a bundle: the alarms are apart, an empty cut moves the cursor too, and only the last may state anything. Under the sequencer's lock.</summary>
     public Cut Read(Lane lane, StreamMark from, StreamMark end, IReadOnlyCollection<Grain> grains, int partBytes, bool isLast) => lane == Lane.Cells
-        ? Cuts.Cells(from, end, MarkAt, grains, evenIfEmpty: true, partBytes, isLast ? OwnStatement : null, states: isLast)
+        ? Cuts.Cells(from, end, MarkAt, grains, evenIfEmpty: true, partBytes, isLast ? OwnStatement : null, states: isLast, readAt: Head())
         : Cuts.Escalations(lane, alarmsApart: true, from, end, MarkAt, evenIfEmpty: true, partBytes);
 
     public StreamMark MarkAt(Lsn lsn) =>

@@ -186,6 +186,26 @@ public sealed class A_sender_paces_itself_and_believes_little
         Assert.That(Proven(story), Is.EqualTo(20));
     }
 
+    /// <summary>What had changed by then was left out of it, so that the parent holds it for a cut of the history up to there.</summary>
+    [Test]
+    public void After_a_cut_that_stopped_short_the_next_shows_the_chain_where_that_was_read()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(CellsCut(0, 10, 1) with { ReachesHead = false, ReadAt = new Lsn(20) }));
+        story.Answer(story.Sent[0], Lane.Cells, 10);
+        Assert.That(Proven(story), Is.EqualTo(20));
+    }
+
+    [Test]
+    public void A_gap_says_what_the_parent_has_heard_and_nothing_where_that_is_nothing()
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(CellsCut(0, 20, 2)));
+        var gap = new LinkRefusal { Code = LinkRefusalCode.Gap, Lane = Lane.Cells, Position = Mark(0).ToPosition(Lane.Cells, Life, Granted) };
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Outstanding.Number, Refusal = gap }));
+        Assert.That(Proven(story), Is.Zero);
+    }
+
     [TestCase(21, 1, TestName = "What_a_parent_says_that_it_heard_past_this_journal_is_not_believed")]
     [TestCase(15, 2, TestName = "What_a_parent_says_that_it_heard_of_another_stream_is_not_believed")]
     public void What_a_parent_cannot_have_heard_is_not_believed(long lsn, long epoch)

@@ -11,6 +11,8 @@ public sealed class Planted_faults_are_found
 
     private static readonly (char Kind, int Name, int Value)[] Long = [('c', 1, 3), ('c', 2, 4), ('c', 3, 1), ('c', 3, 2), ('c', 3, 3)];
 
+    private static readonly (char Kind, int Name, int Value)[] Changing = [('c', 1, 3), ('c', 2, 4), ('c', 1, 5), ('c', 3, 1)];
+
     // L5, INV-8.
     [Test]
     public void A_gap_that_is_accepted() => IsFound(Planted.GapAccepted, new Faults(0, Losses: 1, 0, 0, 0), Urgent);
@@ -58,9 +60,15 @@ public sealed class Planted_faults_are_found
     [Test]
     public void A_history_that_goes_on_where_another_had_begun() => IsFound(Planted.HeardNotShown, new Faults(0, 0, 0, 0, Restores: 1), Long);
 
-    private static void IsFound(Planted planted, Faults faults, params (char Kind, int Name, int Value)[] script)
+    // L8, INV-21.
+    [Test]
+    public void A_cut_that_left_out_what_had_changed_in_another_history() => IsFound(Planted.ReadNotShown, new Faults(0, 0, 0, 0, Restores: 1), cellsACut: 1, Changing);
+
+    private static void IsFound(Planted planted, Faults faults, params (char Kind, int Name, int Value)[] script) => IsFound(planted, faults, int.MaxValue, script);
+
+    private static void IsFound(Planted planted, Faults faults, int cellsACut, params (char Kind, int Name, int Value)[] script)
     {
-        var rules = new SmallWorldRules(planted, script);
+        var rules = new SmallWorldRules(planted, script) { CellsACut = cellsACut };
         var result = new SmallWorldSearch(rules).Run(rules.Start(faults), 100_000);
         TestContext.Out.WriteLine($"{planted} after {result.States} states: {result.Fault}\n  {string.Join("\n  ", result.Way)}");
         Assert.That(result.Fault, Is.Not.Null, $"{planted} was not found among {result.States} states.");

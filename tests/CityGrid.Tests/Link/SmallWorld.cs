@@ -28,6 +28,7 @@ internal enum Planted
     ReceiptBelievedUnchecked,
     LastPartAlone,
     HeardNotShown,
+    ReadNotShown,
 }
 
 /// <summary>An event in a child's journal: a cell's new absolute value, an escalation's version, or an epoch taken.</summary>
@@ -75,6 +76,12 @@ internal sealed record ChildSide(int Index, ImmutableArray<Entry> Journal, Incar
 
     /// <summary>An old copy runs under its old name: a person has to open it as a restored one.</summary>
     public bool IsOldCopy { get; init; }
+
+    /// <summary>Of an old copy: the history that it was copied from.</summary>
+    public ImmutableArray<Entry> Original { get; init; } = [];
+
+    /// <summary>Whether a position is of this history and not of the one that it was copied from.</summary>
+    public bool IsAlone(StreamMark mark) => !mark.IsStart && MarkAt(mark.Lsn.Value) == mark && (mark.Lsn.Value > Original.Length || Original[(int)mark.Lsn.Value - 1].Chain != mark.ChainHash);
 
     public StreamMark Head => MarkAt(Journal.Length);
 

@@ -9,22 +9,29 @@ namespace CityGrid.Tests.Link;
 /// <summary>How a child of a small world reads its journal into cuts.</summary>
 internal static class SmallWorldCuts
 {
-    public static Cut Read(ChildSide child, SenderEffect.ReadCut read, Planted planted)
+    public static Cut Read(ChildSide child, SenderEffect.ReadCut read, Planted planted, int cellsMax)
     {
         var from = child.MarkAt(Math.Min(read.From.Value, child.Journal.Length));
-        var parts = read.Lane switch
+        return read.Lane switch
         {
-            Lane.Cells => CellParts(child, from, read, planted),
-            Lane.Escalations => EscalationParts(child, from),
-            _ => [],
+            Lane.Cells => Cells(child, from, read, planted, cellsMax),
+            Lane.Escalations => new Cut(read.Lane, from, child.Head, true, EscalationParts(child, from)),
+            _ => new Cut(read.Lane, from, child.Head, true, []),
         };
-        return new Cut(read.Lane, from, child.Head, true, parts);
     }
 
-    /// <summary>One cell a part, so that three cells are a cut of three.</summary>
-    private static List<CutPart> CellParts(ChildSide child, StreamMark from, SenderEffect.ReadCut read, Planted planted)
+    /// <summary>One cell a part, so that three cells are a cut of three; a cut ends before a position at which there would be too many.</summary>
+    private static Cut Cells(ChildSide child, StreamMark from, SenderEffect.ReadCut read, Planted planted, int cellsMax)
     {
         var cells = child.Cells().Where(c => c.Local > from.Lsn.Value && (planted != Planted.DroppedTombstone || c.Cell.Value != 0)).OrderBy(c => c.Local).ToList();
+        var end = cells.Index().FirstOrDefault(c => c.Index >= cellsMax && c.Item.Local != cells[c.Index - 1].Local).Index;
+        var to = end > 0 ? child.MarkAt(cells[end - 1].Local) : child.Head;
+        cells = end > 0 ? cells[..end] : cells;
+        return new Cut(Lane.Cells, from, to, end == 0, Parts(child, from, to, read, cells)) { ReadAt = child.Head.Lsn };
+    }
+
+    private static List<CutPart> Parts(ChildSide child, StreamMark from, StreamMark to, SenderEffect.ReadCut read, List<(ModelCell Cell, long Local)> cells)
+    {
         var count = cells.Count == 0 && read.EvenIfEmpty ? 1 : cells.Count;
         var parts = new List<CutPart>();
         for (var i = 0; i < count; i++)
@@ -33,12 +40,17 @@ internal static class SmallWorldCuts
             {
                 CutFrom = from.Lsn.Value,
                 CutFromChainHash = from.HashBytes(),
-                CutTo = child.Head.Lsn.Value,
-                CutChainHash = child.Head.HashBytes(),
+                CutTo = to.Lsn.Value,
+                CutChainHash = to.HashBytes(),
                 Part = i + 1,
                 Parts = count,
                 Reading = 1,
             };
+            if (i == 0 && to != child.Head)
+            {
+                (part.ReadLsn, part.ReadChainHash) = (child.Head.Lsn.Value, child.Head.HashBytes());
+            }
+
             if (i == 0 && read.Proves > from.Lsn && read.Proves <= child.Head.Lsn)
             {
                 (part.HeardLsn, part.HeardChainHash) = (read.Proves.Value, child.MarkAt(read.Proves.Value).HashBytes());
@@ -51,12 +63,12 @@ internal static class SmallWorldCuts
                 part.Cells.Add(new Cell { Code = cells[i].Cell.Name, Epoch = cells[i].Cell.Revision.Epoch, Lsn = cells[i].Cell.Revision.Lsn, Value = ByteString.CopyFrom(value) });
             }
 
-            if (i == count - 1)
+            if (i == count - 1 && to == child.Head)
             {
                 part.CompleteOrigins.Add(0);
             }
 
-            parts.Add(new CutPart(i == count - 1 ? child.Head : from, part, null));
+            parts.Add(new CutPart(i == count - 1 ? to : from, part, null));
         }
 
         return parts;

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Reception;
+using CityGrid.Protocol.Names;
 using Google.Protobuf;
 
 namespace CityGrid.Tests.Link;
@@ -56,6 +57,7 @@ internal static class SmallWorldPrint
         print.Add(child.AckedEscalations);
         print.Add((ulong)child.Happened);
         print.Add(child.IsOldCopy);
+        print.Add(child.Original.IsEmpty ? StreamMark.Start : new StreamMark(new Lsn(child.Original.Length), child.Original[^1].Chain));
         var sender = child.Sender;
         print.Add((ulong)sender.Phase);
         print.Add((ulong)sender.Number);

@@ -39,6 +39,9 @@ internal sealed class SmallWorldRules : IRecordJudge
         _scripts = scripts;
     }
 
+    /// <summary>How many cells a cut has at most, where no more of them changed at one position.</summary>
+    public int CellsACut { get; init; } = int.MaxValue;
+
     public SmallWorld Start(Faults faults)
     {
         var world = new SmallWorld([], new ParentSide(), [], [], faults);
@@ -266,6 +269,7 @@ internal sealed class SmallWorldRules : IRecordJudge
             AckedCells = child.AckedCells.Lsn.Value <= kept ? child.AckedCells : StreamMark.Start,
             AckedEscalations = child.AckedEscalations.Lsn.Value <= kept ? child.AckedEscalations : StreamMark.Start,
             IsOldCopy = true,
+            Original = child.Journal,
         };
         return Crash(world with { Children = world.Children.SetItem(c, old) }, c);
     }
@@ -368,6 +372,12 @@ internal sealed class SmallWorldRules : IRecordJudge
             (request.Cells.HeardLsn, request.Cells.HeardChainHash) = (0, Google.Protobuf.ByteString.Empty);
         }
 
+        if (_planted == Planted.ReadNotShown && request.FrameCase == ConnectRequest.FrameOneofCase.Cells)
+        {
+            request = request.Clone();
+            (request.Cells.ReadLsn, request.Cells.ReadChainHash) = (0, Google.Protobuf.ByteString.Empty);
+        }
+
         if (_planted == Planted.LastPartAlone && request.FrameCase == ConnectRequest.FrameOneofCase.Cells && request.Cells.Part > 1)
         {
             StreamMark.TryRead(request.Cells.CutTo, request.Cells.CutChainHash, out var to);
@@ -414,7 +424,7 @@ internal sealed class SmallWorldRules : IRecordJudge
                         world = world with { Up = world.Up.Add(new UpFrame(c, child.Session, send.Request, SmallWorldPrint.Of(send.Request))) };
                         break;
                     case SenderEffect.ReadCut read:
-                        inputs.Enqueue(new SenderInput.CutReady(SmallWorldCuts.Read(child, read, _planted)));
+                        inputs.Enqueue(new SenderInput.CutReady(SmallWorldCuts.Read(child, read, _planted, CellsACut)));
                         break;
                     case SenderEffect.StoreReceipt store:
                         child = store.Lane == Lane.Cells ? child with { AckedCells = store.Mark } : child with { AckedEscalations = store.Mark };

@@ -109,7 +109,7 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
     /// <summary>INV-21: where the parent follows an old copy, it must not have followed another history before.</summary>
     private static string? Mixed(SmallWorld world, ChildSide child, ChildRow row) =>
         row.Epoch == child.Epoch && row.Incarnation == child.Incarnation && row.Cells.Mark.Lsn <= child.Head.Lsn && child.MarkAt(row.Cells.Mark.Lsn.Value) == row.Cells.Mark
-            ? Values(world, child, row.Cells.Mark.Lsn.Value)
+            ? Values(world, child, row.Cells.Mark.Lsn.Value) ?? (child.IsAlone(row.Cells.Mark) ? Missing(world, child, row) : null)
             : null;
 
     private static string? Streams(SmallWorld world, ChildSide child, ChildRow row)
@@ -136,6 +136,12 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
             }
         }
 
+        return Missing(world, child, row) ?? Values(world, child);
+    }
+
+    /// <summary>INV-11: what lies behind the cursor is held.</summary>
+    private static string? Missing(SmallWorld world, ChildSide child, ChildRow row)
+    {
         foreach (var (own, local) in child.Cells())
         {
             var held = world.Parent.Cells.FirstOrDefault(c => c.Origin == child.Index && c.Name == own.Name);
@@ -145,7 +151,7 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules)
             }
         }
 
-        return Values(world, child);
+        return null;
     }
 
     /// <summary>INV-11: each cell has the value that its origin gave it at that revision.</summary>

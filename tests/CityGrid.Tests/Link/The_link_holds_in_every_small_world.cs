@@ -17,6 +17,7 @@ public sealed class The_link_holds_in_every_small_world
     private static readonly (char Kind, int Name, int Value)[] Falling = [('c', 1, 5), ('x', 1, 1), ('c', 1, 0)];
     private static readonly (char Kind, int Name, int Value)[] Short = [('c', 1, 3), ('x', 2, 1)];
     private static readonly (char Kind, int Name, int Value)[] Wide = [('c', 1, 3), ('c', 2, 4), ('x', 1, 1)];
+    private static readonly (char Kind, int Name, int Value)[] Changing = [('c', 1, 3), ('c', 2, 4), ('c', 1, 5), ('c', 3, 1)];
     private static readonly (char Kind, int Name, int Value)[] Urgent = [('x', 1, 1), ('x', 1, 2), ('c', 1, 1)];
 
     /// <summary>Worlds differ in what happens at the children and in what may go wrong: no state of one is a state of another.</summary>
@@ -33,6 +34,7 @@ public sealed class The_link_holds_in_every_small_world
         ("two children whose lines break", new Faults(0, 0, 0, Breaks: 2, 0), [Wide, Short]),
         ("one urgent child that is restored while lines break", new Faults(Crashes: 1, Losses: 1, 0, Breaks: 1, Restores: 1), [Urgent]),
         ("one child that falls to nothing with everything at once", new Faults(Crashes: 1, Losses: 1, Duplicates: 1, Breaks: 1, 0), [Falling]),
+        ("one child that cuts short and is restored", new Faults(0, 0, 0, Breaks: 1, Restores: 1), [Changing]),
         ("two urgent children", new Faults(Crashes: 1, 0, Duplicates: 1, 0, 0), [Urgent, Urgent]),
     ];
 
@@ -45,7 +47,7 @@ public sealed class The_link_holds_in_every_small_world
     public void In(int world)
     {
         var wanted = int.TryParse(Environment.GetEnvironmentVariable("CITYGRID_STATES"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : StatesInAll;
-        var rules = new SmallWorldRules(Planted.Nothing, Worlds[world].Scripts);
+        var rules = new SmallWorldRules(Planted.Nothing, Worlds[world].Scripts) { CellsACut = Worlds[world].Scripts[0] == Changing ? 1 : int.MaxValue };
         var result = new SmallWorldSearch(rules).Run(rules.Start(Worlds[world].Faults), wanted / Worlds.Length);
         TestContext.Out.WriteLine($"{result.States} states{(result.Exhausted ? ", which is all of them" : string.Empty)}");
         Interlocked.Add(ref _states, result.States);

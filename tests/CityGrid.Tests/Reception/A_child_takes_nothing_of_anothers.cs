@@ -59,6 +59,26 @@ public sealed class A_child_takes_nothing_of_anothers
         Assert.That(_parent.Take(_wuhan.Peer, Tell(_wuhan, order, "district", "420111", OrderState.Delivered)).Receipt.Refused, Is.EqualTo(1));
     }
 
+    /// <summary>INV-13: of two data directories that decided, the first one heard stands, and both ends are told so.</summary>
+    [TestCase(2, OrderState.Signed, true, TestName = "What_was_told_of_an_order_before_comes_again")]
+    [TestCase(2, OrderState.Answered, false, TestName = "Another_content_of_a_step_is_a_conflict")]
+    [TestCase(3, OrderState.Rejected, true, TestName = "The_end_that_was_told_comes_again")]
+    [TestCase(4, OrderState.Answered, false, TestName = "A_step_after_an_end_is_a_conflict")]
+    [TestCase(1, OrderState.Cancelled, false, TestName = "An_end_before_a_step_that_was_told_is_a_conflict")]
+    public void An_order_was_decided_on_before(int step, OrderState state, bool isKnown)
+    {
+        var order = OrderFor("4201");
+        _parent.Apply(OrderFold.IssuedEvent(order.ToByteString()));
+        var told = 0;
+        ConnectRequest Step(int number, OrderState now) => Tell(_wuhan, order, "wuhan", "4201", now, number, told, ++told);
+        Assert.That(_parent.Take(_wuhan.Peer, Step(2, OrderState.Signed)).Receipt.Accepted, Is.EqualTo(1));
+        Assert.That(_parent.Take(_wuhan.Peer, Step(3, OrderState.Rejected)).Receipt.Accepted, Is.EqualTo(1));
+
+        var answer = _parent.Take(_wuhan.Peer, Step(step, state));
+        Assert.That(answer.Receipt.Records.Select(r => (r.Outcome, r.Code)), Is.EqualTo(isKnown ? Array.Empty<(RecordOutcome, string)>() : [(RecordOutcome.Refused, RecordJudge.Conflict)]), answer.ToString());
+        Assert.That(_parent.Orders.Find(1)!.Receipts.Select(r => (r.Content.Step, r.Content.State)), Is.EqualTo(new[] { (2, OrderState.Signed), (3, OrderState.Rejected) }));
+    }
+
     [Test]
     public void An_order_is_not_learned_from_the_receipt_of_another_place()
     {
@@ -88,12 +108,12 @@ public sealed class A_child_takes_nothing_of_anothers
 
     private static Order OrderFor(string target) => new() { Id = OrderId.ToBytes(1), Issuer = "ministry", IssuerDivision = "CN", TargetDivision = target, Kind = OrderKind.Assign };
 
-    private static ConnectRequest Tell(Child child, Order order, string node, string division, OrderState state)
+    private static ConnectRequest Tell(Child child, Order order, string node, string division, OrderState state, int step = 1, long from = 0, long to = 5)
     {
-        var receipt = new OrderReceipt { Order = order.Id, Issuer = order.Issuer, Node = node, Division = division, Step = 1, State = state };
-        var frame = child.Raise(0, 5);
+        var receipt = new OrderReceipt { Order = order.Id, Issuer = order.Issuer, Node = node, Division = division, Step = step, State = state };
+        var frame = child.Raise(from, to);
         frame.Escalations.Lane = Lane.Alarms;
-        frame.Escalations.Receipts.Add(new OrderReceiptEnvelope { Lsn = 3, Receipt = receipt.ToByteString(), Order = order.ToByteString() });
+        frame.Escalations.Receipts.Add(new OrderReceiptEnvelope { Lsn = Math.Min(to, 3), Receipt = receipt.ToByteString(), Order = order.ToByteString() });
         return frame;
     }
 }

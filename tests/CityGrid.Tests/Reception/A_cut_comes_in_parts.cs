@@ -186,6 +186,74 @@ public sealed class A_cut_comes_in_parts
         Assert.That(Take(_child.Cut(7, 12, [_child.Cell(8, 1)], twist: Shows(9))).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
     }
 
+    /// <summary>
+    /// INV-21: one of two clones had come further as it read its cut, and left out what had changed by then; the cut was applied whole, up to where both are one. The other never tells what was
+    /// left out, for it stands at the same cursor and there it did not change.
+    /// </summary>
+    [TestCase(1)]
+    [TestCase(2)]
+    public void A_cut_is_of_the_history_up_to_where_it_was_read(int parts)
+    {
+        for (var part = 1; part <= parts; part++)
+        {
+            Take(_child.Cut(0, 5, [_child.Cell(3, 1, day: part)], part, parts, part == 1 ? ReadAt(9) : null));
+        }
+
+        Assert.That(_parent.Reception.Child(_child.Node)!.Cells.Mark.Lsn, Is.EqualTo(new Lsn(5)));
+        Assert.That(_parent.FromImages().Reception.Child(_child.Node), Is.EqualTo(_parent.Reception.Child(_child.Node)).Using<ChildRow>((a, b) => a.Cells == b.Cells));
+        _child.Head = 8;
+        _parent.HangUp(_child.Node);
+        Assert.That(_parent.Take(_child.Peer, _child.Hello()).Refusal.Code, Is.EqualTo(LinkRefusalCode.EpochRegression), "one that has not come so far");
+
+        (_child.History, _child.SharedTo, _child.Head) = ("another", 5, 12);
+        Assert.That(Proving().CellsHeard.Lsn, Is.EqualTo(9));
+        Assert.That(Take(_child.Cut(5, 12, [_child.Cell(8, 1)], twist: Shows(9))).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fork));
+        Assert.That(_parent.Reception.Child(_child.Node)!.Quarantine, Is.Not.Null);
+    }
+
+    [Test]
+    public void Its_own_history_goes_on_from_there()
+    {
+        Take(_child.Cut(0, 5, [_child.Cell(3, 1)], twist: ReadAt(9)));
+        _child.Head = 12;
+        Proving();
+        Assert.That(Take(_child.Cut(5, 7, [_child.Cell(6, 1, day: 2)])).Refusal.CellsHeard.Lsn, Is.EqualTo(9), "what to show");
+        Assert.That(Take(_child.Cut(5, 7, [_child.Cell(6, 1, day: 2)], twist: ReadAt(9))).Receipt.Position.Lsn, Is.EqualTo(7), "Read there once more, it shows it by that.");
+        Assert.That(Take(_child.Cut(7, 8, [_child.Cell(8, 1, day: 3)], twist: p => { Shows(9)(p); ReadAt(11)(p); })).Receipt.Position.Lsn, Is.EqualTo(8));
+        Assert.That(Take(_child.Cut(8, 12, [_child.Cell(12, 1, day: 4)], twist: Shows(9))).Refusal.CellsHeard.Lsn, Is.EqualTo(11));
+        Assert.That(Take(_child.Cut(8, 12, [_child.Cell(12, 1, day: 4)], twist: Shows(11))).Receipt.Position.Lsn, Is.EqualTo(12));
+        Assert.That(Proving().CellsHeard, Is.Null);
+    }
+
+    [Test]
+    public void Another_chain_where_one_was_read_is_a_fork()
+    {
+        Take(_child.Cut(0, 5, [_child.Cell(3, 1)], twist: ReadAt(9)));
+        (_child.History, _child.SharedTo) = ("another", 5);
+        Assert.That(Take(_child.Cut(5, 7, [_child.Cell(6, 1, day: 2)], twist: ReadAt(9))).Refusal?.Code, Is.EqualTo(LinkRefusalCode.Fork));
+    }
+
+    /// <summary>Whatever part is missing, whoever sends is told what to show when it reads again.</summary>
+    [Test]
+    public void A_gap_names_what_was_heard()
+    {
+        BeginAndBreakOff();
+        _child.Head = 12;
+        Proving();
+        Assert.That(Take(_child.Cut(5, 9, [_child.Cell(8, 1)], 2, 3, p => p.Reading = 7)).Refusal.CellsHeard.Lsn, Is.EqualTo(9));
+        Assert.That(Take(_child.Cut(9, 12, [_child.Cell(10, 1)])).Refusal.CellsHeard.Lsn, Is.EqualTo(9));
+    }
+
+    [TestCase(5, 32)]
+    [TestCase(9, 31)]
+    [TestCase(9, 0)]
+    [TestCase(-1, 32)]
+    public void One_that_was_read_where_no_position_past_its_end_is_is_malformed(long lsn, int hash)
+    {
+        var request = _child.Cut(0, 5, [], twist: p => (p.ReadLsn, p.ReadChainHash) = (lsn, Google.Protobuf.ByteString.CopyFrom(new byte[hash])));
+        Assert.That(Take(request).Refusal?.Code, Is.EqualTo(LinkRefusalCode.Malformed));
+    }
+
     /// <summary>A cut of repairs, of which the first part came.</summary>
     [Test]
     public void One_that_ends_where_it_starts_leaves_nothing_to_show()
@@ -286,6 +354,8 @@ public sealed class A_cut_comes_in_parts
     private Welcome Proving() => _child.Join(_parent, hello => hello.ProvesHeard = true);
 
     private Action<CellsPart> Shows(long lsn) => part => (part.HeardLsn, part.HeardChainHash) = (lsn, _child.MarkAt(lsn).HashBytes());
+
+    private Action<CellsPart> ReadAt(long lsn) => part => (part.ReadLsn, part.ReadChainHash) = (lsn, _child.MarkAt(lsn).HashBytes());
 
     private ConnectResponse Take(ConnectRequest request) => _parent.Take(_child.Peer, request);
 }

@@ -120,6 +120,22 @@ public sealed class A_new_life_of_a_child_leaves_no_phantoms
         Assert.That(second.ReachesHead, Is.True);
         Assert.That(second.Parts[^1].Cells!.Watermarks, Has.Count.EqualTo(1));
         Assert.That(first.Parts.Concat(second.Parts).Sum(p => p.Cells!.Cells.Count), Is.EqualTo((int)city.Cells.Count), "Each cell goes once.");
+
+        // What had changed once more behind its end is not in the first.
+        Assert.That(first.Parts.Select(p => p.Cells!.ReadLsn), Is.EqualTo(first.Parts.Select((_, i) => i == 0 ? second.To.Lsn.Value : 0)));
+        Assert.That((first.ReadAt, first.Parts[0].Cells!.ReadChainHash), Is.EqualTo((second.To.Lsn, second.To.HashBytes())));
+        Assert.That((second.ReadAt, second.Parts[0].Cells!.ReadLsn), Is.EqualTo((second.To.Lsn, 0L)));
+    }
+
+    /// <summary>A file may end its cuts where earlier ones ended.</summary>
+    [Test]
+    public void A_cut_to_an_earlier_end_says_where_it_was_read_too()
+    {
+        var city = new City(1);
+        city.Add(day: 1, 1);
+        city.Add(day: 2, 1);
+        var cut = city.Read(StreamMark.Start, to: 2);
+        Assert.That((cut.To.Lsn.Value, cut.ReadAt.Value, cut.Parts[0].Cells!.ReadLsn), Is.EqualTo((2L, 4L, 4L)));
     }
 
     private static (int Day, long Reported)[] Held(Parent parent) =>
@@ -183,10 +199,16 @@ public sealed class A_new_life_of_a_child_leaves_no_phantoms
             Cells.Restamp(Child.Node, new Revision(Child.Epoch.Number, _lsn), new Lsn(_lsn));
         }
 
-        public Cut Read(StreamMark from) => _reader.Cells(from, Child.MarkAt(_lsn), l => Child.MarkAt(l.Value), [Grain.Detail, Grain.National], true, 100_000, () => Child.Statement(_lsn) with
-        {
-            Digest = Cells.DigestOf(Child.Node, Grain.National),
-        });
+        public Cut Read(StreamMark from, long? to = null) => _reader.Cells(
+            from,
+            Child.MarkAt(to ?? _lsn),
+            l => Child.MarkAt(l.Value),
+            [Grain.Detail, Grain.National],
+            true,
+            100_000,
+            () => Child.Statement(_lsn) with { Digest = Cells.DigestOf(Child.Node, Grain.National) },
+            states: to is null,
+            readAt: Child.MarkAt(_lsn));
 
         public void Push(Parent parent)
         {

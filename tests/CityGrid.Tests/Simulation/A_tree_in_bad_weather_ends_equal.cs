@@ -51,6 +51,9 @@ public sealed class A_tree_in_bad_weather_ends_equal
 
         // One of two clones sent a part of its cut and was cut off; the other stood at the same cursor, had come further and went on, and nobody saw that there were two.
         "seed=41324 nodes=7 levels=3 steps=18 faults=Reorder,Partition,PowerCut,CrashInRecovery,Clone also=Orders,Packages out=229,361,482",
+
+        // One of two clones had left out of its cut what had changed there since; the other stood at the same cursor and never told it.
+        "seed=51593 nodes=2 levels=2 steps=21 faults=Loss,Reorder,Clog,Kill,Restore,Clone,ParentRestored,ParentLost,DiskError also=Orders out=2,34",
     ];
 
     [TestCaseSource(nameof(SeedsToRun))]

@@ -442,7 +442,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         }
 
         var copy = copies[random.Below(copies.Count)];
-        if (!MayForget(node, copy.LastEpoch, copy.ChildEpochs))
+        if (!MayForget(node, copy.LastEpoch, copy.ChildEpochs) || copy.Ends.Any(end => IsForgotten(node, end)))
         {
             return;
         }
@@ -462,6 +462,14 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
             Replaced?.Invoke(node, random);
         }
     }
+
+    /// <summary>
+    /// Whether a place lost an end of its order with its directory, so that it may have decided again: a copy of somebody above that brings the first one back makes two of it, which no protocol
+    /// mends (see INV-13 in docs/invariants.md).
+    /// </summary>
+    private bool IsForgotten(SimulatedNode above, OrderEnd end) =>
+        tree.Nodes.Values.Single(node => node.Place.Division == end.Target) is var place && place != above && place.Directories > 0
+        && !(place.Core?.Orders.Find(end.Order) is { HasEnded: true } known && known.Receipts[^1].Bytes.Span.SequenceEqual(end.Bytes.Span));
 
     private void Lose(SimulatedNode node, SeededEntropy random)
     {

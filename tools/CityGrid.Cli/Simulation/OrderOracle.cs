@@ -1,5 +1,6 @@
 using CityGrid.Hub.Journal;
 using CityGrid.Hub.Orders;
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Reception.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
@@ -41,6 +42,8 @@ internal sealed class OrderOracle(SimulatedTree tree, IReadOnlySet<NodeId> forke
         foreach (var node in tree.Nodes.Values)
         {
             CheckAcknowledged(node);
+            var twice = node.Core!.Reception.Refused.FirstOrDefault(aside => aside.Lane == Lane.Alarms && aside.Verdict.Code == RecordJudge.Conflict && aside.Verdict.Message.StartsWith("Order ", StringComparison.Ordinal));
+            StoryBrokenException.Unless(twice is null || forked.Count > 0 || tree.Hostile is not null, () => $"INV-13: nobody had two histories, and {node.Place.Node} was told by {twice!.Child}: {twice.Verdict.Message}");
         }
 
         foreach (var (id, order) in All())

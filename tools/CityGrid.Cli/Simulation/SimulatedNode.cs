@@ -37,7 +37,14 @@ public sealed class Acknowledgements
 }
 
 /// <summary>A copy of a directory as somebody took it, and what was known of the node then.</summary>
-public sealed record DirectoryCopy(ModelDisk Disk, Acknowledgements Acknowledged, long LastEpoch, Dictionary<NodeId, long> ChildEpochs);
+public sealed record DirectoryCopy(ModelDisk Disk, Acknowledgements Acknowledged, long LastEpoch, Dictionary<NodeId, long> ChildEpochs, IReadOnlyList<OrderEnd> Ends);
+
+/// <summary>The end of an order as a node knows it.</summary>
+public sealed record OrderEnd(UInt128 Order, DivisionCode Target, ReadOnlyMemory<byte> Bytes)
+{
+    public static IReadOnlyList<OrderEnd> Of(OrderFold orders) =>
+        [.. orders.Orders.Select(order => (order, standing: orders.Find(order.Id)!)).Where(o => o.standing.HasEnded).Select(o => new OrderEnd(o.order.Id, o.order.Target, o.standing.Receipts[^1].Bytes))];
+}
 
 /// <summary>
 /// A node of a simulated tree: the real core on a model disk and a memory view store, driven by the one run queue. It can be killed (what was written
@@ -177,7 +184,8 @@ public sealed class SimulatedNode
         Disk.AfterCut(random),
         Acknowledged.Copy(),
         Core!.UplinkFold.RevisionEpoch,
-        Core.Reception.Children.ToDictionary(row => row.Node, KnownEpoch));
+        Core.Reception.Children.ToDictionary(row => row.Node, KnownEpoch),
+        OrderEnd.Of(Core.Orders));
 
     /// <summary>The greatest epoch number that a parent knows of a child, granted or on offer.</summary>
     public static long KnownEpoch(ChildRow row) => Math.Max(row.Epoch.Number, row.Offer?.Epoch.Number ?? 0);
