@@ -6,7 +6,7 @@ namespace CityGrid.Tests.EndToEnd;
 
 /// <summary>
 /// TIER-4: real processes of the build with failpoints (docs/failpoints.md) die at each of them, and are started again. What was acknowledged is there once, at each
-/// tier; journals and views verify; every order has one end (INV-1, 4, 6, 13). At night the same round after round, with stops, failures and pauses too.
+/// tier; journals and views verify; every order has one end (INV-1, 4, 6, 13). At night at all of them, round after round, with stops, failures and pauses too.
 /// </summary>
 [Parallelizable(ParallelScope.All), Category("Failpoints"), Requires(Need.PullRequest)]
 public sealed class A_node_dies_at_every_named_place
@@ -92,7 +92,7 @@ public sealed class A_node_dies_at_every_named_place
         await using var pair = await Pair.MakeAsync();
         await pair.Province.ServeAsync();
         await PassAsync(pair.City, deed, round, [new NamedPlace("parent-signer.keep.after")]);
-        await PassAsync(pair.City, deed, round, OfACityAtWork.Append("uplink.dial.before").Select(name => new NamedPlace(name) { IsOften = name != "uplink.dial.before", Work = pair.Labour.WorkAsync }));
+        await PassAsync(pair.City, deed, round, Nightly.Of(OfACityAtWork).Append("uplink.dial.before").Select(name => new NamedPlace(name) { IsOften = name != "uplink.dial.before", Work = pair.Labour.WorkAsync }));
         await PassAsync(pair.City, deed, round, OfANewLife.Select(name => new NamedPlace(name) { Options = ["--restored"], Work = pair.Labour.WorkAsync }));
         await SettledAsync(pair, deed);
     }
@@ -105,7 +105,7 @@ public sealed class A_node_dies_at_every_named_place
         await pair.City.ServeAsync();
         var (city, province, work) = (pair.City, pair.Province, (Func<Task>)pair.Labour.WorkAsync);
         await PassAsync(province, deed, round, OfAFirstMeeting.Select(name => new NamedPlace(name) { Before = AnewUnlessKilled(province, deed) }));
-        await PassAsync(province, deed, round, OfAProvinceAtWork.Select(name => new NamedPlace(name) { IsOften = true, Work = work }));
+        await PassAsync(province, deed, round, Nightly.Of(OfAProvinceAtWork).Select(name => new NamedPlace(name) { IsOften = true, Work = work }));
         await PassAsync(province, deed, round, OfAGrant.Select(name => new NamedPlace(name) { Before = () => city.ServeAsync("--restored"), Work = work }));
         await PassAsync(province, deed, round, OfARewind.Select(name => new NamedPlace(name) { Work = pair.RewindAsync }));
         await province.ServeAsync();
@@ -130,10 +130,10 @@ public sealed class A_node_dies_at_every_named_place
         await using var pair = await Pair.MakeAsync();
         await pair.Province.ServeAsync();
         await pair.City.ServeAsync();
-        await PassAsync(pair.Province, deed, round, OfAProvinceThatPublishes.Select(name => new NamedPlace(name) { IsOften = true, Work = pair.Labour.PublishAsync }));
+        await PassAsync(pair.Province, deed, round, Nightly.Of(OfAProvinceThatPublishes).Select(name => new NamedPlace(name) { IsOften = true, Work = pair.Labour.PublishAsync }));
         await pair.Province.ServeAsync();
         await PassAsync(pair.City, deed, round, OfACityThatRefusesAPackage.Select(name => new NamedPlace(name) { Work = pair.Labour.PublishWhatIsRefusedAsync }));
-        await PassAsync(pair.City, deed, round, OfACityThatTakesAPackage.Select(name => new NamedPlace(name) { IsOften = true, Work = pair.Labour.PublishAsync }));
+        await PassAsync(pair.City, deed, round, Nightly.Of(OfACityThatTakesAPackage).Select(name => new NamedPlace(name) { IsOften = true, Work = pair.Labour.PublishAsync }));
         await pair.Labour.WorkAsync();
         await SettledAsync(pair, deed);
     }
@@ -163,8 +163,8 @@ public sealed class A_node_dies_at_every_named_place
         }
 
         var data = Folders.DataOf(city.Node);
-        await PassAsync(city, deed, round, OfAStart.Select(name => new NamedPlace(name)));
-        await PassAsync(city, deed, round, OfAnEnd.Select(name => new NamedPlace(name) { IsAtTheEnd = true, Work = work }));
+        await PassAsync(city, deed, round, Nightly.Of(OfAStart).Select(name => new NamedPlace(name)));
+        await PassAsync(city, deed, round, Nightly.Of(OfAnEnd).Select(name => new NamedPlace(name) { IsAtTheEnd = true, Work = work }));
         await PassAsync(city, deed, round, OfAStartWithoutViews.Select(name => new NamedPlace(name) { Before = Done(() => Directory.Delete(Path.Combine(data, "views"), recursive: true)) }));
         await PassAsync(city, deed, round, OfAStartAfterAnotherOwner.Select(name => new NamedPlace(name) { Before = Done(() => File.Delete(Path.Combine(data, "lock"))) }));
         await PassAsync(city, deed, round, OfAStartAfterATornWrite.Select(name => new NamedPlace(name) { Before = Done(() => TearEnd(data)) }));

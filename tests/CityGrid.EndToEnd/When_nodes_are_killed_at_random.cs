@@ -3,6 +3,7 @@ using CityGrid.Cli.Network;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.V1;
 using CityGrid.Protocol.V1;
+using CityGrid.Tests.EndToEnd.Failpoints;
 using Grpc.Core;
 using NUnit.Framework;
 
@@ -10,11 +11,11 @@ namespace CityGrid.Tests.EndToEnd;
 
 /// <summary>
 /// 1 + 3 + 9 real nodes under load, killed with SIGKILL at random: afterwards every edge is equal and every write that was answered is there once
-/// (INV-1, 7, 10).
+/// (INV-1, 7, 10). For half a minute, and as often longer as there are rounds of failpoints.
 /// </summary>
 public sealed class When_nodes_are_killed_at_random
 {
-    private static readonly TimeSpan Unrest = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Unrest = TimeSpan.FromSeconds(30 * Nightly.Rounds);
 
     [Test, Requires(Need.PullRequest)]
     public async Task Every_acknowledged_write_is_there_once_and_every_edge_is_equal()
