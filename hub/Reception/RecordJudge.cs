@@ -185,7 +185,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
                     index,
                     RecordOutcome.Refused,
                     Conflict,
-                    $"Order {OrderId.Shown(OrderId.Of(receipt.Order))} is {other.Content.State} by step {other.Content.Step} of {other.Content.Node}, heard before; this tells {receipt.State} by step {receipt.Step}. Two data directories decided on it; the first one heard stands. Open that of {receipt.Node} as a restored one (--restored), and it takes it over."));
+                    $"Order {OrderId.Shown(OrderId.Of(receipt.Order))} is {other.Content.State} by step {other.Content.Step} of {other.Content.Node}, heard before; this tells {receipt.State} by step {receipt.Step}. Two data directories decided on it; the first one heard stands. Open that of {session.Child} as a restored one (--restored){(receipt.Node == session.Child.ToString() ? string.Empty : $", then those below it down to {receipt.Node}")}: it takes over what stands here."));
             }
             else
             {

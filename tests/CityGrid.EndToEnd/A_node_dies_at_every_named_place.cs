@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace CityGrid.Tests.EndToEnd;
 
 /// <summary>
-/// TIER-4: real processes of the build with failpoints (docs/failpoints.md) die at each of them, and are started again. What was acknowledged is there once, at each
+/// TIER-4: real processes of the build with failpoints (docs/failpoints.md) die at them, and are started again. What was acknowledged is there once, at each
 /// tier; journals and views verify; every order has one end (INV-1, 4, 6, 13). At night at all of them, round after round, with stops, failures and pauses too.
 /// </summary>
 [Parallelizable(ParallelScope.All), Category("Failpoints"), Requires(Need.PullRequest)]

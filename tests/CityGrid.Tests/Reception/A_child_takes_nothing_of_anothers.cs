@@ -79,6 +79,18 @@ public sealed class A_child_takes_nothing_of_anothers
         Assert.That(_parent.Orders.Find(1)!.Receipts.Select(r => (r.Content.Step, r.Content.State)), Is.EqualTo(new[] { (2, OrderState.Signed), (3, OrderState.Rejected) }));
     }
 
+    /// <summary>Each node on the way holds the other decision and takes over only what it hears from above.</summary>
+    [TestCase("wuhan", "4201", "Open that of wuhan as a restored one (--restored): it")]
+    [TestCase("district", "420111", "Open that of wuhan as a restored one (--restored), then those below it down to district: it")]
+    public void Who_told_otherwise_is_told_whose_directories_to_open(string node, string division, string cure)
+    {
+        var order = OrderFor(division);
+        _parent.Apply(OrderFold.IssuedEvent(order.ToByteString()));
+        _parent.Take(_wuhan.Peer, Tell(_wuhan, order, node, division, OrderState.Rejected));
+        var answer = _parent.Take(_wuhan.Peer, Tell(_wuhan, order, node, division, OrderState.Cancelled, from: 5, to: 9));
+        Assert.That(answer.Receipt.Records.Single().Message, Does.Contain(cure));
+    }
+
     [Test]
     public void An_order_is_not_learned_from_the_receipt_of_another_place()
     {
@@ -113,7 +125,7 @@ public sealed class A_child_takes_nothing_of_anothers
         var receipt = new OrderReceipt { Order = order.Id, Issuer = order.Issuer, Node = node, Division = division, Step = step, State = state };
         var frame = child.Raise(from, to);
         frame.Escalations.Lane = Lane.Alarms;
-        frame.Escalations.Receipts.Add(new OrderReceiptEnvelope { Lsn = Math.Min(to, 3), Receipt = receipt.ToByteString(), Order = order.ToByteString() });
+        frame.Escalations.Receipts.Add(new OrderReceiptEnvelope { Lsn = from + 1, Receipt = receipt.ToByteString(), Order = order.ToByteString() });
         return frame;
     }
 }
