@@ -34,8 +34,11 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
     /// <summary>Another place bears the name of the origin, by somebody else's word; a person must say whose it is.</summary>
     public const string NameTaken = "NAME_TAKEN";
 
-    /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents; one escalation has two origins; or one order was decided on otherwise before.</summary>
+    /// <summary>One revision of a relayed cell, or one version of an escalation, has two contents; or one escalation has two origins.</summary>
     public const string Conflict = "CONFLICT";
+
+    /// <summary>An order was decided on otherwise before: two data directories of one place decided.</summary>
+    public const string DecidedTwice = "DECIDED_TWICE";
 
     /// <summary>A revision, or a statement, past what its origin can have reached.</summary>
     public const string Ahead = "AHEAD";
@@ -184,7 +187,7 @@ public sealed class RecordJudge(ReceiverSettings settings, ReceptionFold recepti
                 named.Add(Named(
                     index,
                     RecordOutcome.Refused,
-                    Conflict,
+                    DecidedTwice,
                     $"Order {OrderId.Shown(OrderId.Of(receipt.Order))} is {other.Content.State} by step {other.Content.Step} of {other.Content.Node}, heard before; this tells {receipt.State} by step {receipt.Step}. Two data directories decided on it; the first one heard stands. Open that of {session.Child} as a restored one (--restored){(receipt.Node == session.Child.ToString() ? string.Empty : $", then those below it down to {receipt.Node}")}: it takes over what stands here."));
             }
             else

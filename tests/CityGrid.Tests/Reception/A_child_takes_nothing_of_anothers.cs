@@ -61,10 +61,10 @@ public sealed class A_child_takes_nothing_of_anothers
 
     /// <summary>INV-13: of two data directories that decided, the first one heard stands, and both ends are told so.</summary>
     [TestCase(2, OrderState.Signed, true, TestName = "What_was_told_of_an_order_before_comes_again")]
-    [TestCase(2, OrderState.Answered, false, TestName = "Another_content_of_a_step_is_a_conflict")]
+    [TestCase(2, OrderState.Answered, false, TestName = "Another_content_of_a_step_is_refused")]
     [TestCase(3, OrderState.Rejected, true, TestName = "The_end_that_was_told_comes_again")]
-    [TestCase(4, OrderState.Answered, false, TestName = "A_step_after_an_end_is_a_conflict")]
-    [TestCase(1, OrderState.Cancelled, false, TestName = "An_end_before_a_step_that_was_told_is_a_conflict")]
+    [TestCase(4, OrderState.Answered, false, TestName = "A_step_after_an_end_is_refused")]
+    [TestCase(1, OrderState.Cancelled, false, TestName = "An_end_before_a_step_that_was_told_is_refused")]
     public void An_order_was_decided_on_before(int step, OrderState state, bool isKnown)
     {
         var order = OrderFor("4201");
@@ -75,7 +75,7 @@ public sealed class A_child_takes_nothing_of_anothers
         Assert.That(_parent.Take(_wuhan.Peer, Step(3, OrderState.Rejected)).Receipt.Accepted, Is.EqualTo(1));
 
         var answer = _parent.Take(_wuhan.Peer, Step(step, state));
-        Assert.That(answer.Receipt.Records.Select(r => (r.Outcome, r.Code)), Is.EqualTo(isKnown ? Array.Empty<(RecordOutcome, string)>() : [(RecordOutcome.Refused, RecordJudge.Conflict)]), answer.ToString());
+        Assert.That(answer.Receipt.Records.Select(r => (r.Outcome, r.Code)), Is.EqualTo(isKnown ? Array.Empty<(RecordOutcome, string)>() : [(RecordOutcome.Refused, RecordJudge.DecidedTwice)]), answer.ToString());
         Assert.That(_parent.Orders.Find(1)!.Receipts.Select(r => (r.Content.Step, r.Content.State)), Is.EqualTo(new[] { (2, OrderState.Signed), (3, OrderState.Rejected) }));
     }
 

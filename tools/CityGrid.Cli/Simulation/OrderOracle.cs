@@ -42,7 +42,7 @@ internal sealed class OrderOracle(SimulatedTree tree, IReadOnlySet<NodeId> forke
         foreach (var node in tree.Nodes.Values)
         {
             CheckAcknowledged(node);
-            var twice = node.Core!.Reception.Refused.FirstOrDefault(aside => aside.Lane == Lane.Alarms && aside.Verdict.Code == RecordJudge.Conflict && aside.Verdict.Message.StartsWith("Order ", StringComparison.Ordinal));
+            var twice = node.Core!.Reception.Refused.FirstOrDefault(aside => aside.Lane == Lane.Alarms && aside.Verdict.Code == RecordJudge.DecidedTwice);
             StoryBrokenException.Unless(twice is null || forked.Count > 0 || tree.Hostile is not null, () => $"INV-13: nobody had two histories, and {node.Place.Node} was told by {twice!.Child}: {twice.Verdict.Message}");
         }
 
