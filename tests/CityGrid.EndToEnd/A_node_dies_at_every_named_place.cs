@@ -93,7 +93,7 @@ public sealed class A_node_dies_at_every_named_place
         await pair.Province.ServeAsync();
         await PassAsync(pair.City, deed, round, [new NamedPlace("parent-signer.keep.after")]);
         await PassAsync(pair.City, deed, round, Nightly.Of(OfACityAtWork).Append("uplink.dial.before").Select(name => new NamedPlace(name) { IsOften = name != "uplink.dial.before", Work = pair.Labour.WorkAsync }));
-        await PassAsync(pair.City, deed, round, OfANewLife.Select(name => new NamedPlace(name) { Options = ["--restored"], Work = pair.Labour.WorkAsync }));
+        await PassAsync(pair.City, deed, round, Nightly.Of(OfANewLife).Select(name => new NamedPlace(name) { Options = ["--restored"], Work = pair.Labour.WorkAsync }));
         await SettledAsync(pair, deed);
     }
 
@@ -154,7 +154,7 @@ public sealed class A_node_dies_at_every_named_place
     {
         await using var pair = await Pair.MakeAsync();
         var (city, work) = (pair.City, (Func<Task>)pair.Labour.WorkAsync);
-        await PassAsync(city, deed, round, OfAFirstStart.Select(name => new NamedPlace(name) { Before = AnewUnlessKilled(city, deed) }));
+        await PassAsync(city, deed, round, Nightly.Of(OfAFirstStart).Select(name => new NamedPlace(name) { Before = AnewUnlessKilled(city, deed) }));
         await pair.Province.ServeAsync();
         await city.ServeAsync();
         for (var i = 0; i < 20; i++)
@@ -165,7 +165,7 @@ public sealed class A_node_dies_at_every_named_place
         var data = Folders.DataOf(city.Node);
         await PassAsync(city, deed, round, Nightly.Of(OfAStart).Select(name => new NamedPlace(name)));
         await PassAsync(city, deed, round, Nightly.Of(OfAnEnd).Select(name => new NamedPlace(name) { IsAtTheEnd = true, Work = work }));
-        await PassAsync(city, deed, round, OfAStartWithoutViews.Select(name => new NamedPlace(name) { Before = Done(() => Directory.Delete(Path.Combine(data, "views"), recursive: true)) }));
+        await PassAsync(city, deed, round, Nightly.Of(OfAStartWithoutViews).Select(name => new NamedPlace(name) { Before = Done(() => Directory.Delete(Path.Combine(data, "views"), recursive: true)) }));
         await PassAsync(city, deed, round, OfAStartAfterAnotherOwner.Select(name => new NamedPlace(name) { Before = Done(() => File.Delete(Path.Combine(data, "lock"))) }));
         await PassAsync(city, deed, round, OfAStartAfterATornWrite.Select(name => new NamedPlace(name) { Before = Done(() => TearEnd(data)) }));
         await PassAsync(city, deed, round, OfAStartAmongUnfinishedFiles.Select(name => new NamedPlace(name) { Before = () => LeftByAsync(city, "segment.pack.written", work) }));

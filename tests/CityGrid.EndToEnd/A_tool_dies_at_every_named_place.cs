@@ -45,7 +45,7 @@ public sealed class A_tool_dies_at_every_named_place
         // Of a city at work.
         var (shelf, key, data) = (Directory.CreateDirectory(Path.Combine(pair.Folder, "shelf")).FullName, Path.Combine(pair.Folder, "key"), Folders.DataOf(pair.City.Node));
         await MortalTool.SaysAsync("backup", "new-key", key);
-        foreach (var place in OfABackup)
+        foreach (var place in Nightly.Of(OfABackup))
         {
             await MortalTool.PassAsync(place, deed, "backup", "--config", pair.City.Node.Configuration, "--to", shelf, "--key-file", key);
             RequireSoundBackups(shelf, key);
@@ -58,7 +58,7 @@ public sealed class A_tool_dies_at_every_named_place
         Assert.That(await pair.City.StopAsync(), Is.Zero);
         var backup = Directory.GetFiles(shelf, "*.backup").Max(StringComparer.Ordinal)!;
         var restored = Path.Combine(pair.Folder, "restored");
-        foreach (var place in OfARestore)
+        foreach (var place in Nightly.Of(OfARestore))
         {
             var code = await MortalTool.PassAsync(place, deed, "restore", backup, "--to", restored, "--key-file", key);
             var isWhole = place == "restore.after" || code == 0;
