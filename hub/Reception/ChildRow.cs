@@ -86,6 +86,9 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
     /// </summary>
     public EpochOffer? Offer { get; init; }
 
+    /// <summary>The greatest number of an epoch that a directory of the child named as one of its history when it was granted one here.</summary>
+    public long LastEpoch { get; init; }
+
     public LaneRow Cells { get; init; } = LaneRow.Start;
 
     public LaneRow Escalations { get; init; } = LaneRow.Start;
@@ -120,6 +123,7 @@ public sealed record ChildRow(NodeId Node, DivisionCode Division)
         EpochGrant grant => (row ?? new ChildRow(grant.Child, grant.Division)) with
         {
             Offer = new EpochOffer(grant.Incarnation, grant.Epoch, grant.Division),
+            LastEpoch = Math.Max(row?.LastEpoch ?? 0, grant.LastEpoch),
             LastHeard = recordedAt,
         },
         CellsTaken taken => row?.Seat(taken.Incarnation, taken.Epoch) is { } seat ? seat with { Cells = Taken(seat.Cells, taken.Part), LastHeard = recordedAt } : row,

@@ -141,6 +141,12 @@ internal static class Greeting
                 $"Data directory {who.Incarnation} of {who.Node} is new here; {row.Incarnation} is in office. A person must grant it its epoch at {settings.Node}: citygrid link grant {who.Node} {who.Incarnation}");
         }
 
+        if (who.KeepsEpoch && row.Epoch.Number < who.Epoch.Number && who.Epoch.Number < row.LastEpoch)
+        {
+            // What is above may hold cells of the later life already, and this one is an old copy: to take its epoch would forget the later number, which would be granted once more.
+            return Stand.No(LinkRefusalCode.Fenced, $"{who.Node} has had epoch {row.LastEpoch} since; {who.Epoch} may not report. Take its last data directory, or restore this one as a new one (--restored).");
+        }
+
         if (who.Epoch.Number > row.Epoch.Number)
         {
             // A grant that this node does not know: it was restored from a copy (INV-22) or withdrew it, or another parent gave it.
@@ -160,15 +166,15 @@ internal static class Greeting
     /// it has: a parent that begins anew comes to the same figures in the same revisions.
     /// </summary>
     private static Stand Taken(ChildRow? row, Caller who) =>
-        TooFar(row, who) ?? Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, who.Epoch));
+        TooFar(row, who) ?? Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, who.Epoch) { LastEpoch = who.LastEpoch });
 
     private static Stand Granted(ChildRow? row, Caller who, ulong nonce)
     {
         var known = Known(row);
-        return TooFar(row, who) ?? Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, new Epoch(Math.Max(known, who.LastEpoch) + 1, nonce)));
+        return TooFar(row, who) ?? Stand.With(new EpochGrant(who.Node, who.Division, who.Incarnation, new Epoch(Math.Max(known, who.LastEpoch) + 1, nonce)) { LastEpoch = who.LastEpoch });
     }
 
-    internal static long Known(ChildRow? row) => Math.Max(row?.Epoch.Number ?? 0, row?.Offer?.Epoch.Number ?? 0);
+    internal static long Known(ChildRow? row) => row is null ? 0 : Math.Max(Math.Max(row.Epoch.Number, row.LastEpoch), row.Offer?.Epoch.Number ?? 0);
 
     private static Stand? TooFar(ChildRow? row, Caller who) => who.LastEpoch - Known(row) > ReceiverSettings.EpochLeapMax
         ? Stand.No(LinkRefusalCode.Malformed, $"{who.Node} claims epoch {who.LastEpoch}; {Known(row)} is the newest known here.")

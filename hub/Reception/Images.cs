@@ -51,6 +51,7 @@ internal static class Images
             Cells = Of(row.Cells),
             Escalations = Of(row.Escalations),
             Alarms = Of(row.Alarms),
+            LastEpoch = row.LastEpoch,
             Retired = { row.Retired.Select(i => ByteString.CopyFrom(i.ToBytes())) },
         };
         if (row.Offer is { } offer)
@@ -87,6 +88,7 @@ internal static class Images
         Epoch = new Epoch(image.Epoch, image.EpochNonce),
         Offer = image.OfferEpoch == 0 ? null
             : new EpochOffer(Incarnation.FromBytes(image.OfferIncarnation.Span), new Epoch(image.OfferEpoch, image.OfferNonce), DivisionCode.Parse(image.OfferDivision)),
+        LastEpoch = image.LastEpoch,
         Cells = LaneOf(image.Cells),
         Escalations = LaneOf(image.Escalations),
         Alarms = image.Alarms is null ? LaneRow.Start : LaneOf(image.Alarms),

@@ -9,7 +9,11 @@ namespace CityGrid.Hub.Reception;
 public abstract record ReceptionChange(NodeId Child);
 
 /// <summary>The child was granted an epoch for this data directory; both its lanes start again at 0 (L7).</summary>
-public sealed record EpochGrant(NodeId Child, DivisionCode Division, Incarnation Incarnation, Epoch Epoch) : ReceptionChange(Child);
+public sealed record EpochGrant(NodeId Child, DivisionCode Division, Incarnation Incarnation, Epoch Epoch) : ReceptionChange(Child)
+{
+    /// <summary>The greatest number of an epoch that the directory named as one of its history; its own, where it is taken as it is.</summary>
+    public long LastEpoch { get; init; }
+}
 
 /// <summary>A part of a cells cut was applied, but for the records that <paramref name="Verdicts"/> names.</summary>
 public sealed record CellsTaken(NodeId Child, Incarnation Incarnation, Epoch Epoch, CellsPart Part, IReadOnlyList<RecordReceipt> Verdicts)

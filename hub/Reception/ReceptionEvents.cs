@@ -21,6 +21,7 @@ public static class ReceptionEvents
             Incarnation = ByteString.CopyFrom(grant.Incarnation.ToBytes()),
             Epoch = grant.Epoch.Number,
             EpochNonce = grant.Epoch.Nonce,
+            LastEpoch = grant.LastEpoch,
         }),
         CellsTaken taken => Draft(EventKinds.CellsReceived, new CellsReceived
         {
@@ -66,7 +67,10 @@ public static class ReceptionEvents
             case EventKinds.EpochGranted:
                 var grant = EpochGranted.Parser.ParseFrom(payload);
                 return new EpochGrant(
-                    NodeId.Parse(grant.Child), DivisionCode.Parse(grant.Division), Incarnation.FromBytes(grant.Incarnation.Span), new Epoch(grant.Epoch, grant.EpochNonce));
+                    NodeId.Parse(grant.Child), DivisionCode.Parse(grant.Division), Incarnation.FromBytes(grant.Incarnation.Span), new Epoch(grant.Epoch, grant.EpochNonce))
+                {
+                    LastEpoch = grant.LastEpoch,
+                };
             case EventKinds.CellsReceived:
                 var cells = CellsReceived.Parser.ParseFrom(payload);
                 return new CellsTaken(

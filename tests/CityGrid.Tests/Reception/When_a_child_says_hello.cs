@@ -192,6 +192,33 @@ public sealed class When_a_child_says_hello
         Assert.That(parent.Take(old.Peer, old.Hello(Keeps)).Refusal.Code, Is.EqualTo(LinkRefusalCode.Fenced));
     }
 
+    /// <summary>INV-21: a parent that lost everything has seen a later life, which has not spoken yet, before an old copy of the child comes; it gives no epoch number twice.</summary>
+    [Test]
+    public void The_epoch_of_an_older_life_does_not_take_the_place_of_a_later_one([Values] bool isRenewedAgain, [Values] bool fromImage)
+    {
+        var parent = Hubei();
+        var later = Wuhan();
+        (later.Incarnation, later.Epoch) = (new Incarnation(3), new Epoch(8, 55));
+        Assert.That(parent.Take(later.Peer, later.Hello(Keeps)).Welcome.ChildEpochNonce, Is.EqualTo(55));
+        if (isRenewedAgain)
+        {
+            var renewed = Wuhan();
+            renewed.Incarnation = new Incarnation(4);
+            Assert.That(renewed.Join(parent).ChildEpoch, Is.EqualTo(9));
+        }
+
+        parent = fromImage ? parent.FromImages() : parent.Replayed();
+        var old = Wuhan();
+        old.Epoch = new Epoch(7, 99);
+        var refused = parent.Take(old.Peer, old.Hello(Keeps)).Refusal;
+        Assert.That(refused.Code, Is.EqualTo(LinkRefusalCode.Fenced));
+        Assert.That(refused.Message, Does.Contain("epoch 8 since").And.Contain("--restored"));
+
+        var restored = Wuhan();
+        (restored.Incarnation, restored.LastEpoch) = (new Incarnation(5), 7);
+        Assert.That(restored.Join(parent).ChildEpoch, Is.EqualTo(isRenewedAgain ? 10 : 9));
+    }
+
     [Test]
     public void An_epoch_far_past_what_is_known_is_not_taken()
     {

@@ -54,6 +54,9 @@ public sealed class A_tree_in_bad_weather_ends_equal
 
         // One of two clones had left out of its cut what had changed there since; the other stood at the same cursor and never told it.
         "seed=51593 nodes=2 levels=2 steps=21 faults=Loss,Reorder,Clog,Kill,Restore,Clone,ParentRestored,ParentLost,DiskError also=Orders out=2,34",
+
+        // A province that had lost everything had seen its city's later epoch; an old copy came and it was forgotten, and granted once more.
+        "seed=60409 nodes=3 levels=3 steps=17 faults=HalfPartition,Restore,OldCopy,ParentLost out=6,16,44,75",
     ];
 
     [TestCaseSource(nameof(SeedsToRun))]

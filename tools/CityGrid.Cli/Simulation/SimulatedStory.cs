@@ -144,7 +144,7 @@ public sealed class SimulatedStory
         var waits = IsSomethingAside();
         Rest(Slack);
         Look();
-        var end = new StoryEnd(_tree);
+        var end = new StoryEnd(_tree) { Forked = _disturbances.Forked };
         SettleWhatIsAside(waits);
         Check(end);
         for (var i = 0; i < LastLies; i++)
