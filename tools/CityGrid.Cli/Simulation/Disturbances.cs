@@ -20,6 +20,9 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
     private readonly Dictionary<NodeId, int> _renewals = [];
     private readonly List<(ModelDisk Disk, SimulatedNode Node, int Until)> _full = [];
 
+    /// <summary>The earliest position to which each node went back.</summary>
+    private readonly Dictionary<NodeId, Lsn> _wentBackTo = [];
+
     /// <summary>Nodes whose directory a person must still open as a restored one.</summary>
     private readonly HashSet<NodeId> _toRenew = [];
 
@@ -32,7 +35,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
     /// <summary>Is told of a node that has started in another directory, before it has heard of anybody.</summary>
     public Action<SimulatedNode, SeededEntropy>? Replaced { get; init; }
 
-    /// <summary>Nodes of which two histories took decisions at some time: as clones, or as an old copy that went on under its old name.</summary>
+    /// <summary>Nodes of which two histories took decisions at some time: as clones, as an old copy that went on under its old name, or as a copy of a life that was given up for an older one before.</summary>
     public HashSet<NodeId> Forked { get; } = [];
 
     public void Disturb(int step)
@@ -447,6 +450,13 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
             return;
         }
 
+        var since = _wentBackTo.TryGetValue(node.Place.Node, out var earliest);
+        if (since && copy.At.Directories < node.Directories && copy.At.Head > earliest)
+        {
+            Forked.Add(node.Place.Node);
+        }
+
+        _wentBackTo[node.Place.Node] = since && earliest < copy.At.Head ? earliest : copy.At.Head;
         node.Crash(powerCut: true);
         node.Replace(copy.Disk.Copy(), copy.Acknowledged);
         Doubled.Add(node.Place.Node);
@@ -477,6 +487,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         {
             node.Crash(powerCut: true);
             node.Replace(new ModelDisk());
+            _wentBackTo[node.Place.Node] = Lsn.Zero;
             node.Start();
             Replaced?.Invoke(node, random);
         }

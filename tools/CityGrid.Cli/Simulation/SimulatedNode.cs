@@ -37,7 +37,11 @@ public sealed class Acknowledgements
 }
 
 /// <summary>A copy of a directory as somebody took it, and what was known of the node then.</summary>
-public sealed record DirectoryCopy(ModelDisk Disk, Acknowledgements Acknowledged, long LastEpoch, Dictionary<NodeId, long> ChildEpochs, IReadOnlyList<OrderEnd> Ends);
+public sealed record DirectoryCopy(ModelDisk Disk, Acknowledgements Acknowledged, long LastEpoch, Dictionary<NodeId, long> ChildEpochs, IReadOnlyList<OrderEnd> Ends)
+{
+    /// <summary>How far the history had come, and how many directories of the node there had been before this one.</summary>
+    public (Lsn Head, int Directories) At { get; init; }
+}
 
 /// <summary>The end of an order as a node knows it.</summary>
 public sealed record OrderEnd(UInt128 Order, DivisionCode Target, ReadOnlyMemory<byte> Bytes)
@@ -185,7 +189,10 @@ public sealed class SimulatedNode
         Acknowledged.Copy(),
         Core!.UplinkFold.RevisionEpoch,
         Core.Reception.Children.ToDictionary(row => row.Node, KnownEpoch),
-        OrderEnd.Of(Core.Orders));
+        OrderEnd.Of(Core.Orders))
+    {
+        At = (Core.Journal.Head.Lsn, Directories),
+    };
 
     /// <summary>The greatest epoch number that a parent knows of a child, granted or on offer.</summary>
     public static long KnownEpoch(ChildRow row) => Math.Max(row.Epoch.Number, row.Offer?.Epoch.Number ?? 0);
