@@ -94,6 +94,12 @@ public sealed class RangeReader(NodeId node, CellFold cells, ReceptionFold recep
 
                 var piece = i == 0 ? pieces[i] : new ArraySegment<CellRow>(pieces[i].Array!, pieces[i].Offset - 1, pieces[i].Count + 1);
                 var toEnd = i == pieces.Count - 1;
+                if (i == 0 && from is not null && !toEnd && piece.Count == 1)
+                {
+                    // Where the cut before ended with this very cell, this one would end there too, and the next, for ever.
+                    piece = new ArraySegment<CellRow>(piece.Array!, piece.Offset, 2);
+                }
+
                 shares.Add(new RepairShare(new RangeStretch(range, i == 0 && from is null, toEnd), piece));
                 from = toEnd ? null : piece[^1].Key;
             }

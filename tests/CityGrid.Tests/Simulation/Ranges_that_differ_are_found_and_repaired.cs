@@ -224,6 +224,30 @@ public sealed class Ranges_that_differ_are_found_and_repaired
         tree.Check();
     }
 
+    /// <summary>A cut that goes on in the midst of a range brings at least one cell more: else it is sent for ever, as fast as the line carries it (seed 65562).</summary>
+    [Test]
+    public void A_repair_comes_to_its_end_however_small_cuts_are([Values(1, 2)] int cells, [Values(1, 2)] int parts)
+    {
+        var tree = new SmallTree(cuts: new CutSizes { CellsAPart = cells, PartsACut = parts });
+        foreach (var type in TypeCatalogue.BuiltIn.All.Take(5).Select(t => t.Key.Code.ToString()))
+        {
+            tree.Report(tree.City, 1, type, 1);
+        }
+
+        tree.Settle();
+        var wrong = Held(tree.Province).Where(r => r.Key.Origin == tree.City.Place.Node && r.Key.Grain == Grain.Detail).Select(r => r.Key).ToArray();
+        Assert.That(wrong, Has.Length.GreaterThan(2));
+        Assert.That(wrong.All(key => tree.Province.Core!.Cells.Correct(key, Reception.Child.Value(77), tree.Province.Core.Sequencer.Applied)));
+        tree.City.Core!.Uplink!.CompareRanges();
+        tree.Run(TimeSpan.FromMinutes(1));
+
+        var ranges = tree.Province.Core!.Reception.Ranges.Of(tree.City.Place.Node);
+        Assert.That((ranges.CellsInAll, tree.City.Core.Uplink.Standing.State.Ranges.IsGoingOn), Is.EqualTo((wrong.Length, false)));
+        Assert.That(ranges.Closed.Single().State, Is.EqualTo(RangeState.Repaired));
+        tree.Settle();
+        tree.Check();
+    }
+
     private void Compare(SimulatedNode child)
     {
         child.Core!.Uplink!.CompareRanges();
