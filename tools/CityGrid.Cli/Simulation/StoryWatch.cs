@@ -56,8 +56,9 @@ internal sealed class StoryWatch(SimulatedTree tree)
         var from = seen.Life == node.Life ? seen.To : Lsn.Zero;
         foreach (var row in core.Cells.ChangedSince(from, core.Sequencer.Applied))
         {
+            // What a person's word let go of is as if it had never come (L13).
             StoryBrokenException.Unless(
-                !seen.Cells.TryGetValue(row.Key, out var before) || row.Revision.CompareTo(before) >= 0, () => $"INV-9: {row.Key} at {name} went from {before} back to {row.Revision}");
+                !seen.Cells.TryGetValue(row.Key, out var before) || row.Revision.CompareTo(before) >= 0 || tree.Names.WasGiven(node, row.Key.Origin), () => $"INV-9: {row.Key} at {name} went from {before} back to {row.Revision}");
             seen.Cells[row.Key] = row.Revision;
             if (from != Lsn.Zero && CellCodec.IsZero(row.Value.Span))
             {
