@@ -11,7 +11,7 @@ public sealed class SimulatedTree
     private readonly List<Ambush> _ambushes = [];
     private readonly Dictionary<(NodeId Node, long Epoch, ulong Nonce), SimulatedNode> _speakers = [];
 
-    /// <summary>Deliveries and wakings within an hour at most: ten times what trees of 40 nodes were seen to take that came to rest. Two nodes that talk without end take a million.</summary>
+    /// <summary>Deliveries and wakings within an hour at most: ten times what trees of 40 nodes were seen to take that came to rest.</summary>
     private const long StepsAnHour = 250_000;
 
     private const long StepsAnHourEach = 5_000;
