@@ -16,7 +16,7 @@ namespace CityGrid.Tests.EndToEnd;
 
 /// <summary>
 /// TIER-4 for places and certificates (docs/failpoints.md, clauses E1 to E7): the founding of a network, a place opened and taken, certificates renewed and revoked, each cut
-/// short at each place at either end, and begun again.
+/// short at its places at either end, and begun again.
 /// </summary>
 [Parallelizable(ParallelScope.All), Category("Failpoints"), Requires(Need.PullRequest)]
 public sealed class A_child_is_taken_in_though_either_dies

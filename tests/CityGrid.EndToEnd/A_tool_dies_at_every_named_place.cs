@@ -6,7 +6,7 @@ using NUnit.Framework;
 
 namespace CityGrid.Tests.EndToEnd;
 
-/// <summary>TIER-4 for what people start by hand (docs/failpoints.md): a backup, a restore, a rebuild, and bundles, cut short at each place and begun again.</summary>
+/// <summary>TIER-4 for what people start by hand (docs/failpoints.md): a backup, a restore, a rebuild, and bundles, cut short at its places and begun again.</summary>
 [Parallelizable(ParallelScope.All), Category("Failpoints"), Requires(Need.PullRequest)]
 public sealed class A_tool_dies_at_every_named_place
 {

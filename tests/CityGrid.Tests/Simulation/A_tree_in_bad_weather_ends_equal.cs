@@ -88,6 +88,18 @@ public sealed class A_tree_in_bad_weather_ends_equal
     }
 
     [Test]
+    public void A_tree_that_talks_to_itself_without_end_breaks_its_story()
+    {
+        var tree = new SimulatedTree(seed: 1, provinces: 1, citiesEach: 1);
+        tree.Run(TimeSpan.FromHours(1));
+        void Again() => tree.Time.After(TimeSpan.FromMilliseconds(10), Again);
+        Again();
+        var steps = tree.Time.Steps;
+        Assert.That(() => tree.Run(TimeSpan.FromDays(1)), Throws.TypeOf<StoryBrokenException>().With.Message.Contain("INV-31"));
+        Assert.That(tree.Time.Steps - steps, Is.LessThan(300_000), "it does not wait for the end of the day");
+    }
+
+    [Test]
     public void A_plan_is_one_line_and_comes_back_from_it()
     {
         for (var seed = 1UL; seed <= 500; seed++)

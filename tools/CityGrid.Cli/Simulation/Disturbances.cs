@@ -450,13 +450,13 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
             return;
         }
 
-        var since = _wentBackTo.TryGetValue(node.Place.Node, out var earliest);
-        if (since && copy.At.Directories < node.Directories && copy.At.Head > earliest)
+        var wentBack = _wentBackTo.TryGetValue(node.Place.Node, out var earliest);
+        if (wentBack && copy.At.Directories < node.Directories && copy.At.Head > earliest)
         {
             Forked.Add(node.Place.Node);
         }
 
-        _wentBackTo[node.Place.Node] = since && earliest < copy.At.Head ? earliest : copy.At.Head;
+        _wentBackTo[node.Place.Node] = wentBack && earliest < copy.At.Head ? earliest : copy.At.Head;
         node.Crash(powerCut: true);
         node.Replace(copy.Disk.Copy(), copy.Acknowledged);
         Doubled.Add(node.Place.Node);
