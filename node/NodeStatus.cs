@@ -134,15 +134,19 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
 
     /// <summary>
     /// Proof of progress is a confirmed exchange; that nothing waits is none, and where no connection stands an old one proves nothing. Nor does one of a time that is yet to come: the clock was
-    /// set back since.
+    /// set back since. Nor one of another lane, where <paramref name="waitsSince"/> tells of one that has had something to send all the while.
     /// </summary>
-    internal static LinkState StateOf(Instant? lastProgress, bool connected, Instant now) =>
+    internal static LinkState StateOf(Instant? lastProgress, Instant? waitsSince, bool connected, Instant now) =>
         lastProgress is not { } at ? LinkState.Never
-        : Duration.FromTicks(Math.Abs((now - at).TotalTicks)) <= (connected ? ProgressWithin : ReconnectWithin) ? LinkState.Progressing
+        : Within(at, connected ? ProgressWithin : ReconnectWithin, now) && (waitsSince is not { } since || Within(since, ProgressWithin, now)) ? LinkState.Progressing
         : LinkState.Stalled;
 
+    private static bool Within(Instant at, Duration most, Instant now) => Duration.FromTicks(Math.Abs((now - at).TotalTicks)) <= most;
+
     /// <summary>The window is what the line carries in the sender's patience; so much of it is what waits.</summary>
-    internal static long DrainSeconds(long cells, Uplink.Pace pace) => (long)Math.Ceiling(cells * BytesACell * Uplink.Pace.Patience.TotalSeconds / pace.Window);
+    internal static long DrainSeconds(long cells, long recordBytes, Uplink.Pace pace) => DrainSeconds((cells * BytesACell) + recordBytes, pace.Window / Uplink.Pace.Patience.TotalSeconds);
+
+    private static long DrainSeconds(long bytes, double bytesASecond) => (long)Math.Ceiling(bytes / bytesASecond);
 
     private UplinkStatus StatusOf(Uplink.UplinkPump uplink, NodeId parent)
     {
@@ -157,9 +161,10 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
             WindowBytes = Math.Min(standing.State.Pace.Window, standing.State.Credit),
             PendingCells = PendingCells(uplink),
-            PendingEscalations = PendingEscalations(uplink),
+            PendingEscalations = PendingRecords(uplink).Number,
+            OldestPending = Iso(OldestUnsent(uplink)),
             LastSuccess = Iso(standing.LastSuccess),
-            LastError = standing.ErrorAt(core.Now),
+            LastError = ErrorOf(standing),
             Epoch = core.OwnEpoch.Number,
             RangesCompared = Iso(standing.State.Ranges.EndedAt),
             RangesPersisting = standing.State.Ranges.Persisting,
@@ -171,22 +176,23 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     {
         var standing = uplink.Standing;
         var cells = PendingCells(uplink);
+        var records = PendingRecords(uplink);
         return new LinkView
         {
             Node = parent.Node.ToString(),
             Division = parent.Division.ToString(),
             Up = true,
             Sector = ReferenceEquals(parent, configuration.SectorParent),
-            State = StateOf(standing.LastSuccess, standing.State.Phase == Uplink.SenderPhase.Open, core.Now),
+            State = StateOf(standing.LastSuccess, standing.Waits.Longest?.Since, standing.State.Phase == Uplink.SenderPhase.Open, core.Now),
             Connected = standing.State.Phase == Uplink.SenderPhase.Open,
             LastProgress = Iso(standing.LastSuccess),
-            LastError = standing.ErrorAt(core.Now),
+            LastError = ErrorOf(standing),
             Epoch = core.OwnEpoch.Number,
             Parked = standing.State.ParkedAbove,
             PendingCells = cells,
-            PendingRecords = PendingEscalations(uplink),
-            OldestUnsentSeconds = OldestUnsent(uplink),
-            DrainSeconds = DrainSeconds(cells, standing.State.Pace),
+            PendingRecords = records.Number,
+            OldestUnsentSeconds = SecondsSince(OldestUnsent(uplink)),
+            DrainSeconds = DrainSeconds(cells, records.Bytes, standing.State.Pace),
             ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
             CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds())),
             Matters = { MattersOf(uplink).Beginnings },
@@ -205,41 +211,52 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     {
         var connected = core.Presence.IsConnected(row.Node);
         var line = core.Door.LineOf(row.Node);
-        var waiting = unheard.Where(order => core.RegisterNow.IsAtOrBelow(order.Order!.Target, row.Division)).ToArray();
+        var orders = unheard.Where(order => core.RegisterNow.IsAtOrBelow(order.Order!.Target, row.Division)).Select(order => order.Order!).ToArray();
+        var packages = core.Packages.LackedBy(row.Node).ToArray();
+        Instant?[] first = [orders is [var order, ..] ? TimeOf(order.Local) : null, packages.Length > 0 ? packages.Min(package => package.ReceivedAt) : null];
         return new LinkView
         {
             Matters = { MattersOf(row.Node).Beginnings },
             Node = row.Node.ToString(),
             Division = row.Division.ToString(),
-            State = StateOf(row.LastHeard, connected, core.Now),
+            State = StateOf(row.LastHeard, null, connected, core.Now),
             Connected = connected,
             LastProgress = Iso(row.LastHeard),
             LastError = line.Refused ?? string.Empty,
             Epoch = row.Epoch.Number,
             Parked = core.Reception.ParkedOf(row.Node),
-            PendingRecords = waiting.Length,
-            OldestUnsentSeconds = waiting is [var first, ..] ? SecondsSince(first.Order!.Local) : 0,
+            PendingRecords = orders.Length + packages.Length,
+            OldestUnsentSeconds = SecondsSince(first.Min()),
+            DrainSeconds = DrainSeconds(orders.Sum(order => (long)order.Bytes.Length) + packages.Sum(package => (long)package.Envelope.CalculateSize()), core.Door.DownBytesASecond(row.Node)),
             ClockSkewMs = (long)(line.Skew?.TotalMilliseconds ?? 0),
             Quarantine = row.Quarantine?.Reason ?? string.Empty,
             CertificateEnds = line.CertificateEnds is { } ends ? InstantPattern.General.Format(Instant.FromDateTimeOffset(ends)) : string.Empty,
         };
     }
 
-    /// <summary>How long the first of what waits for the parent has waited, in seconds; 0 where nothing does.</summary>
-    private long OldestUnsent(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
+    /// <summary>When the first of what waits for the parent was recorded; null where nothing does.</summary>
+    private Instant? OldestUnsent(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
     {
         var state = uplink.Standing.State;
         var head = core.Sequencer.Applied;
         var first = core.Cells.FirstChange(state.Cells.From.Lsn, head, uplink.Tells, MattersOf(uplink));
-        foreach (var waiting in Waiting(uplink).Order().Take(1))
+        foreach (var (waiting, _) in Waiting(uplink).OrderBy(waits => waits.At).Take(1))
         {
             first = first is { } cell ? Lsn.Min(cell, waiting) : waiting;
         }
 
-        return first is { } at ? SecondsSince(at) : 0;
+        return first is { } at ? TimeOf(at) : null;
     });
 
-    private long SecondsSince(Lsn at) => core.Journal.ReadAt(at) is { } record ? Math.Max(0, (long)(core.Now - record.RecordedAt).TotalSeconds) : 0;
+    private Instant? TimeOf(Lsn at) => core.Journal.ReadAt(at)?.RecordedAt;
+
+    private long SecondsSince(Instant? at) => at is { } first ? Math.Max(0, (long)(core.Now - first).TotalSeconds) : 0;
+
+    private string ErrorOf(Uplink.UplinkStanding standing) =>
+        standing.ErrorAt(core.Now) is { Length: > 0 } error ? error
+        : standing.Waits.Longest is { } waits && !Within(waits.Since, ProgressWithin, core.Now)
+            ? $"The parent has confirmed nothing of {waits.Lane} since {Iso(waits.Since)}, though there is something to send; other lanes may go on. Look at the parent's log and at the line."
+        : string.Empty;
 
     private ChildStatus StatusOf(ChildRow row, ChildRanges ranges) => new()
     {
@@ -355,7 +372,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     private OutboxReport Outbox()
     {
         return new OutboxReport(
-            core.Uplinks.Sum(uplink => PendingCells(uplink) + PendingEscalations(uplink)), core.Uplinks.Select(OldestUnsent).DefaultIfEmpty().Max(), core.Sequencer.Read(() => core.Reception.ParkedInAll + core.Reception.RefusedInAll));
+            core.Uplinks.Sum(uplink => PendingCells(uplink) + PendingRecords(uplink).Number), SecondsSince(core.Uplinks.Select(OldestUnsent).Min()), core.Sequencer.Read(() => core.Reception.ParkedInAll + core.Reception.RefusedInAll));
     }
 
     private NodeFigures Figures()
@@ -395,17 +412,17 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     private long PendingCells(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
         core.Cells.CountChanged(uplink.Standing.State.Cells.From.Lsn, core.Sequencer.Applied, uplink.Tells, MattersOf(uplink)));
 
-    private long PendingEscalations(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
-        Waiting(uplink).LongCount());
+    private (long Number, long Bytes) PendingRecords(Uplink.UplinkPump uplink) => core.Sequencer.Read(() =>
+        Waiting(uplink).Aggregate((Number: 0L, Bytes: 0L), (sum, waits) => (sum.Number + 1, sum.Bytes + waits.Bytes)));
 
-    /// <summary>Where what has not been taken above stands: escalations, each on the lane that it goes by, and what became of orders. Under the sequencer's lock.</summary>
-    private IEnumerable<Lsn> Waiting(Uplink.UplinkPump uplink)
+    /// <summary>Where what has not been taken above stands, and its bytes: escalations, each on the lane that it goes by, and what became of orders. Under the sequencer's lock.</summary>
+    private IEnumerable<(Lsn At, int Bytes)> Waiting(Uplink.UplinkPump uplink)
     {
         var state = uplink.Standing.State;
         var raised = uplink.Raised(Lsn.Min(state.Alarms.From.Lsn, state.Escalations.From.Lsn), core.Sequencer.Applied)
-            .Where(told => told.At > (state.Carries(state.Alarms) && EscalationReach.IsAlarm(told.Record) ? state.Alarms : state.Escalations).From.Lsn).Select(told => told.At);
+            .Where(told => told.At > (state.Carries(state.Alarms) && EscalationReach.IsAlarm(told.Record) ? state.Alarms : state.Escalations).From.Lsn).Select(told => (told.At, told.Record.Bytes.Length));
         return state.Settings.Kind == ParentKind.Sector ? raised
-            : raised.Concat(core.Orders.ReceiptsSince(state.Alarms.From.Lsn, core.Sequencer.Applied).Where(receipt => receipt.Content.Issuer != configuration.Node.ToString()).Select(receipt => receipt.Local));
+            : raised.Concat(core.Orders.ReceiptsSince(state.Alarms.From.Lsn, core.Sequencer.Applied).Where(receipt => receipt.Content.Issuer != configuration.Node.ToString()).Select(receipt => (receipt.Local, receipt.Bytes.Length)));
     }
 
     private static string Iso(Instant? at) => at is { } some ? InstantPattern.ExtendedIso.Format(some) : string.Empty;

@@ -66,6 +66,17 @@ public sealed class PackageFold : IFold
     /// <summary>The types of a version known here, the built-in one among them.</summary>
     public TypeCatalogue? TypesOf(CatalogueVersion version) => _versions.GetValueOrDefault(version);
 
+    /// <summary>
+    /// What a child has not got of the packages here, by what it said last: those of each issuer past its newest, but for what it refused, in order of issuer and number. A child that speaks of
+    /// none, for it is of an earlier protocol, lacks all of them.
+    /// </summary>
+    public IEnumerable<PackageRecord> LackedBy(NodeId child)
+    {
+        var has = Child(child);
+        var refused = has.Refused.Select(package => package.Name.Hash).ToHashSet();
+        return _chains.SelectMany(chain => chain.Value.Values.Where(record => record.Name.Number > has.Heads.GetValueOrDefault(chain.Key).Number && !refused.Contains(record.Name.Hash)));
+    }
+
     public ChildPackages Child(NodeId child) => _children.GetValueOrDefault(child) ?? ChildPackages.None(child);
 
     /// <summary>A signed package was taken here, whose ever it was: those above sign, so a name that was made up does not help whoever forges.</summary>

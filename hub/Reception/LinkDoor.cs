@@ -23,6 +23,10 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
     private readonly InTurn<PackageFeedInput> _packageInputs = new();
     private OrderFeedState? _orders;
     private PackageFeedState? _packages;
+    private (long Number, int Bytes) _lastOrders;
+
+    /// <summary>Bytes a second at which the last part or chunk that went down was answered: an estimate, for people (O1). Null before the first answer.</summary>
+    internal double? DownBytesASecond { get; private set; }
 
     public IPeerIdentity Peer { get; } = peer;
 
@@ -72,9 +76,15 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
 
     private void Take(OrderFeedInput input, Func<LinkSession, OrderFeedState, OrdersPart?> read, Instant now)
     {
+        if (input is OrderFeedInput.Answered { Receipt.Number: var number } && _orders is { UnderWay: not null } asked && asked.Number == number && _lastOrders.Number == number)
+        {
+            Carried(_lastOrders.Bytes, asked.SentAt, now);
+        }
+
         (_orders, var send, var wanted) = OrderFeed.Step(_orders!, input, now);
         if (send is not null)
         {
+            _lastOrders = (send.Number, send.CalculateSize());
             Failpoint.Hit("orders.send.before", send.Orders.Count > 0);
             push(new ConnectResponse { Orders = send });
             Failpoint.Hit("orders.send.after", send.Orders.Count > 0);
@@ -88,6 +98,11 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
 
     private void Take(PackageFeedInput input, Func<PackageFeedState, PackageParcel?> read, Instant now)
     {
+        if (input is PackageFeedInput.Answered { Receipt.Number: var number } && _packages is { UnderWay: { } parcel } asked && asked.Number == number)
+        {
+            Carried(Math.Min(PackageFeed.ChunkBytes, parcel.Bytes.Length - asked.Offset), asked.SentAt, now);
+        }
+
         (_packages, var send, var wanted) = PackageFeed.Step(_packages!, input, now);
         if (send is not null)
         {
@@ -99,6 +114,17 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
         if (wanted)
         {
             _packageInputs.Then(new PackageFeedInput.ParcelReady(read(_packages)));
+        }
+    }
+
+    /// <summary>Of what is smaller, the way there and back takes longest and says nothing of the line.</summary>
+    private const int TellingBytes = 1 << 10;
+
+    private void Carried(int bytes, Instant sentAt, Instant now)
+    {
+        if (bytes >= TellingBytes)
+        {
+            DownBytesASecond = bytes / Math.Max((now - sentAt).TotalSeconds, 0.001);
         }
     }
 }
@@ -150,6 +176,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     /// <summary>What a child may always have under way, and all that it may while this node is busy: a few small parts, so that what cannot wait still comes.</summary>
     public const long CreditLeast = 16 << 10;
 
+    /// <summary>What a line is taken to carry before it has shown it: what a child begins with (L14).</summary>
+    private const double FirstBytesASecond = 64 << 10;
+
     /// <summary>Of more packages than this the rest goes with the next answer by file.</summary>
     private const int PackagesByFileBytes = 8 << 20;
 
@@ -188,6 +217,9 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
 
     /// <summary>What this process has seen of a child's line.</summary>
     public ChildLine LineOf(NodeId child) => _lines.GetValueOrDefault(child, default);
+
+    /// <summary>At what rate the line to a child carried what went down last.</summary>
+    public double DownBytesASecond(NodeId child) => _standing.TryGetValue(child, out var connection) && connection.DownBytesASecond is { } rate ? rate : FirstBytesASecond;
 
     /// <summary>How many bytes of parts a child may have under way now (L14). As soon as anything is let go of, it is the least: children slow down before they are turned away.</summary>
     public long Credit => Pressure.Now.Level > 0 ? CreditLeast : CreditOf(presence.Count, sequencer.Waiting);

@@ -16,6 +16,8 @@ namespace CityGrid.Node.Uplink;
 /// <summary>How the uplink stands, for whoever looks.</summary>
 public sealed record UplinkStanding(SenderState State, Instant? LastSuccess, string LastError)
 {
+    public LaneWaits Waits { get; init; } = LaneWaits.None;
+
     /// <summary>What keeps the link from being well: what ended the last attempt, or on a connection that stands the lanes that the parent has no room for (L14); empty for nothing.</summary>
     public string ErrorAt(Instant now) => LastError.Length > 0
         ? LastError
@@ -157,8 +159,8 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         }
 
         var (state, effects) = LinkSender.Step(_state, input, _clock.Now());
+        _standing = _standing with { State = state, Waits = _standing.Waits.After(_state, state, _clock.Now()) };
         _state = state;
-        _standing = _standing with { State = state };
         foreach (var effect in effects)
         {
             Do(effect);

@@ -23,7 +23,7 @@ internal static class LinkCommand
             {
                 table.AddRow(
                     link.Node, Texts.Get(!link.Up ? "LinkDown" : link.Sector ? "LinkUpSector" : "LinkUp"), Texts.Get(WordOf(link)), link.LastProgress,
-                    link.Up ? $"{link.PendingCells} + {link.PendingRecords}" : $"{link.PendingRecords}", $"{link.OldestUnsentSeconds} s", link.Up ? $"{link.DrainSeconds} s" : string.Empty,
+                    link.Up ? $"{link.PendingCells} + {link.PendingRecords}" : $"{link.PendingRecords}", $"{link.OldestUnsentSeconds} s", $"{link.DrainSeconds} s",
                     $"{link.Parked}", $"{link.ClockSkewMs} ms", link.CertificateEnds,
                     link.Matters.Count == 0 ? Texts.Get("MattersAll") : ViewTable.Matters(link.Matters), Markup.Escape(link.Quarantine.Length > 0 ? link.Quarantine : link.LastError));
             }

@@ -213,10 +213,4 @@ public sealed class Only_the_parents_own_answer_is_taken : IAsyncDisposable
 
     private IssuedCertificate Issued(CertificateKind kind, CertificateAuthority issuer, string node, string division, ECDsa key) => issuer.Issue(
         kind, NodeId.Parse(node), [DivisionCode.Parse(division)], new PublicKey(key), TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(90), CertificateAuthority.SerialFrom(_entropy));
-
-    /// <summary>A wire on which nobody is ever reached.</summary>
-    private sealed class NoLine : IWire
-    {
-        public void Dial(IWireEvents events) => events.Ended("No line.");
-    }
 }

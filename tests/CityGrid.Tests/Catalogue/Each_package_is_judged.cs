@@ -186,6 +186,22 @@ public sealed class Each_package_is_judged
         Assert.That(loaded.Child(NodeId.Parse("jiangxia")).Refused, Is.EqualTo(new[] { refused }));
     }
 
+    [Test]
+    public void What_a_child_lacks_is_told_by_what_it_said_last()
+    {
+        var (ours, theirs) = (Packages.Chain(3), Packages.Chain(2, "hubei", "42"));
+        foreach (var package in ours.Concat(theirs))
+        {
+            Bring(package);
+        }
+
+        var child = NodeId.Parse("jiangxia");
+        Assert.That(_fold.LackedBy(child).Count(), Is.EqualTo(5), "One that never spoke of any lacks all.");
+        var refused = new RefusedPackage(Packages.NameOf(ours[2]), new Refusal("CODE", "words"));
+        _fold.Apply(Packages.Event(++_lsn, PackageFold.ToldEvent(child, [Packages.NameOf(ours[1]), Packages.NameOf(theirs[0])], [refused])));
+        Assert.That(_fold.LackedBy(child).Select(package => package.Name), Is.EqualTo(new[] { Packages.NameOf(theirs[1]) }));
+    }
+
     private PackageVerdict Bring(CataloguePackage package, bool begins = false) => Bring(Packages.NameOf(package), Packages.Enveloped(package, begins));
 
     private PackageVerdict Bring(CataloguePackage package, PackageSignature signature) => Bring(Packages.NameOf(package), Packages.Enveloped(package), signature);

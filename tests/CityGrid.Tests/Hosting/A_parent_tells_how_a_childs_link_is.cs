@@ -37,6 +37,7 @@ public sealed class A_parent_tells_how_a_childs_link_is
             Assert.That(quiet.ClockSkewMs, Is.EqualTo(ahead.TotalMilliseconds).Within(ahead.TotalMilliseconds / 2), "within what a busy machine takes for a hello");
             Assert.That(DateTimeOffset.Parse(quiet.CertificateEnds, System.Globalization.CultureInfo.InvariantCulture), Is.EqualTo(new DateTimeOffset(certificate.NotAfter)));
             Assert.That(owing.PendingRecords, Is.EqualTo(1), "an order that is for another is not this child's");
+            Assert.That((quiet.DrainSeconds, owing.DrainSeconds), Is.EqualTo((0L, 1L)));
         });
 
         await call.RequestStream.WriteAsync(child.Cut(0, 5, [child.Cell(3, 1)], 2, 1));

@@ -51,7 +51,8 @@ internal sealed class WholeNode : IAsyncDisposable
 
     /// <param name="limits">What stands in the section limits, such as <c>"callsPerUser": 1000000</c>.</param>
     /// <param name="pressure">What the node takes for the pressure that it is under.</param>
-    public static async Task<WholeNode> StartAsync(string limits, Hub.Load.PressureGauge? pressure = null)
+    /// <param name="hasParent">It has a parent, and no line ever leads there.</param>
+    public static async Task<WholeNode> StartAsync(string limits, Hub.Load.PressureGauge? pressure = null, bool hasParent = false)
     {
         var entropy = new SystemEntropy();
         var authority = DevelopmentAuthority.Create("test", TimeProvider.System.GetUtcNow(), entropy);
@@ -60,6 +61,7 @@ internal sealed class WholeNode : IAsyncDisposable
               "node": "hangzhou", "division": "330100", "tier": "city", "zone": "Asia/Shanghai",
               "link": { "port": 0, "certificate": "node.pem", "key": "node.key", "authority": "authority.pem" },
               "operator": { "port": 0, "grpcPort": 0 },
+              {{(hasParent ? """ "parent": { "url": "https://127.0.0.1:9", "node": "zhejiang", "division": "330000" }, """ : string.Empty)}}
               "limits": { {{limits}} }
             }
             """);
@@ -73,7 +75,7 @@ internal sealed class WholeNode : IAsyncDisposable
         var journal = FileJournal.Open(disk, entropy, configuration.Node);
         var settings = NodeServer.SettingsOf(configuration);
         var core = new NodeCore(
-            settings, new NodeSeams(disk, journal, new MemoryViewStore(), new AesGcmSeal(), null, TimeProvider.System, entropy), pressure);
+            settings, new NodeSeams(disk, journal, new MemoryViewStore(), new AesGcmSeal(), hasParent ? new NoLine() : null, TimeProvider.System, entropy), pressure);
         core.Sequencer.Start();
         var log = new QuietLog();
         var credentials = new NodeCredentials(configuration, settings.Register, TimeProvider.System);
