@@ -122,7 +122,7 @@ public sealed class NodeCore : IDisposable
         {
             HearsOfNone = () => HearsOfNoOrders,
         };
-        var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) { Orders = orderNotary } : null;
+        var notary = seams.Signatures is { } signatures ? new ChildNotary(signatures, settings.Node, seams.Journal.Incarnation, seams.Clock) { Orders = orderNotary, Revoked = ChildrenFold.RevokedOf } : null;
         Door = new LinkDoor(ReceptionDesk, Sequencer, seams.Entropy, Presence, outgoing, seams.Clock, notary)
         {
             Pressure = Pressure,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using CityGrid.Hub.Children.V1;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -14,6 +15,7 @@ namespace CityGrid.Hub.Children;
 public sealed class ChildrenFold : IFold
 {
     private ImmutableSortedDictionary<NodeId, Place> _places = ImmutableSortedDictionary<NodeId, Place>.Empty;
+    private ImmutableDictionary<Hash256, (NodeId Node, string Serial)> _revoked = ImmutableDictionary<Hash256, (NodeId, string)>.Empty;
 
     public string Name => "children";
 
@@ -25,6 +27,28 @@ public sealed class ChildrenFold : IFold
     public IEnumerable<Place> Places => Volatile.Read(ref _places).Values;
 
     public Place? Find(NodeId node) => Volatile.Read(ref _places).GetValueOrDefault(node);
+
+    /// <summary>
+    /// Why a signer is not taken any more (clause E7): this node revoked its certificate, or that of an authority on its way to the root. Null for one of which nothing was revoked here.
+    /// </summary>
+    public Refusal? RevokedOf(Signer signer)
+    {
+        var revoked = Volatile.Read(ref _revoked);
+        if (revoked.IsEmpty)
+        {
+            return null;
+        }
+
+        foreach (var certificate in signer.Certificates)
+        {
+            if (revoked.TryGetValue(Hash256.Of(certificate.Span), out var known) && Find(known.Node)?.Certificates.FirstOrDefault(c => c.Serial == known.Serial) is { RevokedAt: { } at } found)
+            {
+                return new Refusal("SIGNER_REVOKED", $"Certificate {found.Serial} of {known.Node}, by which {signer.Node} signs, is not taken since {at}: {found.RevokedFor} Open the place of {known.Node} anew and enrol it again.");
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>The children of which a certificate was made void by these events.</summary>
     public static IEnumerable<NodeId> Dropped(IReadOnlyList<JournalEvent> events) =>
@@ -67,6 +91,7 @@ public sealed class ChildrenFold : IFold
             case EventKinds.ChildRevoked:
                 var revoked = ChildRevoked.Parser.ParseFrom(payload);
                 Change(revoked.Node, place => place.Revoke(revoked.Serials.ToHashSet(StringComparer.Ordinal), revoked.Reason, at));
+                Volatile.Write(ref _revoked, _revoked.SetItems(RevokedIn(Find(NodeId.Parse(revoked.Node))!)));
                 break;
             case EventKinds.CertificateShown:
                 var shown = CertificateShown.Parser.ParseFrom(payload);
@@ -81,8 +106,14 @@ public sealed class ChildrenFold : IFold
 
     public void Save(Stream target) => new ChildrenImage { Places = { Places.Select(ChildrenEvents.ToImage) } }.WriteTo(target);
 
-    public void Load(Stream source) =>
+    public void Load(Stream source)
+    {
         Volatile.Write(ref _places, ChildrenImage.Parser.ParseFrom(source).Places.Select(ChildrenEvents.ToPlace).ToImmutableSortedDictionary(place => place.Node, place => place));
+        Volatile.Write(ref _revoked, ImmutableDictionary.CreateRange(Places.SelectMany(RevokedIn)));
+    }
+
+    private static IEnumerable<KeyValuePair<Hash256, (NodeId Node, string Serial)>> RevokedIn(Place place) =>
+        place.Certificates.Where(c => c.RevokedAt is not null).Select(c => KeyValuePair.Create(Hash256.Of(c.Der.Span), (place.Node, c.Serial)));
 
     private void Change(string name, Func<Place, Place> change, bool create = false)
     {

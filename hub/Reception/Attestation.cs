@@ -113,6 +113,9 @@ public static class PartStatements
 /// </summary>
 public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation incarnation, TimeProvider clock)
 {
+    /// <summary>Why a signer is not taken any more, though its certificate holds; null where it is.</summary>
+    public Func<Signer, Refusal?> Revoked { get; init; } = _ => null;
+
     /// <summary>Looks at the orders that come up with receipts; null where nobody does.</summary>
     public OrderNotary? Orders { get; init; }
 
@@ -137,7 +140,7 @@ public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation
             }
 
             var shown = signatures.Judge([.. request.Hello.Signer], clock.Now(), out var refusal);
-            return new Attestation { Signer = shown, Fault = refusal };
+            return shown is not null && Revoked(shown) is { } isVoid ? new Attestation { Fault = isVoid } : new Attestation { Signer = shown, Fault = refusal };
         }
 
         if (session is not { Protocol: >= SignedHeads.Protocol } || PartStatements.Of(request) is not { } said)
@@ -148,6 +151,7 @@ public sealed class ChildNotary(ISignatures signatures, NodeId node, Incarnation
         var found = new Attestation { PartHash = Statements.HashOf(said.Part) };
         return session.Signer is not { } signer || request.SignedHead is not { } head ? found
             : clock.Now() > signer.HoldsTo ? found with { Fault = new Refusal("SIGNER_OUT_OF_TIME", $"The signer's certificate held until {signer.HoldsTo}. Renew it, and dial again.") }
+            : Revoked(signer) is { } revoked ? found with { Fault = revoked }
             : !signatures.Verify(signer, Statements.BytesOf(head), head.Signature.Span) ? found with { Fault = new Refusal("SIGNATURE_WRONG", "The signature is not one of the signer's key over this head.") }
             : found;
     }

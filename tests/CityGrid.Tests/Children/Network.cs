@@ -67,7 +67,7 @@ internal sealed class Network : IAsyncDisposable
         var children = new ChildrenSettings(node, division, Registers.Tempting) { Approval = approval, CertificateLife = NodaTime.Duration.FromTimeSpan(life) };
         Core = new NodeCore(
             new NodeSettings(node, division, zone, Registers.Tempting, rules) { Children = (children, () => Province) },
-            new NodeSeams(PosixDisk.At(Path.Combine(_folder.FullName, "hubei")), _journal, new MemoryViewStore(), new StandInSeal(), null, Clock, Entropy));
+            new NodeSeams(PosixDisk.At(Path.Combine(_folder.FullName, "hubei")), _journal, new MemoryViewStore(), new StandInSeal(), null, Clock, Entropy) { Signatures = new CertificateSignatures(() => Roots) });
         Core.Sequencer.Start();
     }
 

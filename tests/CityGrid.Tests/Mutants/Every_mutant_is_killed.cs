@@ -87,7 +87,7 @@ public sealed class Every_mutant_is_killed
 
         Bugs planted in front of the real code or behind it, and how many stories of the simulation (`citygrid simulate`) it takes to find each: the median of {Trials}
         trials with seeds of their own, at most {StoriesMax} stories a trial. Written by
-        `CITYGRID_MUTANTS=$PWD/docs/mutants.md dotnet test tests/CityGrid.Tests --filter FullyQualifiedName~Mutants`. Twelve more of the link are found by the search over small
+        `CITYGRID_MUTANTS=$PWD/docs/mutants.md dotnet test tests/CityGrid.Tests --filter FullyQualifiedName~Mutants`. Thirteen more of the link are found by the search over small
         worlds (`Link/Planted_faults_are_found`), and those of the journal also by its own search over crash states (`Journal/A_journal_survives_every_crash`). Those of authority and judge, and of a given name,
         are met by a liar alone: each of their stories has one more child of some node that says what it must not.
 
