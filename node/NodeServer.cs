@@ -51,11 +51,11 @@ public static class NodeServer
         owner.Name(journal.Incarnation);
         var damaged = new DamagedShelves();
         using var views = new LiteViewStore(disk, journal.Incarnation, new LiteViewOptions { PutAside = damaged.Add });
-        GrpcWire? WireTo(ParentConfiguration? parent) => parent is null ? null
-            : new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, credentials.Credential, credentials.Trust) { Proxy = parent.Proxy }, spawner, clock);
-        using var core = NodeCore.Open(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), WireTo(configuration.Parent), clock, entropy)
+        GrpcWire? WireTo(ParentKind kind, ParentConfiguration? parent) => parent is null ? null
+            : new GrpcWire(new GrpcWireSettings(parent.Url, parent.Node, parent.Division, () => credentials.CredentialFor(kind), () => credentials.TrustOf(kind)) { Proxy = parent.Proxy }, spawner, clock);
+        using var core = NodeCore.Open(settings, new NodeSeams(disk, journal, views, new AesGcmSeal(), WireTo(ParentKind.Territorial, configuration.Parent), clock, entropy)
         {
-            SectorWire = WireTo(configuration.SectorParent),
+            SectorWire = WireTo(ParentKind.Sector, configuration.SectorParent),
             Signatures = credentials.Signatures,
             Damaged = damaged,
         });
@@ -176,7 +176,7 @@ public static class NodeServer
         builder.Services.AddSingleton<PeerJudge>(credentials.Judge);
         builder.Services.AddSingleton(new BundleKeys(credentials.Credential, credentials.Trust, configuration.Parent, clock, new SystemEntropy()));
         builder.Services.AddSingleton(new RowIntake(core.Desk, core.Sequencer, clock, core.Pressure, core.Room));
-        builder.Services.AddSingleton(new NodeStatus(core, configuration, () => credentials.Credential().Certificate.NotAfter, watch));
+        builder.Services.AddSingleton(new NodeStatus(core, configuration, parent => credentials.CredentialFor(parent).Certificate.NotAfter, watch));
         builder.Services.AddSingleton(watch);
         builder.Services.AddNodeSchedule(configuration);
         if (core.Children is { } desk)

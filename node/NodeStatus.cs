@@ -17,7 +17,7 @@ using NodaTime.Text;
 namespace CityGrid.Node;
 
 /// <summary>What a node tells of itself: health, digests, what waits, and how its links stand. Read from the folds, kept nowhere.</summary>
-public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, Func<DateTimeOffset> certificateEnds, CertificateWatch certificates)
+public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, Func<ParentKind, DateTimeOffset> certificateEnds, CertificateWatch certificates)
 {
     /// <summary>A link without a confirmed exchange for so long stalls: three of the intervals of five minutes at which even nothing is sent.</summary>
     public static readonly Duration ProgressWithin = Duration.FromMinutes(15);
@@ -97,7 +97,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
     /// <summary>How each link stands. None is called well without proof of progress (O1).</summary>
     public ListLinksResponse Links()
     {
-        var response = new ListLinksResponse { DiskFreeBytes = core.FreeBytes, CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds())) };
+        var response = new ListLinksResponse { DiskFreeBytes = core.FreeBytes, CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds(ParentKind.Territorial))) };
         if (core.Uplink is { } territorial)
         {
             response.Links.Add(LinkOf(territorial, configuration.Parent!));
@@ -194,7 +194,7 @@ public sealed class NodeStatus(NodeCore core, NodeConfiguration configuration, F
             OldestUnsentSeconds = SecondsSince(OldestUnsent(uplink)),
             DrainSeconds = DrainSeconds(cells, records.Bytes, standing.State.Pace),
             ClockSkewMs = (long)(standing.State.Skew?.TotalMilliseconds ?? 0),
-            CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds())),
+            CertificateEnds = InstantPattern.General.Format(Instant.FromDateTimeOffset(certificateEnds(standing.State.Settings.Kind))),
             Matters = { MattersOf(uplink).Beginnings },
         };
     }

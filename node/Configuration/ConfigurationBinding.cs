@@ -168,7 +168,7 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
         return new OperatorConfiguration { Address = address, Port = port, GrpcPort = grpcPort, CertificateFile = certificate, KeyFile = key };
     }
 
-    private static ParentConfiguration Parent(JsonSection section, TierPreset preset, NodeId self, DivisionCode division, bool isSector)
+    private ParentConfiguration Parent(JsonSection section, TierPreset preset, NodeId self, DivisionCode division, bool isSector)
     {
         var parent = new ParentConfiguration
         {
@@ -181,8 +181,16 @@ internal sealed class ConfigurationBinding(string file, Func<string, bool> exist
             Jitter = DurationAt(section, "jitter", Duration.Zero, Duration.FromHours(1), preset.Jitter),
             Reconcile = section.Optional(
                 "reconcile", "a Quartz cron expression of 6 or 7 fields with seconds, such as 0 30 2 * * ?", JsonReads.Text<string>(TryParseCron), "0 30 2 * * ?", "0 30 2 * * ?"),
+            CertificateFile = isSector ? OptionalPathAt(section, "certificate", "the path of a PEM file with the certificate that the sector's parent issued") : null,
+            KeyFile = isSector ? OptionalPathAt(section, "key", "the path of a PEM file with its private key") : null,
+            RegisterFile = isSector ? OptionalPathAt(section, "register", "the path of a CSV file") : null,
             Matters = isSector ? MattersAt(section) : Matters.All,
         };
+        if (parent.CertificateFile is null != parent.KeyFile is null)
+        {
+            section.Fault(parent.CertificateFile is null ? "certificate" : "key", "certificate and key are given together");
+        }
+
         if (!parent.Node.IsNone && parent.Node == self)
         {
             section.Fault("node", "a node is not its own parent");

@@ -156,6 +156,14 @@ public sealed record ParentConfiguration
     /// <summary>When what the parent holds is compared with what is here (clause L16): a Quartz expression as <see cref="Schedule"/>; each time up to a quarter of an hour later.</summary>
     public required string Reconcile { get; init; }
 
+    /// <summary>What a sector's parent issued for the connections to it (PEM), and its key; null, as always for the territorial parent, where the node shows the certificate of its link.</summary>
+    public string? CertificateFile { get; init; }
+
+    public string? KeyFile { get; init; }
+
+    /// <summary>The register by which a sector's parent may be issued its division (clause E2), as a CSV file; null for the node's own.</summary>
+    public string? RegisterFile { get; init; }
+
     /// <summary>The matters that it is told of; all but for a sector's parent.</summary>
     public Matters Matters { get; init; } = Matters.All;
 

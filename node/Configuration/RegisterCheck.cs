@@ -8,14 +8,33 @@ public static class RegisterCheck
     /// <summary>The register that the configuration names, which has the divisions that it speaks of; throws <see cref="ConfigurationException"/> with every fault.</summary>
     public static DivisionRegister Read(NodeConfiguration configuration)
     {
-        var reading = DivisionRegister.Load(configuration.RegisterFile);
-        if (reading.Register is not { } register)
+        var register = Load(configuration.RegisterFile);
+        return Faults(configuration, register) is { Count: > 0 } faults ? throw new ConfigurationException(configuration.File, faults) : register;
+    }
+
+    /// <summary>
+    /// The register by which the sector's parent is judged: its own where the configuration names one, which then has the sector above this node; else the node's, <paramref name="own"/>. Throws
+    /// <see cref="ConfigurationException"/> with every fault.
+    /// </summary>
+    public static DivisionRegister OfSector(NodeConfiguration configuration, DivisionRegister own)
+    {
+        if (configuration.SectorParent is not { RegisterFile: { } file } sector)
         {
-            throw new ConfigurationException(
-                configuration.RegisterFile!, [.. reading.Faults.Select(f => new ConfigurationFault($"line {f.Line} {f.Column}".TrimEnd(), f.What, f.Allowed))]);
+            return own;
         }
 
-        return Faults(configuration, register) is { Count: > 0 } faults ? throw new ConfigurationException(configuration.File, faults) : register;
+        var register = Load(file);
+        return register.Contains(sector.Division) && register.HasBeenAtOrBelow(configuration.Division, sector.Division)
+            ? register
+            : throw new ConfigurationException(
+                configuration.File, [new("sectorParent.register", $"\"{file}\"", $"in it {configuration.Division} does not lie below {sector.Division}; correct the code, or name the sector's register")]);
+    }
+
+    private static DivisionRegister Load(string? file)
+    {
+        var reading = DivisionRegister.Load(file);
+        return reading.Register
+            ?? throw new ConfigurationException(file!, [.. reading.Faults.Select(f => new ConfigurationFault($"line {f.Line} {f.Column}".TrimEnd(), f.What, f.Allowed))]);
     }
 
     /// <summary>

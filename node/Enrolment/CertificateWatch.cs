@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using CityGrid.Hub.Children;
 using CityGrid.Hub.Identity;
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Node.Configuration;
 using CityGrid.Protocol.Names;
@@ -24,6 +25,9 @@ public enum EndNear
 /// <summary>A certificate and its end. <see cref="Node"/> is whose it is: this node's own, or a child's.</summary>
 public sealed record CertificateEnd(NodeId Node, CertificateKind Kind, string Serial, Instant NotBefore, Instant NotAfter)
 {
+    /// <summary>Which parent of the node issued it.</summary>
+    public ParentKind From { get; init; } = ParentKind.Territorial;
+
     public EndNear NearAt(Instant now) => (NotAfter - now) switch
     {
         var left when left <= Duration.Zero => EndNear.Ended,
@@ -53,7 +57,7 @@ public sealed class CertificateWatch(
     private static readonly Duration RetryAfter = Duration.FromHours(1);
 
     private readonly Dictionary<string, EndNear> _told = [];
-    private Instant _nextTry = Instant.MinValue;
+    private readonly Dictionary<ParentKind, Instant> _nextTry = [];
     private string? _faultSeen;
     private string? _faultTold;
 
@@ -65,7 +69,7 @@ public sealed class CertificateWatch(
     [
         .. from used in credentials.InUse
            let certificate = used.Certificate
-           select new CertificateEnd(configuration.Node, used.Kind, certificate.SerialNumber.ToLowerInvariant(), InstantOf(certificate.NotBefore), InstantOf(certificate.NotAfter)),
+           select new CertificateEnd(configuration.Node, used.Kind, certificate.SerialNumber.ToLowerInvariant(), InstantOf(certificate.NotBefore), InstantOf(certificate.NotAfter)) { From = used.From },
     ];
 
     /// <summary>The newest certificate for connections of each child that reports.</summary>
@@ -89,15 +93,16 @@ public sealed class CertificateWatch(
         TellOf(fault);
 
         var now = clock.Now();
-        var own = Own();
-        if (now >= _nextTry && own.Any(c => Renews(c.Kind) && c.IsDueAt(now)))
+        foreach (var from in new[] { ParentKind.Territorial, ParentKind.Sector })
         {
-            _nextTry = now + RetryAfter;
-            await RenewAsync(stop);
-            own = Own();
+            if (now >= _nextTry.GetValueOrDefault(from, Instant.MinValue) && Own().Any(c => c.From == from && Renews(c) && c.IsDueAt(now)))
+            {
+                _nextTry[from] = now + RetryAfter;
+                await RenewAsync(from, stop);
+            }
         }
 
-        foreach (var end in own.Concat(OfChildren()))
+        foreach (var end in Own().Concat(OfChildren()))
         {
             Warn(end, now);
         }
@@ -116,16 +121,18 @@ public sealed class CertificateWatch(
         _faultTold = fault is null ? null : _faultTold;
     }
 
-    private bool Renews(CertificateKind kind) => configuration.Parent is not null || (configuration.Children is not null && kind != CertificateKind.Authority);
+    private bool Renews(CertificateEnd end) => configuration.Parent is not null || (configuration.Children is not null && end.Kind != CertificateKind.Authority);
 
-    private async Task RenewAsync(CancellationToken stop)
+    private async Task RenewAsync(ParentKind from, CancellationToken stop)
     {
+        var trust = credentials.TrustOf(from);
+        var files = from == ParentKind.Sector ? credentials.SectorFiles! : credentials.Files;
         try
         {
-            var end = configuration.Parent is { } parent
+            var end = (from == ParentKind.Sector ? configuration.SectorParent : configuration.Parent) is { } parent
                 ? await new EnrolmentClient(clock, parent.Proxy).RenewAsync(
-                    parent.Url, credentials.Credential(), (certificate, between) => IsParent(certificate, between, parent),
-                    new Enrollee(configuration.Node, configuration.Division, credentials.Trust().Register!, credentials.Files), credentials.Trust(), stop)
+                    parent.Url, credentials.CredentialFor(from), (certificate, between) => IsParent(certificate, between, parent, trust),
+                    new Enrollee(configuration.Node, configuration.Division, trust.Register!, files), trust, stop)
                 : RootCeremony.GiveItself(configuration, credentials.Authority(), clock, entropy);
             credentials.Refresh(out var fault);
             if (fault is not null)
@@ -133,16 +140,18 @@ public sealed class CertificateWatch(
                 throw new IOException(fault);
             }
 
-            Told(Renewed, $"This node's certificates were renewed; they hold until {end:O}.");
+            Told(Renewed, $"This node's certificates {OfWhom(from)}were renewed; they hold until {end:O}.");
         }
         catch (Exception failure) when (failure is RpcException or EnrolmentRefusedException or IOException or System.Security.Cryptography.CryptographicException)
         {
-            Told("CERTIFICATE_NOT_RENEWED", $"This node's certificates were not renewed, and it is tried again in an hour: {(failure is RpcException call ? call.Status.Detail : failure.Message)}");
+            Told("CERTIFICATE_NOT_RENEWED", $"This node's certificates {OfWhom(from)}were not renewed, and it is tried again in an hour: {(failure is RpcException call ? call.Status.Detail : failure.Message)}");
         }
     }
 
-    private bool IsParent(X509Certificate2? certificate, X509Certificate2Collection between, ParentConfiguration parent) =>
-        PeerCertificate.Read(certificate, between, credentials.Trust(), PeerUse.Server, clock.GetUtcNow(), out _) is { } peer && parent.IsNamedBy(peer);
+    private static string OfWhom(ParentKind from) => from == ParentKind.Sector ? "for its sector's parent " : string.Empty;
+
+    private bool IsParent(X509Certificate2? certificate, X509Certificate2Collection between, ParentConfiguration parent, NetworkTrust trust) =>
+        PeerCertificate.Read(certificate, between, trust, PeerUse.Server, clock.GetUtcNow(), out _) is { } peer && parent.IsNamedBy(peer);
 
     /// <summary>Each step nearer to the end is told once, by each life of the process.</summary>
     private void Warn(CertificateEnd end, Instant now)
@@ -152,8 +161,8 @@ public sealed class CertificateWatch(
         {
             _told[end.Serial] = near;
             Told("CERTIFICATE_ENDS", near == EndNear.Ended
-                ? $"The {end.Kind} certificate of {end.Node} ended on {end.NotAfter}. Open the place of {end.Node} anew at its parent and enrol it again."
-                : $"The {end.Kind} certificate of {end.Node} ends on {end.NotAfter}, in {(end.NotAfter - now).Days} days. It should have been renewed by now: see what {end.Node} says of its renewal.");
+                ? $"The {end.Kind} certificate of {end.Node} {OfWhom(end.From)}ended on {end.NotAfter}. Open the place of {end.Node} anew at its parent and enrol it again."
+                : $"The {end.Kind} certificate of {end.Node} {OfWhom(end.From)}ends on {end.NotAfter}, in {(end.NotAfter - now).Days} days. It should have been renewed by now: see what {end.Node} says of its renewal.");
         }
     }
 

@@ -32,6 +32,11 @@ public sealed record CredentialFiles(IReadOnlyList<KeyPairFiles> Pairs, string R
         return new CredentialFiles(pairs, link.AuthorityFile);
     }
 
+    /// <summary>Those that a configuration names for the connections to its sector's parent; null where it names none. Whom the node trusts stays one and the same.</summary>
+    public static CredentialFiles? OfSector(NodeConfiguration configuration) => configuration.SectorParent is { CertificateFile: { } certificate, KeyFile: { } key }
+        ? new CredentialFiles([new(CertificateKind.Link, certificate, key)], configuration.Link.AuthorityFile)
+        : null;
+
     /// <summary>The usual names in one folder.</summary>
     public static CredentialFiles In(string folder, bool authority)
     {

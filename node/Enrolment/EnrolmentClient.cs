@@ -15,7 +15,15 @@ using Grpc.Net.Client;
 namespace CityGrid.Node.Enrolment;
 
 /// <summary>Who enrols, and where its files go.</summary>
-public sealed record Enrollee(NodeId Node, DivisionCode Division, DivisionRegister Register, CredentialFiles Files);
+/// <param name="Node">Who it is.</param>
+/// <param name="Division">Its division.</param>
+/// <param name="Register">The register by which the parent's authority is judged.</param>
+/// <param name="Files">Where keys, certificates and the root go.</param>
+public sealed record Enrollee(NodeId Node, DivisionCode Division, DivisionRegister Register, CredentialFiles Files)
+{
+    /// <summary>It belongs to a network already, and takes a place beside that which it has: whom it trusts stays as it is.</summary>
+    public bool KeepsRoot { get; init; }
+}
 
 /// <summary>Enrolment was refused, or the parent is not to be believed; nothing of the node's certificates has changed.</summary>
 public sealed class EnrolmentRefusedException(Refusal refusal) : Exception(refusal.ToString())
@@ -38,6 +46,12 @@ public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
     public async Task<DateTimeOffset> EnrolAsync(Uri parent, EnrolmentCode code, Enrollee enrollee, CancellationToken stop)
     {
         var root = await RootOfAsync(parent, code, stop);
+        if (enrollee.KeepsRoot && !IsKept(root, enrollee.Files.Root))
+        {
+            throw new EnrolmentRefusedException(new Refusal(
+                "NETWORK_IS_ANOTHER", $"{code.Parent} is of another network than {enrollee.Node}: its root is not the one in {enrollee.Files.Root}. Nothing was asked for. A sector's parent is one of the same network."));
+        }
+
         var trust = new NetworkTrust([X509CertificateLoader.LoadCertificate(root)], enrollee.Register);
         Refusal? distrust = null;
         using var channel = ChannelTo(parent, null, (certificate, between) =>
@@ -58,7 +72,7 @@ public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
             Failpoint.Hit("enrol.ask.before");
             var answer = await new EnrolmentService.EnrolmentServiceClient(channel).EnrolAsync(request, deadline: Deadline, cancellationToken: stop);
             Failpoint.Hit("enrol.ask.after");
-            return Install(enrollee, new Given([.. answer.Certificates], [.. answer.Between]), trust, CredentialFiles.BegunKey, root);
+            return Install(enrollee, new Given([.. answer.Certificates], [.. answer.Between]), trust, CredentialFiles.BegunKey, enrollee.KeepsRoot ? null : root);
         }
         catch (RpcException) when (distrust is not null)
         {
@@ -97,6 +111,20 @@ public sealed class EnrolmentClient(TimeProvider clock, Uri? proxy = null)
         return Hash256.Of(answer.Root.Span) == code.Root
             ? answer.Root.ToByteArray()
             : throw new EnrolmentRefusedException(new Refusal("PARENT_UNPROVEN", $"{parent} shows another root than the one that the code names. The code was not sent. Check the address and the code."));
+    }
+
+    private static bool IsKept(byte[] root, string file)
+    {
+        var kept = new X509Certificate2Collection();
+        try
+        {
+            kept.ImportFromPemFile(file);
+            return kept.Any(certificate => certificate.RawData.AsSpan().SequenceEqual(root));
+        }
+        catch (Exception none) when (none is CryptographicException or IOException)
+        {
+            return false;
+        }
     }
 
     private static IEnumerable<KeyRequest> RequestsFor(Enrollee enrollee, Func<KeyPairFiles, ECDsa> keyOf)

@@ -13,7 +13,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace CityGrid.Node.Enrolment;
 
 /// <summary>A certificate that this node uses now, of each kind that it has.</summary>
-public sealed record CertificateInUse(CertificateKind Kind, X509Certificate2 Certificate);
+/// <param name="Kind">What it is for.</param>
+/// <param name="Certificate">The certificate.</param>
+/// <param name="From">Which parent issued it.</param>
+public sealed record CertificateInUse(CertificateKind Kind, X509Certificate2 Certificate, ParentKind From);
 
 /// <summary>
 /// What the node shows, signs and issues with, and whom it trusts, read from the files that the configuration names, and again when these have changed: all of it is replaced
@@ -23,6 +26,7 @@ public sealed class NodeCredentials
 {
     private readonly NodeConfiguration _configuration;
     private readonly DivisionRegister _register;
+    private readonly DivisionRegister _sectorRegister;
     private readonly TimeProvider _clock;
     private volatile Read _current;
 
@@ -30,8 +34,10 @@ public sealed class NodeCredentials
     public NodeCredentials(NodeConfiguration configuration, DivisionRegister register, TimeProvider clock)
     {
         (_configuration, _register, _clock) = (configuration, register, clock);
+        _sectorRegister = RegisterCheck.OfSector(configuration, register);
         Files = CredentialFiles.Of(configuration);
-        foreach (var pair in Files.Pairs)
+        SectorFiles = CredentialFiles.OfSector(configuration);
+        foreach (var pair in Files.Pairs.Concat(SectorFiles?.Pairs ?? []))
         {
             try
             {
@@ -49,6 +55,9 @@ public sealed class NodeCredentials
 
     public CredentialFiles Files { get; }
 
+    /// <summary>Those for the connections to the sector's parent; null where it is shown what the territorial one is.</summary>
+    public CredentialFiles? SectorFiles { get; }
+
     /// <summary>What the node signs with, apart from the key of its connections, and how it judges what others sign.</summary>
     public ISignatures Signatures { get; }
 
@@ -58,6 +67,12 @@ public sealed class NodeCredentials
     public LinkCredential Credential() => _current.Credential;
 
     public NetworkTrust Trust() => _current.Trust;
+
+    /// <summary>What is shown to a parent.</summary>
+    public LinkCredential CredentialFor(ParentKind parent) => parent == ParentKind.Sector && _current.Sector is { } sector ? sector : _current.Credential;
+
+    /// <summary>How a parent is judged: the roots are the same, the register may be the sector's.</summary>
+    public NetworkTrust TrustOf(ParentKind parent) => parent == ParentKind.Sector ? _current.SectorTrust : _current.Trust;
 
     /// <summary>The node's authority over its children.</summary>
     /// <exception cref="InvalidOperationException">The node takes no children in.</exception>
@@ -111,9 +126,22 @@ public sealed class NodeCredentials
     {
         var link = _configuration.Link;
         var (credential, trust) = LinkOf(texts);
+        var sector = _configuration.SectorParent is { CertificateFile: not null, KeyFile: not null } parent ? SectorOf(texts, parent) : null;
         var signer = link is { SigningCertificateFile: not null, SigningKeyFile: not null } ? SignerOf(texts, credential, trust) : null;
         var authority = _configuration.Children is null ? null : AuthorityOf(texts);
-        return new Read(texts, credential, trust, signer, authority);
+        return new Read(texts, credential, trust, sector, trust with { Register = _sectorRegister }, signer, authority);
+    }
+
+    private LinkCredential SectorOf(Texts texts, ParentConfiguration sector)
+    {
+        try
+        {
+            return LinkCredential.Read(texts.SectorCertificates, texts.SectorKey);
+        }
+        catch (CryptographicException)
+        {
+            throw Fault("sectorParent.certificate", sector.CertificateFile!, $"a PEM certificate that fits the key {sector.KeyFile} is needed; citygrid enrol --sector gets one");
+        }
     }
 
     private (LinkCredential Credential, NetworkTrust Trust) LinkOf(Texts texts)
@@ -165,27 +193,31 @@ public sealed class NodeCredentials
 
     private static Texts TextsOf(NodeConfiguration configuration)
     {
-        var (link, children) = (configuration.Link, configuration.Children);
+        var (link, children, sector) = (configuration.Link, configuration.Children, configuration.SectorParent);
         return new Texts(
             File.ReadAllText(link.CertificateFile), File.ReadAllText(link.KeyFile), File.ReadAllText(link.AuthorityFile),
-            TextOf(link.SigningCertificateFile), TextOf(link.SigningKeyFile), TextOf(children?.AuthorityFile), TextOf(children?.AuthorityKeyFile));
+            TextOf(link.SigningCertificateFile), TextOf(link.SigningKeyFile), TextOf(children?.AuthorityFile), TextOf(children?.AuthorityKeyFile),
+            TextOf(sector?.CertificateFile), TextOf(sector?.KeyFile));
     }
 
     private static string TextOf(string? file) => file is null ? string.Empty : File.ReadAllText(file);
 
     /// <summary>What stands in the files; empty for one that the configuration does not name.</summary>
-    private sealed record Texts(string Certificates, string Key, string Roots, string SigningCertificates, string SigningKey, string Authority, string AuthorityKey);
+    private sealed record Texts(
+        string Certificates, string Key, string Roots, string SigningCertificates, string SigningKey, string Authority, string AuthorityKey, string SectorCertificates, string SectorKey);
 
-    private sealed record Read(Texts Texts, LinkCredential Credential, NetworkTrust Trust, OwnSigner? Signer, CertificateAuthority? Authority)
+    private sealed record Read(
+        Texts Texts, LinkCredential Credential, NetworkTrust Trust, LinkCredential? Sector, NetworkTrust SectorTrust, OwnSigner? Signer, CertificateAuthority? Authority)
     {
         /// <summary>Whom this trust has taken; another begins anew.</summary>
         public JudgedPeers Children { get; } = new(Trust, PeerUse.Client);
 
         public IReadOnlyList<CertificateInUse> InUse { get; } =
         [
-            new(CertificateKind.Link, Credential.Certificate),
-            .. Signer is null ? [] : new[] { new CertificateInUse(CertificateKind.Signer, X509CertificateLoader.LoadCertificate(Signer.Signer.Certificates[0].Span)) },
-            .. Authority is null ? [] : new[] { new CertificateInUse(CertificateKind.Authority, Authority.Certificate) },
+            new(CertificateKind.Link, Credential.Certificate, ParentKind.Territorial),
+            .. Sector is null ? [] : new[] { new CertificateInUse(CertificateKind.Link, Sector.Certificate, ParentKind.Sector) },
+            .. Signer is null ? [] : new[] { new CertificateInUse(CertificateKind.Signer, X509CertificateLoader.LoadCertificate(Signer.Signer.Certificates[0].Span), ParentKind.Territorial) },
+            .. Authority is null ? [] : new[] { new CertificateInUse(CertificateKind.Authority, Authority.Certificate, ParentKind.Territorial) },
         ];
     }
 }

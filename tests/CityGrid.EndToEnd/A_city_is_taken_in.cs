@@ -8,8 +8,8 @@ using NUnit.Framework;
 namespace CityGrid.Tests.EndToEnd;
 
 /// <summary>
-/// Clauses E1 to E7 with the real programs: a ministry founds a network, takes a province in with two approvals, the province takes a city in, the city reports, and is
-/// revoked while it is connected.
+/// Clauses E1 to E7 with the real programs: a ministry founds a network, takes a province in with two approvals, the province takes a city in, the city reports, takes a second place at
+/// a sector's node beside, and is revoked at each while it is connected.
 /// </summary>
 public sealed class A_city_is_taken_in
 {
@@ -34,7 +34,11 @@ public sealed class A_city_is_taken_in
     [Test]
     public async Task And_reports_through_its_province_to_the_ministry_until_it_is_revoked()
     {
-        var ministry = Write("ministry", "CN", "ministry", "two", null);
+        // The ministry knows the sector beside the provinces; the sector knows the city below itself.
+        const string columns = "code,parent,name_zh,name_en,kind,valid_from,valid_to\nCN,,中国,China,nation,,\nGAS,CN,燃气,Gas,province,,\n";
+        await File.WriteAllTextAsync(Path.Combine(_folder, "nation.csv"), columns + "330000,CN,浙江,Zhejiang,province,,\n330100,330000,杭州,Hangzhou,city,,\n");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "sector.csv"), columns + "330100,GAS,杭州,Hangzhou,city,,\n");
+        var ministry = Write("ministry", "CN", "ministry", "two", null, "../nation.csv");
         await SaysAsync("root", "--config", ministry);
         Assert.That((await Programs.CityGridAsync("root", "--config", ministry, "--lang", "en")).Error, Does.StartWith("ROOT_EXISTS"), "a network is founded once");
         var top = await StartAsync(ministry);
@@ -60,14 +64,56 @@ public sealed class A_city_is_taken_in
         Assert.That(await ReportedAsync(top, "ministry", 1), Is.EqualTo(1), "three certificates, two hops, one figure");
         Assert.That(await SaysAsync("children", "list", "--node", middle.Grpc, "--token-file", TokenFile("zhejiang", "li")), Does.Contain("hangzhou").And.Contain("enrolled").And.Contain("yes"));
 
+        city = await BesideASectorAsync(top, hangzhou);
+
         await SaysAsync("children", "revoke", "hangzhou", "--reason", "key lost", "--node", middle.Grpc, "--token-file", TokenFile("zhejiang", "li"));
         Assert.That(await UplinkErrorAsync(city), Is.Not.Empty);
-        await ReportAsync(city, "r-2");
+        await ReportAsync(city, "r-4");
         Assert.That(await SaysAsync("children", "list", "--node", middle.Grpc, "--token-file", TokenFile("zhejiang", "li")), Does.Contain("revoked"));
-        Assert.That(await ReportedAsync(top, "ministry", 1), Is.EqualTo(1));
+        Assert.That(await ReportedAsync(top, "ministry", 3), Is.EqualTo(3));
     }
 
-    private string Write(string node, string division, string tier, string? approval, (string Node, string Division, string Link)? parent)
+    /// <summary>The city takes a place at the sector's node, which has a register of children as the province has, and loses it again.</summary>
+    private async Task<NodePorts> BesideASectorAsync(NodePorts top, string hangzhou)
+    {
+        await SaysAsync("children", "open", "gas", "--division", "GAS", "--authority", "--node", top.Grpc, "--token-file", TokenFile("ministry", "li"));
+        var code = (await SaysAsync("children", "approve", "gas", "--node", top.Grpc, "--token-file", TokenFile("ministry", "wang"))).Trim();
+        var gas = Write("gas", "GAS", "province", "one", ("ministry", "CN", top.Link), "../sector.csv");
+        await SaysAsync("enrol", "--parent", $"https://{top.Enrolment}", "--code", code, "--config", gas);
+        var sector = await StartAsync(gas);
+
+        await _running[^2].StopAsync(TimeSpan.FromSeconds(15));
+        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(hangzhou))!;
+        configuration["sectorParent"] = new JsonObject
+        {
+            ["url"] = $"https://{sector.Link}",
+            ["node"] = "gas",
+            ["division"] = "GAS",
+            ["certificate"] = "sector.pem",
+            ["key"] = "sector.key",
+            ["register"] = "../sector.csv",
+            ["schedule"] = "0/1 * * * * ?",
+            ["jitter"] = "0s",
+        };
+        await File.WriteAllTextAsync(hangzhou, configuration.ToJsonString());
+        code = (await SaysAsync("children", "open", "hangzhou", "--division", "330100", "--node", sector.Grpc, "--token-file", TokenFile("gas", "li"))).Trim();
+        await SaysAsync("enrol", "--sector", "--parent", $"https://{sector.Enrolment}", "--code", code, "--config", hangzhou);
+        var city = await StartAsync(hangzhou);
+
+        await ReportAsync(city, "r-2");
+        Assert.That(await ReportedAsync(sector, "gas", 2), Is.EqualTo(2), "the sector has what the city has");
+        Assert.That(await ReportedAsync(top, "ministry", 2), Is.EqualTo(2), "and the ministry has it once, by the province");
+
+        await SaysAsync("children", "revoke", "hangzhou", "--reason", "left the sector", "--node", sector.Grpc, "--token-file", TokenFile("gas", "li"));
+        using var client = new NodeClient(city.Grpc, "hangzhou-desk-0123456789abcdef0123456789");
+        await Asking.UntilAsync(async () => (await client.Views.GetStatusAsync(new GetStatusRequest(), client.Options)).SectorUplink is { Connected: false, LastError.Length: > 0 }, "the sector has let go of the city");
+        await ReportAsync(city, "r-3");
+        Assert.That(await ReportedAsync(top, "ministry", 3), Is.EqualTo(3), "the province has not");
+        Assert.That(await ReportedAsync(sector, "gas", 2), Is.EqualTo(2));
+        return city;
+    }
+
+    private string Write(string node, string division, string tier, string? approval, (string Node, string Division, string Link)? parent, string? register = null)
     {
         var home = Directory.CreateDirectory(Path.Combine(_folder, node)).FullName;
         var people = new[] { ("li", "admin"), ("wang", "admin"), ("desk", "operator") };
@@ -87,6 +133,11 @@ public sealed class A_city_is_taken_in
             ["link"] = link,
             ["operator"] = new JsonObject { ["port"] = 0, ["grpcPort"] = 0 },
         };
+        if (register is not null)
+        {
+            configuration["register"] = register;
+        }
+
         if (approval is not null)
         {
             link["port"] = 0;

@@ -1,4 +1,5 @@
 using CityGrid.Hub.Children;
+using CityGrid.Hub.Reception;
 using CityGrid.Node.Configuration;
 using CityGrid.Node.Enrolment;
 using CityGrid.Protocol.Names;
@@ -46,6 +47,44 @@ public sealed class Certificates_are_looked_after
             Assert.That(watch.Own().Select(c => c.NotAfter), Has.All.GreaterThan(_network.Core.Now + NodaTime.Duration.FromDays(89)));
         });
         Assert.That(await _network.Dial(credentials.Credential()).IsWelcomeAsync(new Child("wuhan", "4201")), Is.True);
+    }
+
+    [Test]
+    public async Task What_a_sectors_parent_issued_is_renewed_there_whatever_becomes_of_the_other()
+    {
+        var (watch, credentials) = await BesideASectorAsync();
+        var (territorial, sector) = (credentials.Credential(), credentials.CredentialFor(ParentKind.Sector));
+        Assert.That(sector.Certificate.SerialNumber, Is.Not.EqualTo(territorial.Certificate.SerialNumber));
+        Assert.That(credentials.CredentialFor(ParentKind.Territorial), Is.SameAs(territorial));
+        _network.Clock.Move(TimeSpan.FromDays(61));
+        await watch.LookAsync(CancellationToken.None);
+
+        var newest = _network.Desk.Fold.Find(Network.Wuhan)!.Newest(CertificateKind.Link)!.Serial;
+        Assert.Multiple(() =>
+        {
+            Assert.That(credentials.CredentialFor(ParentKind.Sector).Certificate.SerialNumber, Is.EqualTo(newest).IgnoreCase.And.Not.EqualTo(sector.Certificate.SerialNumber));
+            Assert.That(credentials.Credential().Certificate.SerialNumber, Is.EqualTo(territorial.Certificate.SerialNumber));
+            Assert.That(_told.Select(t => t.Code), Is.EqualTo(new[] { CertificateWatch.Renewed }));
+            Assert.That(_told[0].What, Does.Contain("for its sector's parent"));
+        });
+        Assert.That(await _network.Dial(credentials.CredentialFor(ParentKind.Sector)).IsWelcomeAsync(new Child("wuhan", "4201")), Is.True);
+        Assert.That(await _network.Dial(credentials.Credential()).IsWelcomeAsync(new Child("wuhan", "4201")), Is.False, "the certificate of another parent is not one of the sector's");
+    }
+
+    [Test]
+    public async Task A_sector_of_another_network_is_not_enrolled_at()
+    {
+        var folder = Directory.CreateDirectory(_network.Folder("stranger")).FullName;
+        var files = CredentialFiles.In(folder, authority: false);
+        var enrollee = new Enrollee(Network.Wuhan, DivisionCode.Parse("4201"), Registers.Tempting, files) { KeepsRoot = true };
+        var code = await _network.OpenAsync("wuhan", "4201");
+        Assert.That(() => _network.EnrolAsync(code, enrollee), Throws.TypeOf<EnrolmentRefusedException>().With.Message.StartsWith("NETWORK_IS_ANOTHER"), "there is no root yet");
+        await File.WriteAllTextAsync(files.Root, Network.PemOf(_network.Province.Root));
+        await using var other = await Network.StartAsync();
+        await File.WriteAllTextAsync(files.Root, Network.PemOf(other.Ministry.Root));
+        Assert.That(() => _network.EnrolAsync(code, enrollee), Throws.TypeOf<EnrolmentRefusedException>().With.Message.StartsWith("NETWORK_IS_ANOTHER"));
+        Assert.That(Directory.GetFiles(folder), Is.EqualTo(new[] { files.Root }), "nothing was made for it");
+        Assert.That(_network.Desk.Fold.Find(Network.Wuhan)!.Opening!.Used, Is.False);
     }
 
     [Test]
@@ -209,6 +248,35 @@ public sealed class Certificates_are_looked_after
         var configuration = ConfigurationOf(parent, authority);
         await _network.EnrolAsync(
             await _network.OpenAsync("wuhan", authority, "4201"), new Enrollee(configuration.Node, configuration.Division, Registers.Tempting, CredentialFiles.Of(configuration)));
+        var credentials = new NodeCredentials(configuration, Registers.Tempting, _network.Clock);
+        return (new CertificateWatch(configuration, credentials, new ChildrenFold(), _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) }, credentials);
+    }
+
+    /// <summary>A city of some other province, whose sector's parent is Hubei.</summary>
+    private async Task<(CertificateWatch Watch, NodeCredentials Credentials)> BesideASectorAsync()
+    {
+        var reading = ConfigurationFile.Read($$"""
+        {
+          "node": "wuhan", "division": "4201", "tier": "city", "zone": "Asia/Shanghai",
+          "link": { "port": 0, "certificate": "node.pem", "key": "node.key", "authority": "root.pem" },
+          "parent": { "url": "https://127.0.0.1:9", "node": "hunan", "division": "43" },
+          "sectorParent": { "url": "https://127.0.0.1:{{_network.Link.Port}}", "node": "hubei", "division": "42", "certificate": "sector.pem", "key": "sector.key" }
+        }
+        """, Path.Combine(Directory.CreateDirectory(_network.Folder("beside")).FullName, "node.json"), _ => true);
+        Assert.That(reading.Faults, Is.Empty);
+        var configuration = reading.Configuration!;
+        using (var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256))
+        {
+            using var hunan = _network.Below(_network.Ministry, "hunan", "43", "42");
+            var issued = hunan.Issue(
+                CertificateKind.Link, configuration.Node, [configuration.Division], new(key), _network.Clock.GetUtcNow(), TimeSpan.FromDays(397), Hub.Identity.CertificateAuthority.SerialFrom(_network.Entropy));
+            CredentialFiles.Write(configuration.Link.CertificateFile, Network.PemOf(issued, hunan));
+            CredentialFiles.Write(configuration.Link.KeyFile, key.ExportPkcs8PrivateKeyPem());
+            CredentialFiles.Write(configuration.Link.AuthorityFile, Network.PemOf(_network.Ministry.Root));
+        }
+
+        var enrollee = new Enrollee(configuration.Node, configuration.Division, Registers.Tempting, CredentialFiles.OfSector(configuration)!) { KeepsRoot = true };
+        await _network.EnrolAsync(await _network.OpenAsync("wuhan", "4201"), enrollee);
         var credentials = new NodeCredentials(configuration, Registers.Tempting, _network.Clock);
         return (new CertificateWatch(configuration, credentials, new ChildrenFold(), _network.Clock, _network.Entropy) { Told = (code, what) => _told.Add((code, what)) }, credentials);
     }

@@ -21,7 +21,8 @@ internal static class EnrolCommand
         var division = new Option<string?>("--division") { Description = Texts.Get("OptionDivision") };
         var register = new Option<string?>("--register") { Description = Texts.Get("OptionRegister") };
         var authority = new Option<bool>("--authority") { Description = Texts.Get("OptionAuthority") };
-        var command = new Command("enrol", Texts.Get("CommandEnrol")) { parent, code, config, folder, name, division, register, authority };
+        var sector = new Option<bool>("--sector") { Description = Texts.Get("OptionSector") };
+        var command = new Command("enrol", Texts.Get("CommandEnrol")) { parent, code, config, folder, name, division, register, authority, sector };
         command.SetAction((parsed, stop) => Commands.Guarded(async () =>
         {
             if (!EnrolmentCode.TryParse(parsed.GetRequiredValue(code), out var read))
@@ -36,7 +37,23 @@ internal static class EnrolCommand
 
             Enrollee enrollee;
             Uri? proxy = null;
-            if (parsed.GetValue(config) is { } file)
+            if (parsed.GetValue(sector))
+            {
+                if (parsed.GetValue(config) is not { } beside)
+                {
+                    return Commands.Fail(Texts.Get("EnrolSectorWants"), 2);
+                }
+
+                var configuration = ConfigurationFile.LoadUnenrolled(beside);
+                if (CredentialFiles.OfSector(configuration) is not { } files)
+                {
+                    return Commands.Fail(Texts.Get("EnrolSectorWants"), 2);
+                }
+
+                proxy = configuration.SectorParent!.Proxy;
+                enrollee = new Enrollee(configuration.Node, configuration.Division, RegisterCheck.OfSector(configuration, RegisterCheck.Read(configuration)), files) { KeepsRoot = true };
+            }
+            else if (parsed.GetValue(config) is { } file)
             {
                 var configuration = ConfigurationFile.LoadUnenrolled(file);
                 proxy = configuration.Parent?.Proxy;
