@@ -64,6 +64,25 @@ public sealed class The_format_is_kept
         }
     }
 
+    [Test]
+    public void A_restored_directory_leads_the_life_that_it_was_given()
+    {
+        const string Golden = "434954594C494645" + "0000000000000000000000000000ABCD" + "D5F23C9D";
+        var written = Write();
+        DirectoryLife.Begin(written, new Incarnation(0xABCD));
+        Assert.That(Convert.ToHexString(written.Bytes("journal/incarnation")), Is.EqualTo(Golden));
+
+        var disk = Kept();
+        using (var file = disk.Open("journal/incarnation", DiskAccess.CreateNew))
+        {
+            file.Write(0, Convert.FromHexString(Golden));
+        }
+
+        Assert.That(DirectoryLife.Read(disk), Is.EqualTo(new Incarnation(0xABCD)));
+        using var journal = FileJournal.Open(disk, new SeededEntropy(99), Drafts.Node, Small);
+        Assert.That((journal.Incarnation, journal.ReadFrom(Lsn.Zero).Count()), Is.EqualTo((new Incarnation(0xABCD), 5)));
+    }
+
     /// <summary>A packed segment, a sealed one, the active one, and a snapshot.</summary>
     private static ModelDisk Write()
     {
