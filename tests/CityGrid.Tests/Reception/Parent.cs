@@ -30,7 +30,6 @@ internal sealed class Parent
     private readonly Dictionary<NodeId, OwnSigner?> _shown = [];
     private readonly List<JournalRecord> _journal = [];
     private long _lsn;
-    private ulong _nonce = 100;
 
     public Parent(string node, string division, DivisionRegister register, EpochPolicy policy = EpochPolicy.Granted)
     {
@@ -59,6 +58,9 @@ internal sealed class Parent
 
     public Instant Now { get; set; } = Noon;
 
+    /// <summary>What the next epoch that is granted is told from others by.</summary>
+    public ulong NextNonce { get; set; } = 100;
+
     /// <summary>Looks at signatures, where this parent does.</summary>
     public ChildNotary? Notary { get; set; }
 
@@ -77,7 +79,7 @@ internal sealed class Parent
         var session = _sessions.GetValueOrDefault(peer.Node);
         var found = Notary?.Look(session, request);
         var judge = new RecordJudge(Settings, Reception, Cells, Escalations, Now) { Orders = Orders, OrderFaults = found?.Orders ?? [], SignsOrders = found?.SignsOrders ?? false };
-        var decision = LinkReceiver.Decide(Settings, Reception.Child(peer.Node), session, peer, request, Epoch.NotGranted, _nonce++, judge, found);
+        var decision = LinkReceiver.Decide(Settings, Reception.Child(peer.Node), session, peer, request, Epoch.NotGranted, NextNonce++, judge, found);
         foreach (var change in new[] { decision.Change, decision.NewSigner }.OfType<ReceptionChange>())
         {
             Apply(ReceptionEvents.ToEvent(change, Settings.Node));
@@ -101,7 +103,7 @@ internal sealed class Parent
     /// <summary>Takes a frame on the child's connection as the whole desk does, with all that it writes beside.</summary>
     public ConnectResponse Door(IPeerIdentity peer, ConnectRequest request)
     {
-        var decision = Do(Desk.Receive(peer, request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? null : _sessions.GetValueOrDefault(peer.Node), request, _nonce++));
+        var decision = Do(Desk.Receive(peer, request.FrameCase == ConnectRequest.FrameOneofCase.Hello ? null : _sessions.GetValueOrDefault(peer.Node), request, NextNonce++));
         _sessions[peer.Node] = decision.Session;
         return decision.Response;
     }
@@ -123,7 +125,7 @@ internal sealed class Parent
     public void Rewind(NodeId child) => Apply(ReceptionEvents.ToEvent(new ChildRewind(child), Settings.Node));
 
     /// <summary>Takes a frame as the sequencer brings it.</summary>
-    public LinkDecision Receive(IPeerIdentity peer, ConnectRequest request) => Do(Desk.Receive(peer, _sessions.GetValueOrDefault(peer.Node), request, _nonce++));
+    public LinkDecision Receive(IPeerIdentity peer, ConnectRequest request) => Do(Desk.Receive(peer, _sessions.GetValueOrDefault(peer.Node), request, NextNonce++));
 
     /// <summary>Judges again what is kept aside of a child; how many records were settled.</summary>
     public int Redrive(NodeId child) => Do(Desk.Redrive(child, lsn => _journal[(int)lsn.Value - 1], "test"));
