@@ -123,8 +123,7 @@ internal static class AllMutants
         Down("greeting", "the parent's position is what the child has of its receipts", (child, _, response) => Positions(response, lane => child.Core!.Uplink!.Standing.State.Lane(lane).Acked)),
         Down("greeting", "the parent's position is the child's head", (child, _, response) => Positions(response, _ => new StreamMark(child.Core!.Journal.Head.Lsn, child.Core.Journal.Head.ChainHash))),
         Down("greeting", "EPOCH_REGRESSION and FENCED are not heard", (_, _, response) =>
-            response.Refusal is { Code: LinkRefusalCode.EpochRegression or LinkRefusalCode.Fenced or LinkRefusalCode.Fork } ? null : response)
-            with { Harmless = "what is refused stays refused, and a sender that hears nothing asks again after half a minute: only its operator learns nothing" },
+            response.Refusal is { Code: LinkRefusalCode.EpochRegression or LinkRefusalCode.Fenced or LinkRefusalCode.Fork } ? null : response),
         new("greeting", "a restored directory keeps its incarnation", () => new Planting { RenewsNothing = true }),
     ];
 
@@ -137,8 +136,8 @@ internal static class AllMutants
         Lost("records", "an escalation is not written with its cause", EventKinds.EscalationRaised),
         Lost("records", "a quarantine is not written", EventKinds.ChildQuarantined),
         Liar(Lost("records", "a given name is forgotten at a start", EventKinds.NameGiven)),
-        Lost("records", "a receipt is not written", EventKinds.ReceiptKept) with { Harmless = "the parent's welcome decides where a lane goes on; the receipt kept is for showing" },
-        Lost("records", "what was parked is settled and not written", EventKinds.ParkedSettled) with { Harmless = "it is judged again after the start, and merging is idempotent" },
+        Lost("records", "a receipt is not written", EventKinds.ReceiptKept),
+        Lost("records", "what was parked is settled and not written", EventKinds.ParkedSettled),
         Written("records", "the last event of a record is not written", record =>
             record.Events.Count > 1 ? record with { Events = [.. record.Events.Take(record.Events.Count - 1), record.Events[^1] with { Kind = NoKind }] } : record),
         Written("records", "one report in four is answered and not written", record =>

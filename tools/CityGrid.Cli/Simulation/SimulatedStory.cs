@@ -176,6 +176,8 @@ public sealed class SimulatedStory
         {
             StoryBrokenException.Unless(node.JobsDone is { Pushes: >= 2, Redrives: >= 2, Minutes: >= 2 }, () => $"the jobs of {node.Place.Node} ran {node.JobsDone}, not twice each");
         }
+
+        end.CheckStarts();
     }
 
     private void Check(StoryEnd end)

@@ -2,6 +2,7 @@ using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Orders;
 using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
+using CityGrid.Node.Uplink;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using Google.Protobuf;
@@ -144,7 +145,29 @@ public sealed class SimulatedWire(SimulatedTree tree, SimulatedNode child, NodeI
         {
             var bytes = response.ToByteArray();
             KeepFor(line => line.Answer(bytes));
-            Carry(Above, Below, bytes.Length, ref _downFreeAt, () => Answer(bytes));
+            Carry(Above, Below, bytes.Length, ref _downFreeAt, () =>
+            {
+                var isRefused = IsRefusedFor(response);
+                Answer(bytes);
+                if (isRefused)
+                {
+                    _tree.Time.After(TimeSpan.FromMilliseconds(1), () => LookAtRefused(response.Refusal.Code));
+                }
+            });
+        }
+
+        private UplinkPump? Uplink => _child.Life != _childLife ? null : _child.Place.Parent?.Node == Above ? _child.Core?.Uplink : _child.Core?.SectorUplink;
+
+        /// <summary>The child is about to hear that it is set aside, out of office or an old copy, in answer to what it asks now.</summary>
+        private bool IsRefusedFor(ConnectResponse response) =>
+            !_over && response.Refusal is { Code: LinkRefusalCode.EpochRegression or LinkRefusalCode.Fenced or LinkRefusalCode.Fork } && Uplink?.Standing.State is { } state
+                && (state.Phase == SenderPhase.Greeting ? response.Number == state.Number : state.Phase == SenderPhase.Open && state.UnderWay.Any(asked => asked.Number == response.Number));
+
+        /// <summary>Its people read it at the child, long before anybody above has looked.</summary>
+        private void LookAtRefused(LinkRefusalCode code)
+        {
+            var error = Uplink?.Standing.LastError;
+            StoryBrokenException.Unless(error?.Contains(LinkWords.NameOf(code), StringComparison.Ordinal) ?? true, () => $"RULE-8: {Below} was refused by {Above} ({LinkWords.NameOf(code)}) and says \"{error}\"");
         }
 
         private void Answer(byte[] bytes)

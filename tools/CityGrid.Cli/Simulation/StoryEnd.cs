@@ -36,6 +36,33 @@ internal sealed class StoryEnd(SimulatedTree tree)
         CheckEscalations();
     }
 
+    /// <summary>
+    /// RULE-2, INV-4: what a node goes by is what stands in its journal, so a start changes nothing of it: where its lanes and those of its children stand, what it keeps aside, which
+    /// escalations, orders, packages and open cases it has.
+    /// </summary>
+    public void CheckStarts()
+    {
+        foreach (var node in tree.Nodes.Values)
+        {
+            var before = StandingOf(node.Core!);
+            node.Crash(powerCut: false);
+            StoryBrokenException.Unless(node.Start(), () => $"{node.Place.Node} does not start on a sound disk");
+            var after = StandingOf(node.Core!);
+            StoryBrokenException.Unless(
+                before.SequenceEqual(after), () => $"RULE-2: {node.Place.Node} went by {string.Join("; ", before.Except(after).Take(3))} before a start, and goes by {string.Join("; ", after.Except(before).Take(3))} after it");
+        }
+    }
+
+    private static List<string> StandingOf(NodeCore core) =>
+    [
+        .. new[] { core.UplinkFold.Territorial, core.UplinkFold[ParentKind.Sector] }.SelectMany(parent => LinkWords.Lanes.Select(lane => $"{parent.Kind} {lane} {parent.ReceiptOf(lane, core.Journal.Incarnation).Mark} of {parent.Node} in {parent.Epoch}")),
+        .. core.Reception.Children.SelectMany(row => LinkWords.Lanes.Select(lane => $"{row.Node} {lane} {row.Lane(lane).Mark} {row.Lane(lane).Cut} in {row.Epoch} of {row.Incarnation} {row.Quarantine} {row.Offer}")),
+        .. core.Reception.Parked.Concat(core.Reception.Refused).Select(aside => $"aside {aside}"),
+        $"{core.Cells.Count} cells with {core.OwnDigest().Digest}, {core.Escalations.Count} escalations, {core.Book.Open.Count} open cases",
+        .. core.Orders.OrdersSince(Lsn.Zero, core.Sequencer.Applied).Select(order => $"order {order.Order?.Content.Id} at {order.Position} with {order.Receipts.Count} steps, {order.State}"),
+        .. core.Packages.Packages.Select(package => $"package {package.Name} {package.Refusal?.Code}"),
+    ];
+
     /// <summary>A row of another system comes for the case that its key names by now: whoever brings it looks before.</summary>
     private static CaseCommand AsBroughtAgain(NodeCore core, CaseCommand command) =>
         command is ImportCase row && core.Book.Keys.Find(row.Request!.KeyHash) is { } use ? row with { Case = use.Case, Seen = use } : command;
