@@ -27,7 +27,7 @@ internal static class PartShape
             return $"The part shows its chain at {part.HeardLsn}; that must be a position past the cut's start {part.CutFrom}, with a hash of 32 bytes.";
         }
 
-        if (part.ReadLsn != 0 && (part.ReadLsn <= part.CutTo || !StreamMark.TryRead(part.ReadLsn, part.ReadChainHash, out _)))
+        if (!StreamMark.TryRead(part.ReadLsn, part.ReadChainHash, out _) || (part.ReadLsn != 0 && part.ReadLsn <= part.CutTo))
         {
             return $"The part says that it was read at {part.ReadLsn}; that must be a position past the cut's end {part.CutTo}, with a hash of 32 bytes.";
         }
