@@ -220,7 +220,7 @@ public sealed class PackageFold : IFold
     private static PackageRecord RecordOf(PackageEnvelope envelope, PackageName name, Instant at, bool isOwn, string code, string message) =>
         new(name, envelope, code.Length == 0 ? PackageFile.Parse(envelope.Package) : null, at, isOwn, code.Length == 0 ? null : new Refusal(code, message));
 
-    private static PackageName NameOf(PackageNameImage image) => new(NodeId.Parse(image.Issuer), image.Number, Hash256.FromBytes(image.Hash.Span));
+    private static PackageName NameOf(PackageNameImage? image) => image is null ? throw new FormatException("A package has a name.") : new(NodeId.Parse(image.Issuer), image.Number, Hash256.FromBytes(image.Hash.Span));
 
     private static PackageNameImage ImageOf(PackageName name) => new() { Issuer = name.Issuer.ToString(), Number = name.Number, Hash = ByteString.CopyFrom(name.Hash.ToBytes()) };
 

@@ -456,9 +456,9 @@ public sealed class Sequencer : IDisposable
 
     /// <summary>
     /// A fold that looks something up in the journal and cannot read it is no faulty fold: passing its event over would show a state that never was, so
-    /// the writer stops, and the next start folds the event.
+    /// the writer stops, and the next start folds the event. A payload that is no message is of the library's making an <see cref="IOException"/>, and no disk's: it would stop every start.
     /// </summary>
-    private static bool IsStorage(Exception failure) => failure is IOException or JournalDamagedException;
+    private static bool IsStorage(Exception failure) => failure is (IOException and not Google.Protobuf.InvalidProtocolBufferException) or JournalDamagedException;
 
     private Lsn RestoreSnapshot()
     {

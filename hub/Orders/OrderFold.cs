@@ -174,6 +174,11 @@ public sealed class OrderFold(NodeId node) : IFold
     private void Receive(OrdersReceived received, in JournalEvent journalEvent)
     {
         var part = OrdersPart.Parser.ParseFrom(received.Part);
+        if (part.To is null || !StreamMark.TryRead(part.To.Lsn, part.To.ChainHash, out var end))
+        {
+            throw new FormatException("A part of orders without a valid end passed the checks.");
+        }
+
         var here = new OrderHop(NodeId.Parse(received.Node), journalEvent.RecordedAt);
 
         // Until it has heard all, what is known above of an earlier life stands, whatever a second history of it decided: that one end is everywhere (INV-13). From then on it is its sender's word alone.
@@ -204,7 +209,7 @@ public sealed class OrderFold(NodeId node) : IFold
         _caughtUp = part.ReachesHead || (_caughtUp && own == _own);
         _own = own;
         _parent = OrderJudge.JournalOf(part.To);
-        _applied = StreamMark.TryRead(part.To.Lsn, part.To.ChainHash, out var mark) ? mark : throw new FormatException("A part of orders without a valid end passed the checks.");
+        _applied = end;
     }
 
     private void Hear(EscalationsTaken taken, in JournalEvent journalEvent)
@@ -218,7 +223,7 @@ public sealed class OrderFold(NodeId node) : IFold
                 var envelope = taken.Part.Receipts[i];
                 if (!envelope.Order.IsEmpty && !taken.OrdersUnbelieved.Contains(i))
                 {
-                    Put(journalEvent.Lsn, OrderRead.Order(envelope.Order)!.Issuer == node.ToString(), envelope.Order.Memory, taken.OrdersJudged ? envelope.Signature : null, []);
+                    Put(journalEvent.Lsn, Order.Parser.ParseFrom(envelope.Order).Issuer == node.ToString(), envelope.Order.Memory, taken.OrdersJudged ? envelope.Signature : null, []);
                 }
 
                 Note(journalEvent.Lsn, taken.Child, envelope.Receipt.Memory, [.. envelope.Hops.Select(OrderHop.Of), here]);

@@ -69,8 +69,15 @@ public static class CaseEventCodec
             throw new FormatException($"The case event at {journalEvent.Lsn} has kind {journalEvent.Kind} and the body {stored.BodyCase}.");
         }
 
-        var previous = stored.PreviousBack > 0 ? new Lsn(journalEvent.Lsn.Value - stored.PreviousBack) : new Lsn(stored.PreviousLsn);
-        return new CaseEntry(LiveForm.Of(stored), new Stamp(journalEvent.Lsn, journalEvent.RecordedAt, journalEvent.Actor), previous);
+        try
+        {
+            var previous = stored.PreviousBack > 0 ? new Lsn(journalEvent.Lsn.Value - stored.PreviousBack) : new Lsn(stored.PreviousLsn);
+            return new CaseEntry(LiveForm.Of(stored), new Stamp(journalEvent.Lsn, journalEvent.RecordedAt, journalEvent.Actor), previous);
+        }
+        catch (Exception e) when (e is ArgumentException or OverflowException)
+        {
+            throw new FormatException($"The case event at {journalEvent.Lsn} holds what is none: {e.Message}", e);
+        }
     }
 
     internal static long Ms(Instant at) => at.ToUnixTimeMilliseconds();

@@ -66,37 +66,46 @@ public static class CaseStateCodec
         return stored.ToByteArray();
     }
 
+    /// <summary>Bytes that are no case throw <see cref="FormatException"/>.</summary>
     public static CaseState Read(ReadOnlySpan<byte> bytes)
     {
-        var s = StoredCaseState.Parser.ParseFrom(bytes);
-        return new CaseState
+        try
         {
-            Id = CaseId.FromBytes(s.Id.Span),
-            Type = LiveForm.Type(s.Type),
-            Division = LiveForm.Division(s.Division),
-            Source = LiveForm.Source(s.Source),
-            Stage = (CaseStage)s.Stage,
-            Version = s.Version,
-            LastLsn = new Lsn(s.LastLsn),
-            ReportedAt = CaseEventCodec.At(s.ReportedAt),
-            ReportedDay = new StatDay(s.ReportedDay),
-            StepAt = CaseEventCodec.At(s.StepAt),
-            Grade = (EmergencyGrade)s.Grade,
-            Summary = s.Summary.Length == 0 ? null : s.Summary,
-            Filing = s.Filing is null ? null : FilingOf(s.Filing),
-            End = s.End is { } end ? new EndState(CaseEventCodec.At(end.At), new StatDay(end.Day), end.HasInTime ? end.InTime : null, end.ElapsedSeconds) : null,
-            Import = s.Import is null ? null : ImportOf(s.Import),
-            Slots = [.. s.Slots],
-            Requests = [.. s.Requests.Select(r => new KeptRequest(BinaryPrimitives.ReadUInt128BigEndian(r.KeyHash.Span), r.Content, r.Version, new Lsn(r.Lsn)))],
-            Escalations =
-            [
-                .. s.Escalations.Select(m => new EscalationMark(
-                    BinaryPrimitives.ReadUInt128BigEndian(m.Id.Span), m.Version, m.Rule, (EmergencyGrade)m.Grade, (EscalationTier)m.Tier, (EscalationState)m.State, CaseEventCodec.At(m.RaisedAt))),
-            ],
-            EarlierSpots = [.. s.EarlierSpots.Select(p => new Spot(LiveForm.Type(p.Type), LiveForm.Division(p.Division)))],
-            Contributions = [.. s.Contributions.Select(c => Contribution.Kept(checked((byte)c.Segment), checked((ushort)c.Id), new StatDay(c.Day), c.Value, checked((sbyte)c.Times)))],
-        };
+            return StateOf(StoredCaseState.Parser.ParseFrom(bytes));
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or ArgumentException or OverflowException)
+        {
+            throw new FormatException($"The state of a case cannot be read: {e.Message}", e);
+        }
     }
+
+    private static CaseState StateOf(StoredCaseState s) => new()
+    {
+        Id = CaseId.FromBytes(s.Id.Span),
+        Type = LiveForm.Type(s.Type),
+        Division = LiveForm.Division(s.Division),
+        Source = LiveForm.Source(s.Source),
+        Stage = (CaseStage)s.Stage,
+        Version = s.Version,
+        LastLsn = new Lsn(s.LastLsn),
+        ReportedAt = CaseEventCodec.At(s.ReportedAt),
+        ReportedDay = new StatDay(s.ReportedDay),
+        StepAt = CaseEventCodec.At(s.StepAt),
+        Grade = (EmergencyGrade)s.Grade,
+        Summary = s.Summary.Length == 0 ? null : s.Summary,
+        Filing = s.Filing is null ? null : FilingOf(s.Filing),
+        End = s.End is { } end ? new EndState(CaseEventCodec.At(end.At), new StatDay(end.Day), end.HasInTime ? end.InTime : null, end.ElapsedSeconds) : null,
+        Import = s.Import is null ? null : ImportOf(s.Import),
+        Slots = [.. s.Slots],
+        Requests = [.. s.Requests.Select(r => new KeptRequest(BinaryPrimitives.ReadUInt128BigEndian(r.KeyHash.Span), r.Content, r.Version, new Lsn(r.Lsn)))],
+        Escalations =
+        [
+            .. s.Escalations.Select(m => new EscalationMark(
+                BinaryPrimitives.ReadUInt128BigEndian(m.Id.Span), m.Version, m.Rule, (EmergencyGrade)m.Grade, (EscalationTier)m.Tier, (EscalationState)m.State, CaseEventCodec.At(m.RaisedAt))),
+        ],
+        EarlierSpots = [.. s.EarlierSpots.Select(p => new Spot(LiveForm.Type(p.Type), LiveForm.Division(p.Division)))],
+        Contributions = [.. s.Contributions.Select(c => Contribution.Kept(checked((byte)c.Segment), checked((ushort)c.Id), new StatDay(c.Day), c.Value, checked((sbyte)c.Times)))],
+    };
 
     private static StoredFiling FilingOf(FilingState f)
     {

@@ -109,7 +109,8 @@ internal static class LiveForm
         Summary = Text(i.Summary),
     };
 
-    internal static TypeKey Type(StoredType type) => new(Versions[type.Catalogue], (TypeKind)type.Kind, Codes[type.Code]);
+    internal static TypeKey Type(StoredType? type) =>
+        type is null ? throw new FormatException("A case has a type.") : new(Versions[type.Catalogue], (TypeKind)type.Kind, Codes[type.Code]);
 
     internal static DivisionCode Division(string text) => Divisions[text];
 

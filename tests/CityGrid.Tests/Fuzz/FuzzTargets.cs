@@ -22,7 +22,7 @@ internal static class FuzzTargets
 {
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
-        .. StoredTargets.All, .. WireTargets.All, .. CarriedTargets.All, .. HeardTargets.All, .. IssuedTargets.All, .. TakenInTargets.All,
+        .. StoredTargets.All, .. KeptTargets.All, .. WireTargets.All, .. CarriedTargets.All, .. HeardTargets.All, .. IssuedTargets.All, .. TakenInTargets.All,
         new("division-csv", Shape.Text, 3_000, () => [Text("code,parent,name_zh,name_en,kind,valid_from,valid_to\nCN,,中国,China,nation,,\n33,CN,浙江,Zhejiang,province,1949-10-01,\n3301,33,\"杭,州\",Hangzhou,city,,2026-01-01\n")], DivisionCsv)
         {
             Words = ["nation", "province", "municipality", "direct-county", "unknown", "code", "CN", "33", "3301"],
@@ -203,7 +203,11 @@ internal static class FuzzTargets
     }
 
     /// <summary>A message without what an input put into it.</summary>
-    public static string Shortened(string message) => System.Text.RegularExpressions.Regex.Replace(message, "'[^']*'|\"[^\"]*\"|[0-9]+|[0-9a-f]{16,}", "_") is { Length: > 80 } longer ? longer[..80] : message[..Math.Min(message.Length, 80)];
+    public static string Shortened(string message)
+    {
+        var shape = System.Text.RegularExpressions.Regex.Replace(message, "'[^']*'|\"[^\"]*\"|[0-9a-f]{16,}|[0-9]+", "_");
+        return shape[..Math.Min(shape.Length, 80)];
+    }
 
     /// <summary>What must hold after any input.</summary>
     public static void Sound(bool holds, string what)

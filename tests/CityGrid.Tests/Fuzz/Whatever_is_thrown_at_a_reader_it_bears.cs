@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using NUnit.Framework;
 
@@ -14,15 +13,13 @@ namespace CityGrid.Tests.Fuzz;
 /// </remarks>
 public sealed class Whatever_is_thrown_at_a_reader_it_bears
 {
-    private static readonly string Corpus = Path.Combine(Machine.Repository, "tests", "CityGrid.Tests", "Fuzz", "corpus");
-
     private static IEnumerable<TestCaseData> Targets => FuzzTargets.All.Select(target => new TestCaseData(target.Name).SetArgDisplayNames(target.Name));
 
     [TestCaseSource(nameof(Targets))]
     public void Kept_inputs(string name)
     {
         var target = FuzzTargets.Of(name);
-        var kept = Kept(target).ToList();
+        var kept = FuzzCorpus.Of(name);
         var found = FuzzRun.First(target, kept.Select(one => one.Input));
         Assert.That(found, Is.Null, () => kept.First(one => one.Input == found!.Input).File);
     }
@@ -31,11 +28,11 @@ public sealed class Whatever_is_thrown_at_a_reader_it_bears
     public void Changed_inputs(string name)
     {
         var target = FuzzTargets.Of(name);
-        var (found, ways) = FuzzRun.Throw(target, [.. Kept(target).Select(kept => kept.Input)], Asked("CITYGRID_FUZZ_SEED", 1), (int)Asked("CITYGRID_FUZZ_RUNS", (ulong)target.Runs));
+        var (found, ways) = FuzzRun.Throw(target, [.. FuzzCorpus.Of(name).Select(kept => kept.Input)], FuzzCorpus.Seed, FuzzCorpus.RunsOf(target));
         TestContext.Out.WriteLine($"{name}: {ways} ways");
         if (found is not null)
         {
-            Keep(name, found.Input);
+            FuzzCorpus.Keep(found);
         }
 
         Assert.That(found, Is.Null);
@@ -98,16 +95,4 @@ public sealed class Whatever_is_thrown_at_a_reader_it_bears
         Assert.That(again, Is.EqualTo(first));
         Assert.That(other, Is.Not.EqualTo(first));
     }
-
-    private static void Keep(string name, byte[] input) =>
-        File.WriteAllBytes(Path.Combine(Directory.CreateDirectory(Path.Combine(Corpus, name)).FullName, Convert.ToHexStringLower(SHA256.HashData(input))[..12]), input);
-
-    private static IEnumerable<(string File, byte[] Input)> Kept(FuzzTarget target)
-    {
-        var folder = Path.Combine(Corpus, target.Name);
-        return Directory.Exists(folder) ? Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(file => (Path.GetFileName(file), File.ReadAllBytes(file))) : [];
-    }
-
-    private static ulong Asked(string variable, ulong otherwise) =>
-        ulong.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : otherwise;
 }
