@@ -97,7 +97,8 @@ internal sealed class GatheredCells
         }
     }
 
-    private static long PlaceOf(int series, int day) => ((long)series << 32) | (uint)day;
+    /// <summary>Days before 1970 are below zero.</summary>
+    private static long PlaceOf(int series, int day) => ((long)series << 32) | unchecked((uint)day);
 
     private void Append(GatheredCell cell)
     {

@@ -73,8 +73,9 @@ public sealed class ChildrenGrpcService(NodeCore core, CertificateWatch watch) :
         return new ChildPlace
         {
             Node = place.Node.ToString(),
-            Divisions = { (place.Divisions.IsEmpty ? opening!.Divisions : place.Divisions).Select(d => d.ToString()) },
-            Authority = place.Divisions.IsEmpty ? opening!.Authority : place.Authority,
+            // A place that was retired before anybody took it has none.
+            Divisions = { (place.Divisions.IsEmpty ? opening?.Divisions ?? [] : place.Divisions).Select(d => d.ToString()) },
+            Authority = place.Divisions.IsEmpty ? opening is { Authority: true } : place.Authority,
             State = state.ToString().ToLowerInvariant(),
             Connected = core.Presence.IsConnected(place.Node),
             AskedBy = opening?.AskedBy ?? string.Empty,

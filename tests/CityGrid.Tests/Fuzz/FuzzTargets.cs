@@ -6,11 +6,10 @@ using CityGrid.Node.Configuration;
 using CityGrid.Node.Escalations;
 using CityGrid.Node.Hosting;
 using CityGrid.Node.Intake.Import;
-using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
-using CityGrid.Protocol.V1;
 using CityGrid.Tests.Hosting;
 using CityGrid.Tests.Import;
+using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using NodaTime;
 using TypeCode = CityGrid.Protocol.Names.TypeCode;
@@ -33,7 +32,7 @@ internal static class FuzzTargets
         new("configuration", Shape.Text, 2_000, Configurations, Configuration),
         new("escalation-rules", Shape.Text, 3_000, () => [Rules()], EscalationRulesJson),
         new("token-file", Shape.Text, 5_000, () => [Text($"# who\ndesk-1 operator {NodeFolder.OperatorToken}\nkeeper admin,operator {TokenFile.HashOf(NodeFolder.AdminToken)}\n")], Tokens) { Words = ["operator", "admin", "viewer", "sha256:", "#"] },
-        new("json-body", Shape.Text, 5_000, JsonBodies, JsonBody) { Words = [.. Calls.SelectMany(type => type.Fields.InDeclarationOrder().Select(field => field.JsonName))] },
+        new("json-body", Shape.Text, 5_000, JsonBodies, JsonBody) { Words = [.. Requests.SelectMany(type => type.Fields.InDeclarationOrder().Select(field => field.JsonName))] },
         new("query-value", Shape.Text, 5_000, () => [Text("2026-11-24"), Text("-1"), Text("STAGE"), Text("AAAA")], QueryValue),
         new("date-formats", Shape.Text, 5_000, () => [Text("yyyy-MM-dd HH:mm:ss\n2015-11-01 00:59:59"), Text("iso\n2018-01-02T00:00:09-08:00"), Text("unix-seconds\n1514851209"), Text("unix-milliseconds\n1514851209250"), Text("MM/dd/yyyy hh:mm:ss tt\n12/31/2017 11:59:58 PM")], Dates),
         new("matters", Shape.Text, 10_000, () => [Text("01,06010"), Text("other,x,99"), Text("01,01001,0")], MattersChosen),
@@ -42,7 +41,7 @@ internal static class FuzzTargets
 
     public static FuzzTarget Of(string name) => All.Single(target => target.Name == name);
 
-    private static IReadOnlyList<MessageDescriptor> Calls => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor, ChildrenService.Descriptor, ReconcileService.Descriptor, WhyService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
+    private static IReadOnlyList<MessageDescriptor> Requests => [.. GoodRequests.OperatorCalls.Select(call => call.InputType)];
 
     public static byte[] Text(string text) => Encoding.UTF8.GetBytes(text);
 
@@ -117,25 +116,22 @@ internal static class FuzzTargets
         return $"{Math.Min(file.Owners.Count, 3)} {string.Join('|', file.Faults.Select(fault => fault.Allowed).Distinct().Order(StringComparer.Ordinal))}";
     }
 
-    /// <summary>The first byte says which call.</summary>
-    private static IReadOnlyList<byte[]> JsonBodies() =>
-    [
-        .. Calls.SelectMany((type, i) => new[] { "{}", "{\"requestKey\":\"k\",\"type\":\"01001\"}", "{\"rows\":[{\"personal\":{\"latitudeE7\":1}}],\"system\":\"s\"}", "{\"by\":[\"month\"],\"measures\":[\"reported\"]}", "{\"file\":{\"row\":1}}" }
-            .Select(json => (byte[])[(byte)i, .. Text(json)])),
-    ];
+    /// <summary>The first line names the call.</summary>
+    private static IReadOnlyList<byte[]> JsonBodies() => [.. GoodRequests.Operators().Select(one => Text($"{one.Call}\n{JsonFormatter.Default.Format(one.Request)}"))];
 
     private static string JsonBody(byte[] input)
     {
-        if (input.Length == 0)
+        var line = input.AsSpan().IndexOf((byte)'\n');
+        if (line < 0 || GoodRequests.OperatorCalls.SingleOrDefault(one => one.Name == Encoding.UTF8.GetString(input[..line])) is not { } call)
         {
-            return "empty";
+            return "no call";
         }
 
         try
         {
-            using var document = JsonDocument.Parse(input.AsMemory(1), new JsonDocumentOptions { MaxDepth = StrictJson.DepthMax });
-            var fault = new StrictMessage(field => field == "case_id").FaultOf(document.RootElement, Calls[input[0] % Calls.Count]);
-            return fault is null ? $"{input[0] % Calls.Count} good" : $"{input[0] % Calls.Count} {fault.Code}";
+            using var document = JsonDocument.Parse(input.AsMemory(line + 1), new JsonDocumentOptions { MaxDepth = StrictJson.DepthMax });
+            var fault = new StrictMessage(field => field == "case_id").FaultOf(document.RootElement, call.InputType);
+            return fault is null ? $"{call.Name} good" : $"{call.Name} {fault.Code}";
         }
         catch (JsonException)
         {
@@ -150,7 +146,7 @@ internal static class FuzzTargets
     private static string QueryValue(byte[] input)
     {
         var text = Encoding.UTF8.GetString(input);
-        return string.Join('|', Calls.SelectMany(type => type.Fields.InDeclarationOrder()).Select(field => (field.FieldType, Good: StrictMessage.FaultOfText(text, field, "x") is null)).Distinct().Order());
+        return string.Join('|', Requests.SelectMany(type => type.Fields.InDeclarationOrder()).Select(field => (field.FieldType, Good: StrictMessage.FaultOfText(text, field, "x") is null)).Distinct().Order());
     }
 
     private static string Dates(byte[] input)

@@ -8,7 +8,6 @@ using CityGrid.Hub.Identity;
 using CityGrid.Hub.Reception;
 using CityGrid.Node.Cases;
 using CityGrid.Node.Hosting;
-using CityGrid.Node.V1;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using CityGrid.Protocol.Wire;
@@ -33,7 +32,7 @@ internal static class WireTargets
         new("cells-part", Shape.Protobuf, 3_000, () => [.. Frames().Where(f => f.Cells is not null).Select(f => f.Cells.ToByteArray())], CellsPartBytes) { Words = [Own, "wuhan", "Asia/Shanghai"], BytesPerByte = 20_000 },
         new("package-chunk", Shape.Protobuf, 3_000, () => [.. Chunks().Select(chunk => chunk.ToByteArray())], PackageChunkBytes) { Words = ["ministry", "hubei"], BytesPerByte = 20_000 },
         new("package-envelope", Shape.Protobuf, 3_000, () => [.. Catalogue.Packages.Chain(2).Select(package => Catalogue.Packages.Enveloped(package, begins: true).ToByteArray())], PackageEnvelopeBytes) { Words = ["ministry", "wuhan", "CN", "4201", "gb47678-2026"], BytesPerByte = 20_000 },
-        new("request-messages", Shape.Protobuf, 4_000, Requests, RequestMessage) { BytesPerByte = 20_000 },
+        new("request-messages", Shape.Protobuf, 4_000, () => GoodRequests.Seeds(GoodRequests.Operators().Concat(GoodRequests.Childrens)), RequestMessage) { Words = [.. GoodRequests.Calls.Select(call => call.Name)], BytesPerByte = 20_000 },
         new("certificate-names", Shape.Bytes, 150, () => [Names("citygrid://node/wuhan", "citygrid://division/4201"), Names()], CertificateNames) { Words = ["citygrid://node/", "citygrid://division/", "hubei"], BytesPerByte = 100_000 },
         new("grpc-timeout", Shape.Text, 5_000, () => ["5S"u8.ToArray(), "99999999n"u8.ToArray()], input => $"{Admission.TimeoutOf(System.Text.Encoding.UTF8.GetString(input)) is null}"),
     ];
@@ -306,26 +305,15 @@ internal static class WireTargets
         return $"{Math.Min(reading.Cells.Count, 3)} {Math.Min(reading.Refused.Count, 3)} {reading.Watermarks.Count > 0}";
     }
 
-    private static IReadOnlyList<MessageDescriptor> RequestTypes => [.. new[] { CasesService.Descriptor, ViewsService.Descriptor, OrdersService.Descriptor, CatalogueService.Descriptor, ReachService.Descriptor, LinksService.Descriptor, BundlesService.Descriptor, ChildrenService.Descriptor, ReconcileService.Descriptor, WhyService.Descriptor, EnrolmentService.Descriptor, RenewalService.Descriptor }.SelectMany(service => service.Methods).Select(method => method.InputType)];
-
-    public static IReadOnlyList<byte[]> Requests() =>
-    [
-        [0, .. new ReportRequest { RequestKey = "k", Type = "01001", Personal = new Personal { ReporterName = "王", LatitudeE7 = 1 } }.ToByteArray()],
-        [1, .. new TakeRequest { RequestKey = "k", CaseId = "x", File = new Node.V1.FileCase { Row = 1 } }.ToByteArray()],
-        [5, .. new ImportRowsRequest { System = "s", Rows = { new ImportRow { ExternalId = "1", Type = "01001", ReportedAt = 1 } } }.ToByteArray()],
-        [6, .. new QueryRequest { By = { "month" }, Measures = { "reported" } }.ToByteArray()],
-    ];
-
-    /// <summary>The first byte says which call. Bounds and parser agree with the library's own parser; what is read is written as it was, in the canonical order.</summary>
+    /// <summary>Bounds and parser of a call's request agree with the library's own parser; what is read is written as it was, in the canonical order.</summary>
     private static string RequestMessage(byte[] input)
     {
-        if (input.Length == 0)
+        if (NamedInput.Read(input) is not var (name, bytes) || GoodRequests.Calls.SingleOrDefault(call => call.Name == name)?.InputType is not { } type)
         {
-            return "empty";
+            return "no call";
         }
 
-        var type = RequestTypes[input[0] % RequestTypes.Count];
-        var message = Parsed(input[1..], type, out var fault);
+        var message = Parsed(bytes, type, out var fault);
         if (message is null)
         {
             return fault;
@@ -333,7 +321,7 @@ internal static class WireTargets
 
         FuzzTargets.Sound(type.Parser.ParseFrom(message.ToByteArray()).Equals(message), "it is read as it was written");
         new ContentDigest(new byte[32]).Of(message, "request_key");
-        return $"{type.Name} {message.CalculateSize() > 0}";
+        return $"{name} {message.CalculateSize() > 0}";
     }
 
     private static string CertificateNames(byte[] input)

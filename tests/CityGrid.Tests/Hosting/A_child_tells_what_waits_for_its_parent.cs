@@ -16,7 +16,7 @@ public sealed class A_child_tells_what_waits_for_its_parent
     [Test]
     public async Task Cells_and_records_alike()
     {
-        await using var node = await WholeNode.StartAsync("\"callsPerAddress\": 1000", hasParent: true);
+        await using var node = await WholeNode.StartAsync("\"callsPerAddress\": 1000", inATree: true);
         var status = node.App.Services.GetRequiredService<NodeStatus>();
         var (before, beforehand) = (status.Status().Uplink, status.Links().Links.Single());
         Assert.Multiple(() =>
