@@ -326,11 +326,7 @@ public sealed class FileJournal : IJournal
     {
         if (_spawner is not null && FirstUnpacked() is not null)
         {
-            _spawner.Spawn("journal: pack sealed segments", stop =>
-            {
-                PackSealed(stop);
-                return Task.CompletedTask;
-            });
+            _spawner.SpawnBehind("journal: pack sealed segments", PackSealed);
         }
     }
 

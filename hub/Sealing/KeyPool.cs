@@ -16,12 +16,18 @@ public sealed class KeyPool : IDisposable
 
     public const int SlotsPerBlock = KeyBlock.Slots;
 
+    /// <summary>Keys that are read at once, before they are given out.</summary>
+    private const int AheadMost = 64;
+
     private readonly IDisk _disk;
     private readonly IEntropy _entropy;
     private readonly string _folder;
     private readonly Lock _lock = new();
     private readonly OpenBlocks _blocks;
+    private readonly byte[] _ahead = new byte[AheadMost * KeyBytes];
     private long _next;
+    private long _aheadFrom;
+    private int _aheadCount;
     private long _readyBlock = -1;
 
     private KeyPool(IDisk disk, IEntropy entropy, string folder, long next)
@@ -116,7 +122,7 @@ public sealed class KeyPool : IDisposable
             {
                 Prepare(_next / SlotsPerBlock);
                 var slot = _next;
-                var state = ReadLocked(slot, key);
+                var state = ReadAhead(slot, key);
                 if (state == KeyState.Lost)
                 {
                     throw new KeysLostException($"{_folder}/{KeyBlock.Name(slot / SlotsPerBlock)}", "is missing or damaged");
@@ -144,6 +150,7 @@ public sealed class KeyPool : IDisposable
 
         lock (_lock)
         {
+            Forget();
             foreach (var block in slots.GroupBy(slot => slot / SlotsPerBlock).OrderBy(group => group.Key))
             {
                 EraseInBlock(block.Key, block);
@@ -189,8 +196,38 @@ public sealed class KeyPool : IDisposable
     {
         lock (_lock)
         {
+            Forget();
             _blocks.Dispose();
         }
+    }
+
+    /// <summary>The key of the slot that is given out next, from among some that were read with it; each is overwritten here as it goes out.</summary>
+    private KeyState ReadAhead(long slot, Span<byte> key)
+    {
+        if (slot < _aheadFrom || slot >= _aheadFrom + _aheadCount)
+        {
+            Forget();
+            var count = (int)Math.Min(AheadMost, SlotsPerBlock - (slot % SlotsPerBlock));
+            if (slot < 1 || _blocks.Sound(slot / SlotsPerBlock) is not { } file || file.Read(KeyBlock.OffsetOf(slot), _ahead.AsSpan(0, count * KeyBytes)) < count * KeyBytes)
+            {
+                Forget();
+                key.Clear();
+                return KeyState.Lost;
+            }
+
+            (_aheadFrom, _aheadCount) = (slot, count);
+        }
+
+        var kept = _ahead.AsSpan((int)(slot - _aheadFrom) * KeyBytes, KeyBytes);
+        kept.CopyTo(key);
+        CryptographicOperations.ZeroMemory(kept);
+        return key[..KeyBytes].IndexOfAnyExcept((byte)0) < 0 ? KeyState.Erased : KeyState.Present;
+    }
+
+    private void Forget()
+    {
+        CryptographicOperations.ZeroMemory(_ahead);
+        (_aheadFrom, _aheadCount) = (0, 0);
     }
 
     /// <summary>Sees to it that the block and the one after it are durable.</summary>

@@ -7,4 +7,11 @@ namespace CityGrid.Hub.Seams;
 public interface ISpawner
 {
     void Spawn(string name, Func<CancellationToken, Task> work);
+
+    /// <summary>The same for long work of a processor that nobody waits for: where there is a choice it yields to everything else.</summary>
+    void SpawnBehind(string name, Action<CancellationToken> work) => Spawn(name, stop =>
+    {
+        work(stop);
+        return Task.CompletedTask;
+    });
 }

@@ -203,6 +203,22 @@ public sealed class PoolSpawner(CancellationToken lifetime, Action<string, Excep
 #pragma warning restore RS0030
     }
 
+    /// <summary>On a thread of its own with a tenth of a core where others want all of it.</summary>
+    public void SpawnBehind(string name, Action<CancellationToken> work)
+    {
+#pragma warning disable RS0030 // A thread of the pool could not be weighed: it would do everybody's work as slowly afterwards.
+        new Thread(() =>
+        {
+            PosixNative.Yield();
+            RunAsync(name, stop =>
+            {
+                work(stop);
+                return Task.CompletedTask;
+            }).GetAwaiter().GetResult();
+        }) { Name = name, IsBackground = true }.Start();
+#pragma warning restore RS0030
+    }
+
     private async Task RunAsync(string name, Func<CancellationToken, Task> work)
     {
         try

@@ -39,6 +39,24 @@ public sealed class When_a_key_is_erased
     }
 
     [Test]
+    public void A_slot_that_was_erased_before_its_turn_is_passed_over_though_keys_are_read_some_ahead()
+    {
+        var disk = new ModelDisk();
+        using var keys = KeyPool.Open(disk, new SeededEntropy(3), 0);
+        var (first, own, read) = (keys.Take(), new byte[KeyPool.KeyBytes], new byte[KeyPool.KeyBytes]);
+        keys.Erase(first + 1, first + 3);
+        var taken = new List<long>();
+        for (var i = 0; i < 2 * KeyPool.SlotsPerBlock; i++)
+        {
+            var slot = keys.Take(own);
+            taken.Add(slot);
+            Assert.That((keys.Read(slot, read), read), Is.EqualTo((KeyState.Present, own)), $"slot {slot}");
+        }
+
+        Assert.That(taken, Is.EqualTo(Enumerable.Range(0, (2 * KeyPool.SlotsPerBlock) + 2).Select(i => first + 1 + i).Except([first + 1, first + 3])));
+    }
+
+    [Test]
     public void Its_bytes_are_gone_from_every_file_and_its_boxes_say_erased()
     {
         var disk = new ModelDisk();
