@@ -40,6 +40,6 @@ public sealed class A_child_that_lies_harms_nobody_else
         Assert.That(drawn[0].ToString(), Is.EqualTo(
             "seed=1 nodes=2 levels=2 steps=32 faults=LateReplay,Break,Clog,PowerCut,Restore,Clone,LostDirectory,ParentRestored,ClockOff,ClockDrift,Snapshot also=Orders,Packages"));
         Assert.That(drawn[3].ToString(), Is.EqualTo("seed=4 nodes=4 levels=2 steps=22 faults=Kill,OldCopy,LostDirectory,FullDisk also=Orders,Packages"));
-        Assert.That(drawn[9].ToString(), Is.EqualTo("seed=10 nodes=4 levels=3 steps=20 faults=HalfPartition,Kill,Restore,OldCopy,ClockOff,HostileChild also=Orders,Packages"));
+        Assert.That(drawn[9].ToString(), Is.EqualTo("seed=10 nodes=4 levels=3 steps=20 faults=HalfPartition,Kill,Restore,OldCopy,ClockOff,HostileChild,OldProgram also=Orders,Packages"));
     }
 }

@@ -1,3 +1,4 @@
+using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 
@@ -68,6 +69,7 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
         {
             node.Disk.Mend();
             node.Clock.SetRight();
+            node.ProtocolNewest = ReceiverSettings.ProtocolMax;
             if (_toRenew.Contains(node.Place.Node))
             {
                 Renew(node);
@@ -165,9 +167,36 @@ internal sealed class Disturbances(SimulatedTree tree, StoryPlan plan, StoryWatc
             case FaultKind.HostileChild:
                 tree.Hostile?.Lie(random, LiesMost);
                 break;
+            case FaultKind.OldProgram when random.OneIn(3) || tree.ParentOf(node) is null:
+                ChangeProgram(node);
+                break;
+            case FaultKind.OldProgram:
+                tree.Wait(node, Awaited[random.Below(Awaited.Length)], () => ChangeProgram(node));
+                break;
             default:
                 break;
         }
+    }
+
+    /// <summary>Back to the program of before where the node has today's, and to today's where it has that.</summary>
+    private void ChangeProgram(SimulatedNode node)
+    {
+        if (tree.Hostile?.Place.Parent?.Node == node.Place.Node)
+        {
+            // The protocol before has no signatures, and what a liar has to hear of them would not be said.
+            return;
+        }
+
+        var isOld = node.ProtocolNewest < ReceiverSettings.ProtocolMax;
+        if (isOld && tree.Nodes.Values.Any(other => other != node && other.ProtocolNewest < ReceiverSettings.ProtocolMax))
+        {
+            tree.Sometimes.Reached("a node was upgraded while others had the program of before");
+        }
+
+        node.Crash(powerCut: false);
+        node.ProtocolNewest = isOld ? ReceiverSettings.ProtocolMax : ReceiverSettings.ProtocolMax - 1;
+        node.Start();
+        tree.Sometimes.Reached("a node was taken back to the program of before");
     }
 
     /// <summary>A node was cut off for a month in this step: the month has to pass.</summary>

@@ -77,4 +77,7 @@ public enum FaultKind
 
     /// <summary>One more child, with a sound certificate of its own place, says what it must not.</summary>
     HostileChild,
+
+    /// <summary>A node is taken back to a program of before, which speaks the protocol before this one, and upgraded again some time.</summary>
+    OldProgram,
 }

@@ -38,7 +38,7 @@ public sealed class SometimesTable
         "a late message came on another connection", "a parent that had lost what it knew took the epoch that its child held", "a part came twice and had no effect", "a cut in several parts was applied", "a cut began anew after half of it was applied",
         "a record was parked", "a parked record was settled", "a record was refused", "a cell fell to zero", "a case of a closed month was corrected", "a request was answered again after a crash", "ranges were compared and equal",
         "a node was up again after a full disk", "an escalation came by a relay", "a node was renewed twice", "a node was cut off for 30 days",
-        "a name that another had taken was given to its place",
+        "a name that another had taken was given to its place", "a node was taken back to the program of before", "a node was upgraded while others had the program of before",
     ];
 
     /// <summary>What is counted where it is met, and a night may do without: a feed sends packages in their order, and a child says so where one came too early all the same.</summary>

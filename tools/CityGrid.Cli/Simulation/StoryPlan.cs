@@ -44,6 +44,9 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
     /// <summary>One story in so many has a child that lies.</summary>
     private const int HostileOneIn = 4;
 
+    /// <summary>One story in so many has nodes that are taken back to the program of before.</summary>
+    private const int OldProgramOneIn = 5;
+
     private const string Seven = "1+2+4";
 
     public ImmutableSortedSet<FaultKind> Faults { get; init; } = [];
@@ -66,7 +69,7 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
         if (!random.OneIn(20))
         {
             var allowed = 1 + random.Below(3);
-            foreach (var kind in Enum.GetValues<FaultKind>().Where(kind => kind != FaultKind.HostileChild))
+            foreach (var kind in Enum.GetValues<FaultKind>().Where(kind => kind is not (FaultKind.HostileChild or FaultKind.OldProgram)))
             {
                 var rare = kind is FaultKind.ClockDaysOff && !random.OneIn(3);
                 if (random.Below(4) < allowed && !rare && (kind != FaultKind.Absence || (bounds.HoursMin >= 24 && random.OneIn(10))))
@@ -80,6 +83,11 @@ public sealed record StoryPlan(ulong Seed, int Nodes, int Levels, int Steps)
         if (nodes > 1 && Stream(seed, "hostile").OneIn(HostileOneIn))
         {
             kinds.Add(FaultKind.HostileChild);
+        }
+
+        if (nodes > 1 && Stream(seed, "old program").OneIn(OldProgramOneIn))
+        {
+            kinds.Add(FaultKind.OldProgram);
         }
 
         return new StoryPlan(seed, nodes, levels, least + random.Below(least + 1)) { Faults = kinds.ToImmutable(), Also = [StoryWork.Orders, StoryWork.Packages] };
