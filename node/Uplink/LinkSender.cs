@@ -485,12 +485,23 @@ public static partial class LinkSender
             }
         }
 
-        /// <summary>Nothing of the lane is under way any more; it is read again from where the parent stands.</summary>
+        /// <summary>
+        /// Nothing of the lane is under way any more; it is read again from where the parent stands. Cells that were on their way go again even if there are none of
+        /// them: a first cut without any says that nothing of an earlier life holds any more (L12).
+        /// </summary>
         private void SendAgain(LaneState lane)
         {
             var left = State.UnderWay.RemoveAll(o => o.Lane == lane.Lane);
             State = State with { UnderWay = left, AnswerBy = left.IsEmpty ? null : State.AnswerBy };
-            Set(lane with { Phase = LanePhase.Idle, Cut = null, Sent = 0, Due = true, Heard = lane.Sent > 0 ? HeardWith(lane) : lane.Heard });
+            Set(lane with
+            {
+                Phase = LanePhase.Idle,
+                Cut = null,
+                Sent = 0,
+                Due = true,
+                EvenIfEmpty = lane.EvenIfEmpty || lane is { Lane: Lane.Cells, Sent: > 0 },
+                Heard = lane.Sent > 0 ? HeardWith(lane) : lane.Heard,
+            });
         }
 
         /// <summary>How far the parent may have heard the lane once its cut is there.</summary>

@@ -186,6 +186,18 @@ public sealed class A_sender_paces_itself_and_believes_little
         Assert.That(Proven(story), Is.EqualTo(20));
     }
 
+    /// <summary>A first cut with nothing in it says that nothing of an earlier life holds any more (L12), and the schedule's that the node is there.</summary>
+    [TestCase(LinkRefusalCode.Busy)]
+    [TestCase(LinkRefusalCode.Gap)]
+    public void A_cut_that_was_turned_away_goes_again_even_if_it_is_empty(LinkRefusalCode code)
+    {
+        var story = Opened();
+        story.Step(new SenderInput.CutReady(CellsCut(0, 20, 1)));
+        var refusal = new LinkRefusal { Code = code, Lane = Lane.Cells, Position = Mark(0).ToPosition(Lane.Cells, Life, Granted) };
+        story.Step(new SenderInput.Responded(new ConnectResponse { Number = story.Outstanding.Number, Refusal = refusal }));
+        Assert.That(story.Last.OfType<SenderEffect.ReadCut>().Single(read => read.Lane == Lane.Cells).EvenIfEmpty, Is.True);
+    }
+
     /// <summary>What had changed by then was left out of it, so that the parent holds it for a cut of the history up to there.</summary>
     [Test]
     public void After_a_cut_that_stopped_short_the_next_shows_the_chain_where_that_was_read()
