@@ -2,7 +2,10 @@ using NUnit.Framework;
 
 namespace CityGrid.Tests.Link;
 
-/// <summary>Each fault that the link is built against, planted in front of or behind the real code: the search must find every one.</summary>
+/// <summary>
+/// Each fault that the link is built against, planted in front of or behind the real code: the search must find every one. None needs a world without an end,
+/// nor more than one kind of misfortune: frames keep their order, and each is found among the states nearest to the start.
+/// </summary>
 public sealed class Planted_faults_are_found
 {
     private static readonly (char Kind, int Name, int Value)[] Story = [('c', 1, 5), ('x', 1, 1), ('c', 1, 0)];
@@ -69,7 +72,7 @@ public sealed class Planted_faults_are_found
     private static void IsFound(Planted planted, Faults faults, int cellsACut, params (char Kind, int Name, int Value)[] script)
     {
         var rules = new SmallWorldRules(planted, script) { CellsACut = cellsACut };
-        var result = new SmallWorldSearch(rules).Run(rules.Start(faults), 100_000);
+        var result = new SmallWorldSearch(rules, rules.Start(faults with { Overtakings = 0 })).Run(60_000);
         TestContext.Out.WriteLine($"{planted} after {result.States} states: {result.Fault}\n  {string.Join("\n  ", result.Way)}");
         Assert.That(result.Fault, Is.Not.Null, $"{planted} was not found among {result.States} states.");
     }

@@ -10,7 +10,31 @@ using Google.Protobuf;
 namespace CityGrid.Tests.Link;
 
 /// <summary>What may go wrong in a small world, and how often.</summary>
-internal readonly record struct Faults(int Crashes, int Losses, int Duplicates, int Breaks, int Restores);
+internal readonly record struct Faults(int Crashes, int Losses, int Duplicates, int Breaks, int Restores)
+{
+    /// <summary>As often as you like: then a line has no order at all, and there is no end to the worlds in which one frame overtakes another.</summary>
+    public const int Always = int.MaxValue;
+
+    public static readonly Faults None = new() { Overtakings = 0 };
+
+    /// <summary>How often a frame comes before one that was sent before it on the same connection.</summary>
+    public int Overtakings { get; init; } = Always;
+
+    /// <summary>How often the parent has no room for a part and says so (BUSY): its disk is full, or it has too much to do.</summary>
+    public int Fulls { get; init; }
+
+    /// <summary>Copies of a running directory that are taken, and changes from one copy to the other, together.</summary>
+    public int Clones { get; init; }
+
+    /// <summary>Both of what may go wrong, where neither goes wrong always.</summary>
+    public static Faults operator +(Faults one, Faults other) =>
+        new(one.Crashes + other.Crashes, one.Losses + other.Losses, one.Duplicates + other.Duplicates, one.Breaks + other.Breaks, one.Restores + other.Restores)
+        {
+            Overtakings = one.Overtakings + other.Overtakings,
+            Fulls = one.Fulls + other.Fulls,
+            Clones = one.Clones + other.Clones,
+        };
+}
 
 /// <summary>A fault planted beside the code, to show that the search finds it.</summary>
 internal enum Planted
@@ -77,7 +101,10 @@ internal sealed record ChildSide(int Index, ImmutableArray<Entry> Journal, Incar
     /// <summary>An old copy runs under its old name: a person has to open it as a restored one.</summary>
     public bool IsOldCopy { get; init; }
 
-    /// <summary>Of an old copy: the history that it was copied from.</summary>
+    /// <summary>A copy of this directory that does not run now; null for none.</summary>
+    public ChildSide? Other { get; init; }
+
+    /// <summary>Of an old copy: the history that it was copied from, or that goes on beside it.</summary>
     public ImmutableArray<Entry> Original { get; init; } = [];
 
     /// <summary>Whether a position is of this history and not of the one that it was copied from.</summary>
@@ -114,9 +141,12 @@ internal sealed record ChildSide(int Index, ImmutableArray<Entry> Journal, Incar
     }
 }
 
-internal sealed record UpFrame(int Child, int Session, ConnectRequest Request, ulong Print);
+/// <summary>A frame on its way. One that comes <paramref name="Again"/> has come before, and does so whenever it likes.</summary>
+internal abstract record Frame(int Child, int Session, ulong Print, bool Again);
 
-internal sealed record DownFrame(int Child, int Session, ConnectResponse Response, ulong Print);
+internal sealed record UpFrame(int Child, int Session, ConnectRequest Request, ulong Print, bool Again = false) : Frame(Child, Session, Print, Again);
+
+internal sealed record DownFrame(int Child, int Session, ConnectResponse Response, ulong Print, bool Again = false) : Frame(Child, Session, Print, Again);
 
 internal sealed record Seat(int Child, int Session, LinkSession Link);
 
@@ -134,7 +164,8 @@ internal sealed record ParentSide
 
     public ImmutableArray<Seat> Seats { get; init; } = [];
 
-    public int Grants { get; init; }
+    /// <summary>How many epochs each child was granted.</summary>
+    public ImmutableArray<int> Grants { get; init; } = [0, 0];
 
     /// <summary>Only with a planted fault: what was answered and is not durable yet.</summary>
     public ImmutableArray<ReceptionChange> Unsynced { get; init; } = [];

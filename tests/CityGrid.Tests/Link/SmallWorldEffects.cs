@@ -31,7 +31,11 @@ internal sealed class SmallWorldEffects(Planted planted)
         var c = Array.IndexOf(SmallWorldRules.Nodes, change.Child);
         if (!effectOnly)
         {
-            parent = parent with { Rows = parent.Rows.SetItem(c, ChildRow.After(parent.Rows[c], change, SmallWorldRules.Now)), Grants = parent.Grants + (change is EpochGrant ? 1 : 0) };
+            parent = parent with
+            {
+                Rows = parent.Rows.SetItem(c, ChildRow.After(parent.Rows[c], change, SmallWorldRules.Now)),
+                Grants = change is EpochGrant ? parent.Grants.SetItem(c, parent.Grants[c] + 1) : parent.Grants,
+            };
             if (planted == Planted.CursorBeforeTheEffect && (change is CellsTaken or EscalationsTaken))
             {
                 return parent with { Unsynced = [change] };

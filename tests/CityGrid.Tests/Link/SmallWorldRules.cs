@@ -80,12 +80,20 @@ internal sealed class SmallWorldRules : IRecordJudge
 
         for (var i = 0; i < world.Up.Length; i++)
         {
-            yield return ($"up {world.Up[i].Child}#{world.Up[i].Request.Number} arrives", Arrive(world, world.Up[i], world.Up.RemoveAt(i)));
+            var frame = world.Up[i];
+            if (Come(world.Left, frame, world.Up.Take(i)) is { } left)
+            {
+                yield return ($"up {frame.Child}#{frame.Request.Number} arrives", Arrive(world with { Left = left }, frame, world.Up.RemoveAt(i)));
+            }
         }
 
         for (var i = 0; i < world.Down.Length; i++)
         {
-            yield return ($"down {world.Down[i].Child}#{world.Down[i].Response.Number} arrives", Answer(world with { Down = world.Down.RemoveAt(i) }, world.Down[i]));
+            var frame = world.Down[i];
+            if (Come(world.Left, frame, world.Down.Take(i)) is { } left)
+            {
+                yield return ($"down {frame.Child}#{frame.Response.Number} arrives", Answer(world with { Left = left, Down = world.Down.RemoveAt(i) }, frame));
+            }
         }
 
         if (!world.Parent.Unsynced.IsEmpty)
@@ -138,6 +146,15 @@ internal sealed class SmallWorldRules : IRecordJudge
         return null;
     }
 
+    /// <summary>What may still go wrong once a frame has come before those; null where it may not come yet.</summary>
+    private static Faults? Come(Faults left, Frame frame, IEnumerable<Frame> before)
+    {
+        var overtakes = !frame.Again && before.Any(other => other.Child == frame.Child && other.Session == frame.Session && !other.Again);
+        return !overtakes || left.Overtakings == Faults.Always ? left
+            : left.Overtakings > 0 ? left with { Overtakings = left.Overtakings - 1 }
+            : null;
+    }
+
     private IEnumerable<(string What, SmallWorld World)> Misfortunes(SmallWorld world)
     {
         var left = world.Left;
@@ -151,14 +168,22 @@ internal sealed class SmallWorldRules : IRecordJudge
             yield return ($"down {world.Down[i].Child}#{world.Down[i].Response.Number} is lost", world with { Down = world.Down.RemoveAt(i), Left = left with { Losses = left.Losses - 1 } });
         }
 
+        var repeated = left with { Duplicates = left.Duplicates - 1 };
         for (var i = 0; i < world.Up.Length && left.Duplicates > 0; i++)
         {
-            yield return ($"up {world.Up[i].Child}#{world.Up[i].Request.Number} arrives and will again", Arrive(world with { Left = left with { Duplicates = left.Duplicates - 1 } }, world.Up[i], world.Up));
+            var up = world.Up.SetItem(i, world.Up[i] with { Again = true });
+            yield return ($"up {up[i].Child}#{up[i].Request.Number} arrives and will again", Arrive(world with { Left = repeated }, up[i], up));
         }
 
         for (var i = 0; i < world.Down.Length && left.Duplicates > 0; i++)
         {
-            yield return ($"down {world.Down[i].Child}#{world.Down[i].Response.Number} arrives and will again", Answer(world with { Left = left with { Duplicates = left.Duplicates - 1 } }, world.Down[i]));
+            var down = world.Down.SetItem(i, world.Down[i] with { Again = true });
+            yield return ($"down {down[i].Child}#{down[i].Response.Number} arrives and will again", Answer(world with { Left = repeated, Down = down }, down[i]));
+        }
+
+        foreach (var frame in world.Up.Where(frame => left.Fulls > 0 && frame.Request.FrameCase != ConnectRequest.FrameOneofCase.Hello))
+        {
+            yield return ($"up {frame.Child}#{frame.Request.Number} finds no room", TurnAway(world with { Left = left with { Fulls = left.Fulls - 1 }, Up = world.Up.Remove(frame) }, frame));
         }
 
         if (left.Crashes > 0)
@@ -177,6 +202,14 @@ internal sealed class SmallWorldRules : IRecordJudge
             if (left.Crashes > 0)
             {
                 yield return ($"{Nodes[c]} crashes", Crash(world with { Left = left with { Crashes = left.Crashes - 1 } }, c));
+            }
+
+            if (left.Clones > 0)
+            {
+                var spent = world with { Left = left with { Clones = left.Clones - 1 } };
+                yield return child.Other is null
+                    ? ($"a copy of {Nodes[c]} is taken", spent with { Children = spent.Children.SetItem(c, child with { Other = child }) })
+                    : ($"the other copy of {Nodes[c]} runs", Changed(spent, c, child.Other));
             }
 
             if (left.Restores > 0)
@@ -270,8 +303,17 @@ internal sealed class SmallWorldRules : IRecordJudge
             AckedEscalations = child.AckedEscalations.Lsn.Value <= kept ? child.AckedEscalations : StreamMark.Start,
             IsOldCopy = true,
             Original = child.Journal,
+            Other = null,
         };
         return Crash(world with { Children = world.Children.SetItem(c, old) }, c);
+    }
+
+    /// <summary>One directory stands still, and the other that has its name goes on from where it stood.</summary>
+    private SmallWorld Changed(SmallWorld world, int c, ChildSide other)
+    {
+        var child = world.Children[c];
+        var running = other with { Happened = child.Happened, Sessions = child.Sessions, IsOldCopy = true, Original = child.Journal, Other = child with { Other = null } };
+        return Crash(world with { Children = world.Children.SetItem(c, running) }, c);
     }
 
     private static ChildSide Born(int c, ImmutableArray<Entry> journal, int incarnation, int happened)
@@ -292,10 +334,16 @@ internal sealed class SmallWorldRules : IRecordJudge
         var row = parent.Rows[frame.Child];
         var seat = parent.Seats.FirstOrDefault(s => s.Child == frame.Child && s.Session == frame.Session);
         var (request, session, standing) = Twisted(frame, row, seat?.Link);
-        var decision = LinkReceiver.Decide(Receiver, standing, session, Peers[frame.Child], request, Epoch.NotGranted, (ulong)parent.Grants + 7, this);
+        var decision = LinkReceiver.Decide(Receiver, standing, session, Peers[frame.Child], request, Epoch.NotGranted, (ulong)parent.Grants[frame.Child] + 7, this);
         if (_planted == Planted.EpochChosenByChild && decision.Change is EpochGrant grant)
         {
             decision = Chosen(decision, grant, request.Hello);
+        }
+
+        if (decision.Response.Refusal is { } refusal)
+        {
+            // What a person reads decides nothing.
+            refusal.Message = string.Empty;
         }
 
         parent = _planted == Planted.ReceiptBeforeDurable && decision.Change is not (null or EpochGrant)
@@ -306,6 +354,15 @@ internal sealed class SmallWorldRules : IRecordJudge
         world = world with { Parent = parent, Up = decision.HangUp ? left.RemoveAll(f => f.Child == frame.Child && f.Session == frame.Session) : left };
         return world.Children[frame.Child].Session == frame.Session
             ? world with { Down = world.Down.Add(new DownFrame(frame.Child, frame.Session, decision.Response, SmallWorldPrint.Of(decision.Response))) }
+            : world;
+    }
+
+    /// <summary>The parent takes nothing of the part, and asks for it later.</summary>
+    private static SmallWorld TurnAway(SmallWorld world, UpFrame frame)
+    {
+        var response = Answers.Busy(frame.Request, string.Empty, TimeSpan.FromSeconds(1));
+        return world.Children[frame.Child].Session == frame.Session
+            ? world with { Down = world.Down.Add(new DownFrame(frame.Child, frame.Session, response, SmallWorldPrint.Of(response))) }
             : world;
     }
 
@@ -457,7 +514,10 @@ internal sealed class SmallWorldRules : IRecordJudge
         return world;
     }
 
-    /// <summary>Time is abstract: an alarm is set or not, a pause is over or not.</summary>
+    /// <summary>
+    /// Time is abstract: an alarm is set or not, a pause is over or not. All that a lane has fits the line at once, so whose turn it is decides nothing either, and
+    /// what a lane knew on a connection that has ended the next welcome says anew.
+    /// </summary>
     private static SenderState Timeless(SenderState state) => state with
     {
         AnswerBy = state.AnswerBy is null ? null : Now + Duration.FromSeconds(30),
@@ -466,5 +526,9 @@ internal sealed class SmallWorldRules : IRecordJudge
         PausedUntil = Instant.MinValue,
         DialledAt = null,
         Failures = 0,
+        Pace = Pace.Start,
+        Lanes = [.. state.Lanes.Select(lane => state.Phase is SenderPhase.Open or SenderPhase.TakingEpoch
+            ? lane with { Pass = 0, IsBehind = false }
+            : lane with { Pass = 0, IsBehind = false, From = StreamMark.Start, Heard = Lsn.Zero, Due = false })],
     };
 }
