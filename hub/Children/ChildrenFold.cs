@@ -15,7 +15,7 @@ namespace CityGrid.Hub.Children;
 public sealed class ChildrenFold : IFold
 {
     private ImmutableSortedDictionary<NodeId, Place> _places = ImmutableSortedDictionary<NodeId, Place>.Empty;
-    private ImmutableDictionary<Hash256, (NodeId Node, string Serial)> _revoked = ImmutableDictionary<Hash256, (NodeId, string)>.Empty;
+    private ImmutableDictionary<string, (NodeId Node, string Serial)> _revoked = ImmutableDictionary<string, (NodeId, string)>.Empty;
 
     public string Name => "children";
 
@@ -39,9 +39,9 @@ public sealed class ChildrenFold : IFold
             return null;
         }
 
-        foreach (var certificate in signer.Certificates)
+        foreach (var certificate in signer.Way)
         {
-            if (revoked.TryGetValue(Hash256.Of(certificate.Span), out var known) && Find(known.Node)?.Certificates.FirstOrDefault(c => c.Serial == known.Serial) is { RevokedAt: { } at } found)
+            if (revoked.TryGetValue(certificate.KeyMark, out var known) && Find(known.Node)?.Certificates.FirstOrDefault(c => c.Serial == known.Serial) is { RevokedAt: { } at } found)
             {
                 return new Refusal("SIGNER_REVOKED", $"Certificate {found.Serial} of {known.Node}, by which {signer.Node} signs, is not taken since {at}: {found.RevokedFor} Open the place of {known.Node} anew and enrol it again.");
             }
@@ -109,11 +109,11 @@ public sealed class ChildrenFold : IFold
     public void Load(Stream source)
     {
         Volatile.Write(ref _places, ChildrenImage.Parser.ParseFrom(source).Places.Select(ChildrenEvents.ToPlace).ToImmutableSortedDictionary(place => place.Node, place => place));
-        Volatile.Write(ref _revoked, ImmutableDictionary.CreateRange(Places.SelectMany(RevokedIn)));
+        Volatile.Write(ref _revoked, ImmutableDictionary<string, (NodeId, string)>.Empty.SetItems(Places.SelectMany(RevokedIn)));
     }
 
-    private static IEnumerable<KeyValuePair<Hash256, (NodeId Node, string Serial)>> RevokedIn(Place place) =>
-        place.Certificates.Where(c => c.RevokedAt is not null).Select(c => KeyValuePair.Create(Hash256.Of(c.Der.Span), (place.Node, c.Serial)));
+    private static IEnumerable<KeyValuePair<string, (NodeId Node, string Serial)>> RevokedIn(Place place) =>
+        place.Certificates.Where(c => c.RevokedAt is not null).Select(c => KeyValuePair.Create(c.KeyMark, (place.Node, c.Serial)));
 
     private void Change(string name, Func<Place, Place> change, bool create = false)
     {

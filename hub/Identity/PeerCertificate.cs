@@ -94,7 +94,10 @@ public sealed record PeerCertificate(NodeId Node, IReadOnlyList<DivisionCode> Di
 
     /// <summary>What a certificate on the way to the root names.</summary>
     internal static CertificateNames NamesOf(X509Certificate2 certificate) =>
-        new(certificate.Subject, UriNames(certificate).Count(uri => uri.StartsWith(CertificateAuthority.NamePrefix, StringComparison.Ordinal)) == 1, DivisionsOf(certificate));
+        new(certificate.Subject, UriNames(certificate).Count(uri => uri.StartsWith(CertificateAuthority.NamePrefix, StringComparison.Ordinal)) == 1, DivisionsOf(certificate))
+        {
+            KeyMark = CertificateAuthority.MarkOf(certificate.PublicKey),
+        };
 
     /// <summary>The divisions among a certificate's URI names.</summary>
     public static IReadOnlyList<DivisionCode> DivisionsOf(X509Certificate2 certificate)

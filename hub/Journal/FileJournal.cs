@@ -31,6 +31,7 @@ public sealed class FileJournal : IJournal
     private IDiskFile _active;
     private byte[] _buffer = [];
     private bool _sealed;
+    private int _packer;
 
     private FileJournal(IDisk disk, IEntropy entropy, JournalOptions options, ISpawner? spawner, JournalOpening.Result opened)
     {
@@ -322,11 +323,21 @@ public sealed class FileJournal : IJournal
         Failpoint.Hit("segment.roll.after");
     }
 
+    /// <summary>One packs at a time; what was sealed meanwhile it packs as well.</summary>
     private void SpawnPacking()
     {
-        if (_spawner is not null && FirstUnpacked() is not null)
+        const int idle = 0, packing = 1, asked = 2;
+        if (_spawner is not null && FirstUnpacked() is not null && Interlocked.Exchange(ref _packer, asked) == idle)
         {
-            _spawner.SpawnBehind("journal: pack sealed segments", PackSealed);
+            _spawner.SpawnBehind("journal: pack sealed segments", stop =>
+            {
+                do
+                {
+                    Volatile.Write(ref _packer, packing);
+                    PackSealed(stop);
+                }
+                while (Interlocked.CompareExchange(ref _packer, idle, packing) != packing && !stop.IsCancellationRequested);
+            });
         }
     }
 

@@ -25,8 +25,10 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
     private PackageFeedState? _packages;
     private (long Number, int Bytes) _lastOrders;
 
-    /// <summary>Bytes a second at which the last part or chunk that went down was answered: an estimate, for people (O1). Null before the first answer.</summary>
-    internal double? DownBytesASecond { get; private set; }
+    private double _downBytesASecond;
+
+    /// <summary>Bytes a second at which the last part or chunk that went down was answered: an estimate, for people (O1). 0 before the first answer.</summary>
+    internal double DownBytesASecond => Volatile.Read(ref _downBytesASecond);
 
     public IPeerIdentity Peer { get; } = peer;
 
@@ -124,7 +126,7 @@ public sealed class LinkConnection(IPeerIdentity peer, Action<ConnectResponse> p
     {
         if (bytes >= TellingBytes)
         {
-            DownBytesASecond = bytes / Math.Max((now - sentAt).TotalSeconds, 0.001);
+            Volatile.Write(ref _downBytesASecond, bytes / Math.Max((now - sentAt).TotalSeconds, 0.001));
         }
     }
 }
@@ -219,7 +221,7 @@ public sealed class LinkDoor(ReceptionDesk desk, Sequencer sequencer, IEntropy e
     public ChildLine LineOf(NodeId child) => _lines.GetValueOrDefault(child, default);
 
     /// <summary>At what rate the line to a child carried what went down last.</summary>
-    public double DownBytesASecond(NodeId child) => _standing.TryGetValue(child, out var connection) && connection.DownBytesASecond is { } rate ? rate : FirstBytesASecond;
+    public double DownBytesASecond(NodeId child) => _standing.TryGetValue(child, out var connection) && connection.DownBytesASecond is > 0 and var rate ? rate : FirstBytesASecond;
 
     /// <summary>How many bytes of parts a child may have under way now (L14). As soon as anything is let go of, it is the least: children slow down before they are turned away.</summary>
     public long Credit => Pressure.Now.Level > 0 ? CreditLeast : CreditOf(presence.Count, sequencer.Waiting);

@@ -56,4 +56,8 @@ public sealed class OwnSigner(Signer signer, Func<ReadOnlySpan<byte>, byte[]> si
 /// <param name="Subject">Its subject, for messages.</param>
 /// <param name="IsAuthority">It is named as an authority of this network, exactly one.</param>
 /// <param name="Divisions">Those among its URI names.</param>
-public sealed record CertificateNames(string Subject, bool IsAuthority, IReadOnlyList<DivisionCode> Divisions);
+public sealed record CertificateNames(string Subject, bool IsAuthority, IReadOnlyList<DivisionCode> Divisions)
+{
+    /// <summary>The mark of its public key: the same certificate can be written down in more ways than one, its key cannot be another.</summary>
+    public string KeyMark { get; init; } = string.Empty;
+}

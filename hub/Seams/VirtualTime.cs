@@ -207,16 +207,28 @@ public sealed class PoolSpawner(CancellationToken lifetime, Action<string, Excep
     public void SpawnBehind(string name, Action<CancellationToken> work)
     {
 #pragma warning disable RS0030 // A thread of the pool could not be weighed: it would do everybody's work as slowly afterwards.
-        new Thread(() =>
+        var thread = new Thread(() =>
         {
             PosixNative.Yield();
-            RunAsync(name, stop =>
-            {
-                work(stop);
-                return Task.CompletedTask;
-            }).GetAwaiter().GetResult();
-        }) { Name = name, IsBackground = true }.Start();
+            RunAsync(name, Done).GetAwaiter().GetResult();
+        })
+        { Name = name, IsBackground = true };
+        try
+        {
+            thread.Start();
+        }
 #pragma warning restore RS0030
+        catch (Exception none) when (none is OutOfMemoryException or ThreadStartException)
+        {
+            // The system has no more threads for this process; the pool has some.
+            Spawn(name, Done);
+        }
+
+        Task Done(CancellationToken stop)
+        {
+            work(stop);
+            return Task.CompletedTask;
+        }
     }
 
     private async Task RunAsync(string name, Func<CancellationToken, Task> work)

@@ -134,8 +134,7 @@ public sealed class CertificateWatch(
                     parent.Url, credentials.CredentialFor(from), (certificate, between) => IsParent(certificate, between, parent, trust),
                     new Enrollee(configuration.Node, configuration.Division, trust.Register!, files), trust, stop)
                 : RootCeremony.GiveItself(configuration, credentials.Authority(), clock, entropy);
-            credentials.Refresh(out var fault);
-            if (fault is not null)
+            if (!credentials.Refresh(out var fault) && fault is not null)
             {
                 throw new IOException(fault);
             }

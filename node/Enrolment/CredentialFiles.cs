@@ -103,7 +103,7 @@ public sealed record CredentialFiles(IReadOnlyList<KeyPairFiles> Pairs, string R
         return key;
     }
 
-    private string Note => Path.Combine(Path.GetDirectoryName(Root)!, $".{Path.GetFileName(Pairs[0].Certificate)}.code");
+    private string Note => Path.Combine(Path.GetDirectoryName(Pairs[0].Certificate)!, $".{Path.GetFileName(Pairs[0].Certificate)}.code");
 
     /// <summary>
     /// Puts a certificate and its key (<see cref="NextKey"/>) into use. Each file is whole or as it was; between the two renames the certificate is the new one and its key

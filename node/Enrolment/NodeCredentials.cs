@@ -49,7 +49,7 @@ public sealed class NodeCredentials
             }
         }
 
-        _current = Load(TextsOf(configuration));
+        _current = Load(TextsOf(configuration), null);
         Signatures = new CertificateSignatures(() => Trust().Roots, () => _current.Signer);
     }
 
@@ -83,7 +83,7 @@ public sealed class NodeCredentials
 
     /// <summary>
     /// Reads the files again where they have changed; true where they had and are in use now. Files that cannot be used, such as half of a change by hand, leave what is in
-    /// force, all of it.
+    /// force, all of it; those for the sector's parent alone hold up nothing else.
     /// </summary>
     /// <param name="fault">What is wrong with changed files; null where nothing is.</param>
     public bool Refresh(out string? fault)
@@ -94,13 +94,15 @@ public sealed class NodeCredentials
             var texts = TextsOf(_configuration);
             if (texts == _current.Texts)
             {
+                fault = _current.SectorFault;
                 return false;
             }
 
-            var read = Load(texts);
+            var read = Load(texts, _current.Sector);
             Failpoint.Hit("credential.reload.before");
             _current = read;
             Failpoint.Hit("credential.reload.after");
+            fault = read.SectorFault;
             return true;
         }
         catch (Exception unusable) when (unusable is ConfigurationException or IOException or UnauthorizedAccessException)
@@ -122,25 +124,32 @@ public sealed class NodeCredentials
 
     public void SecureEnrolment(ListenOptions listen) => listen.UseEnrolmentTls(Credential, _configuration.Limits.HandshakeTime.ToTimeSpan());
 
-    private Read Load(Texts texts)
+    /// <exception cref="ConfigurationException">The files do not fit together; where what is shown to the sector's parent does not, and <paramref name="sectorBefore"/> can be, that is told in the result instead.</exception>
+    private Read Load(Texts texts, LinkCredential? sectorBefore)
     {
         var link = _configuration.Link;
         var (credential, trust) = LinkOf(texts);
-        var sector = _configuration.SectorParent is { CertificateFile: not null, KeyFile: not null } parent ? SectorOf(texts, parent) : null;
+        var (sector, sectorFault) = SectorOf(texts, sectorBefore);
         var signer = link is { SigningCertificateFile: not null, SigningKeyFile: not null } ? SignerOf(texts, credential, trust) : null;
         var authority = _configuration.Children is null ? null : AuthorityOf(texts);
-        return new Read(texts, credential, trust, sector, trust with { Register = _sectorRegister }, signer, authority);
+        return new Read(texts, credential, trust, sector, trust with { Register = _sectorRegister }, signer, authority) { SectorFault = sectorFault };
     }
 
-    private LinkCredential SectorOf(Texts texts, ParentConfiguration sector)
+    private (LinkCredential? Credential, string? Fault) SectorOf(Texts texts, LinkCredential? before)
     {
+        if (SectorFiles is not { Pairs: [var pair] })
+        {
+            return (null, null);
+        }
+
         try
         {
-            return LinkCredential.Read(texts.SectorCertificates, texts.SectorKey);
+            return (LinkCredential.Read(texts.SectorCertificates, texts.SectorKey), null);
         }
         catch (CryptographicException)
         {
-            throw Fault("sectorParent.certificate", sector.CertificateFile!, $"a PEM certificate that fits the key {sector.KeyFile} is needed; citygrid enrol --sector gets one");
+            var fault = Fault("sectorParent.certificate", pair.Certificate, $"a PEM certificate that fits the key {pair.Key} is needed; citygrid enrol --sector gets one");
+            return before is null ? throw fault : (before, fault.Faults[0].ToString());
         }
     }
 
@@ -197,7 +206,19 @@ public sealed class NodeCredentials
         return new Texts(
             File.ReadAllText(link.CertificateFile), File.ReadAllText(link.KeyFile), File.ReadAllText(link.AuthorityFile),
             TextOf(link.SigningCertificateFile), TextOf(link.SigningKeyFile), TextOf(children?.AuthorityFile), TextOf(children?.AuthorityKeyFile),
-            TextOf(sector?.CertificateFile), TextOf(sector?.KeyFile));
+            TextOrNone(sector?.CertificateFile), TextOrNone(sector?.KeyFile));
+    }
+
+    private static string TextOrNone(string? file)
+    {
+        try
+        {
+            return TextOf(file);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            return string.Empty;
+        }
     }
 
     private static string TextOf(string? file) => file is null ? string.Empty : File.ReadAllText(file);
@@ -209,6 +230,9 @@ public sealed class NodeCredentials
     private sealed record Read(
         Texts Texts, LinkCredential Credential, NetworkTrust Trust, LinkCredential? Sector, NetworkTrust SectorTrust, OwnSigner? Signer, CertificateAuthority? Authority)
     {
+        /// <summary>Why what is shown to the sector's parent is still that of before; null where its files are in use.</summary>
+        public string? SectorFault { get; init; }
+
         /// <summary>Whom this trust has taken; another begins anew.</summary>
         public JudgedPeers Children { get; } = new(Trust, PeerUse.Client);
 

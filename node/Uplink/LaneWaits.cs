@@ -23,10 +23,16 @@ public sealed record LaneWaits(ImmutableSortedDictionary<Lane, Instant> Since)
         foreach (var lane in after.Lanes)
         {
             var waits = (lane.Due || lane.Phase != LanePhase.Idle) && after.Carries(lane);
-            var moved = before.Lane(lane.Lane).From != lane.From;
+            var moved = before.Lane(lane.Lane).From != lane.From || HasPartAnswered(before, after, lane);
             since = !waits ? since.Remove(lane.Lane) : moved || !since.ContainsKey(lane.Lane) ? since.SetItem(lane.Lane, now) : since;
         }
 
         return ReferenceEquals(since, Since) ? this : new(since);
     }
+
+    /// <summary>A cut of cells moves the lane on with its last part alone; on a narrow line the others are as good a proof. A cut that is given up is another afterwards, or none.</summary>
+    private static bool HasPartAnswered(SenderState before, SenderState after, LaneState lane) =>
+        lane.Cut is not null && ReferenceEquals(before.Lane(lane.Lane).Cut, lane.Cut) && PartsUnderWay(after, lane) < PartsUnderWay(before, lane);
+
+    private static int PartsUnderWay(SenderState state, LaneState lane) => state.UnderWay.Count(part => part.Lane == lane.Lane);
 }

@@ -51,6 +51,7 @@ public sealed class UplinkPump : IWireEvents, IDisposable
     private Signer? _parentSigner;
     private volatile string? _hungUpFor;
     private volatile UplinkStanding _standing;
+    private LaneWaits _waits = LaneWaits.None;
 
     public UplinkPump(SenderState start, UplinkGround ground, IWire wire, TimeProvider clock, IEntropy entropy)
     {
@@ -159,8 +160,9 @@ public sealed class UplinkPump : IWireEvents, IDisposable
         }
 
         var (state, effects) = LinkSender.Step(_state, input, _clock.Now());
-        _standing = _standing with { State = state, Waits = _standing.Waits.After(_state, state, _clock.Now()) };
+        _waits = _waits.After(_state, state, _clock.Now());
         _state = state;
+        _standing = _standing with { State = state, Waits = _waits };
         foreach (var effect in effects)
         {
             Do(effect);

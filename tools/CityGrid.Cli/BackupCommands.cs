@@ -155,6 +155,11 @@ internal static class BackupCommands
         {
             yield return ("divisions.csv", File.ReadAllBytes(register));
         }
+
+        if (node.SectorParent?.RegisterFile is { } sector)
+        {
+            yield return ("sector-divisions.csv", File.ReadAllBytes(sector));
+        }
     }
 
     private static FileStream Alone(string folder, string node)

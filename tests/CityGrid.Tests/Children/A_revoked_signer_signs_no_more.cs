@@ -36,6 +36,7 @@ public sealed class A_revoked_signer_signs_no_more
         await RefusedAsync(connection, Signed(child.Cut(5, 6, [child.Cell(6, 2)]), child, own));
         Assert.That(connection.IsOver, Is.True);
         await RefusedAsync(new LinkConnection(peer, _ => { }), Hello(child, own));
+        await RefusedAsync(new LinkConnection(peer, _ => { }), Hello(child, own, der => System.Text.Encoding.ASCII.GetBytes(Network.PemOf(der))));
         Assert.That(_network.Core.Journal.Head, Is.EqualTo(head));
 
         var (again, other) = await TakeInAsync();
@@ -49,7 +50,10 @@ public sealed class A_revoked_signer_signs_no_more
     {
         await _network.EnrolAsync(await _network.OpenAsync("wuhan", true, "4201"), _network.Enrollee("wuhan", "4201") with { Files = Node.Enrolment.CredentialFiles.In(_network.Folder("wuhan"), authority: true) });
         var authority = _network.Core.ChildrenFold.Find(Network.Wuhan)!.Newest(CertificateKind.Authority)!;
-        var below = new Signer(NodeId.Parse("hanyang"), Hash256.Zero, SignatureAlgorithm.EcdsaP256Sha256, [ByteString.CopyFromUtf8("its own"), ByteString.CopyFrom(authority.Der.Span)], Instant.MaxValue);
+        var below = new Signer(NodeId.Parse("hanyang"), Hash256.Zero, SignatureAlgorithm.EcdsaP256Sha256, [], Instant.MaxValue)
+        {
+            Way = [new CertificateNames("its own", false, []) { KeyMark = "00" }, PeerCertificate.NamesOf(System.Security.Cryptography.X509Certificates.X509CertificateLoader.LoadCertificate(authority.Der.Span))],
+        };
         Assert.That(_network.Core.ChildrenFold.RevokedOf(below), Is.Null);
         await _network.DoAsync(_network.Desk.Revoke(Network.Wuhan, authority.Serial, "Lost.", "keeper"));
 
@@ -74,7 +78,7 @@ public sealed class A_revoked_signer_signs_no_more
 
         Assert.That(fold.RevokedOf(below)?.Code, Is.EqualTo("SIGNER_REVOKED"));
         Assert.That(fold.RevokedOf(below)!.Message, Does.Contain(authority.Serial).And.Contain("hanyang").And.Contain("Lost."));
-        Assert.That(fold.RevokedOf(below with { Certificates = [below.Certificates[0]] }), Is.Null);
+        Assert.That(fold.RevokedOf(below with { Way = [below.Way[0]] }), Is.Null);
     }
 
     private async Task<(IPeerIdentity Peer, OwnSigner Own)> TakeInAsync()
@@ -106,10 +110,10 @@ public sealed class A_revoked_signer_signs_no_more
         Assert.That(refusal!.Message, Does.Contain("SIGNER_REVOKED").And.Contain("The signing key was copied."));
     }
 
-    private static ConnectRequest Hello(Child child, OwnSigner own) => child.Hello(hello =>
+    private static ConnectRequest Hello(Child child, OwnSigner own, Func<ReadOnlyMemory<byte>, byte[]>? written = null) => child.Hello(hello =>
     {
         hello.ProtocolMax = 2;
-        hello.Signer.Add(own.Signer.Certificates);
+        hello.Signer.Add(own.Signer.Certificates.Select(der => written is null ? der : ByteString.CopyFrom(written(der.Memory))));
     });
 
     private ConnectRequest Signed(ConnectRequest request, Child child, OwnSigner own)

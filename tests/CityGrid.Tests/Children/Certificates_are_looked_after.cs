@@ -72,6 +72,30 @@ public sealed class Certificates_are_looked_after
     }
 
     [Test]
+    public async Task Files_for_the_sector_that_cannot_be_used_hold_up_nothing_else()
+    {
+        var (watch, credentials) = await BesideASectorAsync();
+        var (territorial, sector) = (credentials.Credential(), credentials.CredentialFor(ParentKind.Sector));
+        using var hunan = _network.Below(_network.Ministry, "hunan", "43", "42");
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        var issued = hunan.Issue(
+            CertificateKind.Link, Network.Wuhan, [DivisionCode.Parse("4201")], new(key), _network.Clock.GetUtcNow(), TimeSpan.FromDays(397), Hub.Identity.CertificateAuthority.SerialFrom(_network.Entropy));
+        CredentialFiles.Write(credentials.Files.Pairs[0].Certificate, Network.PemOf(issued, hunan));
+        CredentialFiles.Write(credentials.Files.Pairs[0].Key, key.ExportPkcs8PrivateKeyPem());
+        File.Delete(credentials.SectorFiles!.Pairs[0].Certificate);
+        await watch.LookAsync(CancellationToken.None);
+        await watch.LookAsync(CancellationToken.None);
+        await watch.LookAsync(CancellationToken.None);
+        Assert.Multiple(() =>
+        {
+            Assert.That(credentials.Credential().Certificate.RawData, Is.EqualTo(issued.Der.ToArray()).And.Not.EqualTo(territorial.Certificate.RawData));
+            Assert.That(credentials.CredentialFor(ParentKind.Sector), Is.SameAs(sector));
+            Assert.That(_told.Select(t => t.Code), Is.EqualTo(new[] { CertificateWatch.ReadAgain, "CERTIFICATES_UNUSABLE" }));
+            Assert.That(_told[1].What, Does.Contain("sectorParent.certificate"));
+        });
+    }
+
+    [Test]
     public async Task A_sector_of_another_network_is_not_enrolled_at()
     {
         var folder = Directory.CreateDirectory(_network.Folder("stranger")).FullName;

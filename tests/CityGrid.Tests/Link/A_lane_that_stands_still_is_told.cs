@@ -43,8 +43,24 @@ public sealed class A_lane_that_stands_still_is_told
         Assert.That(_waits.Longest, Is.Null);
     }
 
+    [Test]
+    public void Each_part_that_is_answered_is_a_proof()
+    {
+        var story = OpenedWithCellsAlone();
+        Step(story, new SenderInput.CutReady(CellsCut(0, 20, 3)));
+        story.Now += Duration.FromMinutes(10);
+        Step(story, Answer(story.Outstanding, 0));
+        Assert.That(story.State.Cells.From.Lsn.Value, Is.Zero, "the lane moves on with the last part alone");
+        Assert.That(_waits.Longest, Is.EqualTo((Lane.Cells, story.Now)));
+        var answered = story.Now;
+        story.Now += Duration.FromMinutes(10);
+        Step(story, Busy(story));
+        Assert.That(_waits.Longest, Is.EqualTo((Lane.Cells, answered)), "Turned away is not answered.");
+    }
+
     private Sender OpenedWithCellsAlone()
     {
+        _waits = LaneWaits.None;
         var story = Opened();
         foreach (var lane in new[] { Lane.Alarms, Lane.Escalations })
         {

@@ -51,12 +51,14 @@ internal static class EnrolCommand
                 }
 
                 proxy = configuration.SectorParent!.Proxy;
+                HoldAgainst(configuration.SectorParent.Node, read!);
                 enrollee = new Enrollee(configuration.Node, configuration.Division, RegisterCheck.OfSector(configuration, RegisterCheck.Read(configuration)), files) { KeepsRoot = true };
             }
             else if (parsed.GetValue(config) is { } file)
             {
                 var configuration = ConfigurationFile.LoadUnenrolled(file);
                 proxy = configuration.Parent?.Proxy;
+                HoldAgainst(configuration.Parent?.Node, read!);
                 enrollee = new Enrollee(configuration.Node, configuration.Division, RegisterCheck.Read(configuration), CredentialFiles.Of(configuration));
             }
             else if (parsed.GetValue(folder) is { } into && NodeId.TryParse(parsed.GetValue(name), out var node) && DivisionCode.TryParse(parsed.GetValue(division), out var place))
@@ -84,5 +86,14 @@ internal static class EnrolCommand
             return 0;
         }));
         return command;
+    }
+
+    /// <summary>A code of another parent than the one that is configured would replace the certificates for this one by some that it does not take.</summary>
+    private static void HoldAgainst(NodeId? configured, EnrolmentCode code)
+    {
+        if (configured is { } parent && parent != code.Parent)
+        {
+            throw new EnrolmentRefusedException(new Refusal("PARENT_IS_ANOTHER", Texts.Get("EnrolCodeOfAnother", code.Parent, parent)));
+        }
     }
 }
