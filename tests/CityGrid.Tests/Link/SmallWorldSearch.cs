@@ -7,9 +7,9 @@ namespace CityGrid.Tests.Link;
 internal sealed record SearchResult(int States, bool Exhausted, string? Fault, IReadOnlyList<string> Way);
 
 /// <summary>
-/// Breadth-first over every world that can come of the starts, and where there are too many of those, along seeded walks for the second half of them: what
-/// takes a long way to go wrong is not found near the start. In each state it holds INV-7, INV-8, INV-9 and INV-11 against the children's own journals, and
-/// that the world converges once nothing goes wrong any more (INV-10).
+/// Breadth-first over every world that can come of the starts, and where there are too many of those, along seeded walks from the edge of what was seen for the
+/// second half of them: what takes a long way to go wrong is not found near the start. In each state it holds INV-7, INV-8, INV-9
+/// and INV-11 against the children's own journals, and that the world converges once nothing goes wrong any more (INV-10).
 /// </summary>
 internal sealed class SmallWorldSearch(SmallWorldRules rules, params SmallWorld[] starts)
 {
@@ -26,17 +26,17 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules, params SmallWorld[
 
     public SearchResult Run(int statesMax)
     {
-        var exhausted = GoEverywhere(statesMax);
-        if (!exhausted && _fault is null)
+        var edge = GoEverywhere(statesMax / 2);
+        if (edge.Length > 0 && _fault is null)
         {
-            Walk(statesMax);
+            Walk(edge, statesMax);
         }
 
-        return new SearchResult(_seen.Count, exhausted, _fault, _way);
+        return new SearchResult(_seen.Count, edge.Length == 0 && _fault is null, _fault, _way);
     }
 
-    /// <summary>True where no state is left that was not seen, and none has a fault.</summary>
-    private bool GoEverywhere(int statesMax)
+    /// <summary>Goes on from each state that was seen, the nearest first; those are left from which it has not gone on yet.</summary>
+    private (SmallWorld World, UInt128 Key)[] GoEverywhere(int statesMax)
     {
         var queue = new Queue<(SmallWorld World, UInt128 Key)>();
         foreach (var start in starts)
@@ -47,7 +47,7 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules, params SmallWorld[
             }
         }
 
-        while (_seen.Count < statesMax / 2 && queue.TryDequeue(out var at))
+        while (_seen.Count < statesMax && _fault is null && queue.TryDequeue(out var at))
         {
             foreach (var next in GoOn(at))
             {
@@ -56,23 +56,18 @@ internal sealed class SmallWorldSearch(SmallWorldRules rules, params SmallWorld[
                     queue.Enqueue((next.World, next.Key));
                 }
             }
-
-            if (_fault is not null)
-            {
-                return false;
-            }
         }
 
-        return queue.Count == 0;
+        return [.. queue];
     }
 
-    private void Walk(int statesMax)
+    /// <summary>From any of these to where nothing moves any more, again and again.</summary>
+    private void Walk((SmallWorld World, UInt128 Key)[] edge, int statesMax)
     {
         var chance = new SeededEntropy(Seed);
         for (var walks = 0; _seen.Count < statesMax && walks < statesMax; walks++)
         {
-            var start = starts[chance.Below(starts.Length)];
-            var at = (World: start, Key: SmallWorldPrint.Of(start));
+            var at = edge[chance.Below(edge.Length)];
             for (var steps = 0; steps < WalkMost && _seen.Count < statesMax; steps++)
             {
                 var ways = GoOn(at);

@@ -7,7 +7,7 @@ namespace CityGrid.Tests.Link;
 /// TIER-1x, small-scope exhaustive search (clauses L1 to L12; INV-7, INV-8, INV-9, INV-10, INV-11, INV-16, INV-21): one parent and one or two children, with
 /// crashes, losses, duplicates, broken connections, restores, overtakings, parts that the parent has no room for, and clones. The smallest worlds are searched to
 /// their end: each kind of fault alone, and each two kinds together. Of the larger ones, in which frames overtake each other as often as they like so that
-/// there is no end, as many states are looked at as are asked for: half of them the nearest to the start, half along walks. More than a million distinct states
+/// there is no end, as many states are looked at as are asked for: half of them the nearest to the start, half along walks from there. More than a million distinct states
 /// in all; ten million with CITYGRID_STATES=10000000.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
