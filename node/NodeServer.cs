@@ -25,6 +25,7 @@ public static class NodeServer
     /// <summary>Runs until the process is asked to end. A storage failure ends it at once and comes out as the exception that it was (INV-2).</summary>
     public static async Task RunAsync(NodeConfiguration configuration)
     {
+        using var signals = new EndingSignals();
         using var lifetime = new CancellationTokenSource();
         var failed = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         var clock = TimeProvider.System;
@@ -82,6 +83,7 @@ public static class NodeServer
         using var projecting = new ProjectorThread(core.Projector, failure => failed.TrySetResult(failure));
         Failpoint.Hit("serve.before");
         await app.StartAsync();
+        signals.Hold();
         Failpoint.Hit("serve.after");
         core.StartUplinks();
 

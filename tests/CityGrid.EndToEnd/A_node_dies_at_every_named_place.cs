@@ -197,6 +197,15 @@ public sealed class A_node_dies_at_every_named_place
         await pair.SettleAsync();
     }
 
+    /// <summary>Its host has stopped listening by then, and its journal and its directory are still open.</summary>
+    [Test]
+    public async Task And_one_that_is_asked_to_end_twice_ends_in_its_own_time()
+    {
+        await using var pair = await Pair.MakeAsync();
+        await pair.Province.ServeAsync();
+        Assert.That(await pair.City.EndAskedTwiceAsync(new NamedPlace("view.close.before") { Work = pair.Labour.WorkAsync, IsAtTheEnd = true }), Is.Zero);
+    }
+
     [Test]
     public void And_no_name_is_left_out() => Assert.That(
         Places.Concat(A_tool_dies_at_every_named_place.Places).Concat(A_child_is_taken_in_though_either_dies.Places), Is.EquivalentTo(FailpointNames.All), "each is gone through, and once");

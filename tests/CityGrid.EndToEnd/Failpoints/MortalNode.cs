@@ -121,6 +121,15 @@ internal sealed class MortalNode(string folder, TreeNode node, string limits = "
         RequireSoundJournal(place.Name);
     }
 
+    /// <summary>Asks it to end, and once more while it waits at the place, which it comes to as it ends; its exit code.</summary>
+    public async Task<int> EndAskedTwiceAsync(NamedPlace place)
+    {
+        Start($"{place.Name}=sleep 2000ms@1", place.Options);
+        await ComeToAsync(place, 1);
+        _process!.AskToEnd();
+        return await _process.EndedAsync(Patience);
+    }
+
     /// <summary>How long a node that stopped stands still.</summary>
     public static TimeSpan Pause { get; } = TimeSpan.FromSeconds(Nightly.Rounds > 3 ? 5 : 0.5);
 
