@@ -3,7 +3,6 @@ using CityGrid.Hub.Reception;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
-using CityGrid.Protocol.Wire;
 using CityGrid.Tests.Reception;
 using Google.Protobuf;
 using NodaTime;
@@ -116,26 +115,5 @@ public sealed class A_revoked_signer_signs_no_more
         hello.Signer.Add(own.Signer.Certificates.Select(der => written is null ? der : ByteString.CopyFrom(written(der.Memory))));
     });
 
-    private ConnectRequest Signed(ConnectRequest request, Child child, OwnSigner own)
-    {
-        var said = PartStatements.Of(request)!.Value;
-        var head = new SignedHead
-        {
-            Node = "wuhan",
-            Receiver = "hubei",
-            Incarnation = ByteString.CopyFrom(child.Incarnation.ToBytes()),
-            Epoch = child.Epoch.Number,
-            EpochNonce = child.Epoch.Nonce,
-            Lane = said.Lane,
-            Lsn = said.To.Lsn.Value,
-            ChainHash = said.To.HashBytes(),
-            PartHash = ByteString.CopyFrom(Statements.HashOf(said.Part).ToBytes()),
-            SignedAt = _network.Clock.GetUtcNow().ToUnixTimeMilliseconds(),
-            Algorithm = own.Signer.Algorithm,
-            Signer = ByteString.CopyFrom(own.Signer.Fingerprint.ToBytes()),
-        };
-        head.Signature = ByteString.CopyFrom(own.Sign(Statements.BytesOf(head)));
-        request.SignedHead = head;
-        return request;
-    }
+    private ConnectRequest Signed(ConnectRequest request, Child child, OwnSigner own) => child.Signed(request, own, _network.Core.Now);
 }

@@ -11,7 +11,6 @@ using CityGrid.Node.Cases;
 using CityGrid.Node.Checks;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
-using CityGrid.Protocol.Wire;
 using CityGrid.Tests.Checks;
 using CityGrid.Tests.Identity;
 using CityGrid.Tests.Orders;
@@ -368,28 +367,7 @@ internal static class IssuedTargets
         var child = Signer();
         var hello = SignedHello(child);
         Meet(child, Receiver());
-        ConnectRequest Headed(ConnectRequest request)
-        {
-            var (own, said) = (Signing.Value.Child.Own!, PartStatements.Of(request)!.Value);
-            var head = new SignedHead
-            {
-                Node = "wuhan",
-                Receiver = "hubei",
-                Incarnation = ByteString.CopyFrom(child.Incarnation.ToBytes()),
-                Epoch = child.Epoch.Number,
-                EpochNonce = child.Epoch.Nonce,
-                Lane = said.Lane,
-                Lsn = said.To.Lsn.Value,
-                ChainHash = said.To.HashBytes(),
-                PartHash = ByteString.CopyFrom(Statements.HashOf(said.Part).ToBytes()),
-                SignedAt = Noon.ToUnixTimeMilliseconds(),
-                Algorithm = own.Signer.Algorithm,
-                Signer = ByteString.CopyFrom(own.Signer.Fingerprint.ToBytes()),
-            };
-            head.Signature = ByteString.CopyFrom(own.Sign(Statements.BytesOf(head)));
-            request.SignedHead = head;
-            return request;
-        }
+        ConnectRequest Headed(ConnectRequest request) => child.Signed(request, Signing.Value.Child.Own!, Noon);
 
         return [hello, Headed(child.Cut(0, 5, [child.Cell(3, 1)])), Headed(child.Raise(0, 5, child.Escalation(3, 1)))];
     }

@@ -244,30 +244,7 @@ public sealed class A_child_signs_what_it_sends
         return welcome;
     }
 
-    private ConnectRequest Signed(ConnectRequest request, ISignatures? key = null, Action<SignedHead>? twist = null)
-    {
-        key ??= _key;
-        var said = PartStatements.Of(request)!.Value;
-        var head = new SignedHead
-        {
-            Node = "wuhan",
-            Receiver = "hubei",
-            Incarnation = ByteString.CopyFrom(_child.Incarnation.ToBytes()),
-            Epoch = _child.Epoch.Number,
-            EpochNonce = _child.Epoch.Nonce,
-            Lane = said.Lane,
-            Lsn = said.To.Lsn.Value,
-            ChainHash = said.To.HashBytes(),
-            PartHash = ByteString.CopyFrom(Statements.HashOf(said.Part).ToBytes()),
-            SignedAt = Parent.Noon.ToUnixTimeMilliseconds(),
-            Algorithm = key.Own!.Signer.Algorithm,
-            Signer = ByteString.CopyFrom(key.Own.Signer.Fingerprint.ToBytes()),
-        };
-        twist?.Invoke(head);
-        head.Signature = ByteString.CopyFrom(key.Own!.Sign(Statements.BytesOf(head)));
-        request.SignedHead = head;
-        return request;
-    }
+    private ConnectRequest Signed(ConnectRequest request, ISignatures? key = null, Action<SignedHead>? twist = null) => _child.Signed(request, (key ?? _key).Own!, Parent.Noon, twist);
 
     private void Wrong(Func<ConnectRequest> part, Action<SignedHead> twist, string why)
     {

@@ -217,6 +217,31 @@ internal sealed class Child
     public StreamMark MarkAt(long lsn) =>
         lsn == 0 ? StreamMark.Start : new StreamMark(new Lsn(lsn), Hash256.Of(System.Text.Encoding.ASCII.GetBytes($"{Node} {(lsn > SharedTo ? History : "first")} {lsn}")));
 
+    /// <summary>The part with a head that speaks of exactly it, to Hubei; <paramref name="twist"/> changes the head before it is signed.</summary>
+    public ConnectRequest Signed(ConnectRequest part, OwnSigner own, Instant at, Action<SignedHead>? twist = null)
+    {
+        var said = PartStatements.Of(part)!.Value;
+        var head = new SignedHead
+        {
+            Node = Node.ToString(),
+            Receiver = "hubei",
+            Incarnation = Google.Protobuf.ByteString.CopyFrom(Incarnation.ToBytes()),
+            Epoch = Epoch.Number,
+            EpochNonce = Epoch.Nonce,
+            Lane = said.Lane,
+            Lsn = said.To.Lsn.Value,
+            ChainHash = said.To.HashBytes(),
+            PartHash = Google.Protobuf.ByteString.CopyFrom(Statements.HashOf(said.Part).ToBytes()),
+            SignedAt = at.ToUnixTimeMilliseconds(),
+            Algorithm = own.Signer.Algorithm,
+            Signer = Google.Protobuf.ByteString.CopyFrom(own.Signer.Fingerprint.ToBytes()),
+        };
+        twist?.Invoke(head);
+        head.Signature = Google.Protobuf.ByteString.CopyFrom(own.Sign(Statements.BytesOf(head)));
+        part.SignedHead = head;
+        return part;
+    }
+
     public ConnectRequest Hello(Action<Hello>? twist = null)
     {
         var head = MarkAt(Head);
