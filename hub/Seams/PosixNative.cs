@@ -71,7 +71,7 @@ internal static partial class PosixNative
     /// The calling thread, and it alone, weighs a tenth of others from now on where the scheduler shares a core (nice 10: on Linux a thread has its own, whatever POSIX says of processes). Nothing
     /// happens elsewhere, or where the system does not let it.
     /// </summary>
-    public static void Yield()
+    public static void WeighLess()
     {
         if (OperatingSystem.IsLinux())
         {

@@ -209,7 +209,7 @@ public sealed class PoolSpawner(CancellationToken lifetime, Action<string, Excep
 #pragma warning disable RS0030 // A thread of the pool could not be weighed: it would do everybody's work as slowly afterwards.
         var thread = new Thread(() =>
         {
-            PosixNative.Yield();
+            PosixNative.WeighLess();
             RunAsync(name, Done).GetAwaiter().GetResult();
         })
         { Name = name, IsBackground = true };
