@@ -29,21 +29,6 @@ public readonly record struct CellView(Revision Revision, Lsn Local, ReadOnlyMem
 /// <summary>The cells that changed in (from, <see cref="To"/>], in the order of their last change.</summary>
 public sealed record CellCut(Lsn To, IReadOnlyList<CellRow> Cells);
 
-/// <summary>Which cells a view looks at: one grain, the days from <paramref name="From"/> on and before <paramref name="To"/>, and what else is asked.</summary>
-public sealed record CellFilter(Grain Grain, StatDay From, StatDay To)
-{
-    public Func<NodeId, bool>? Origins { get; init; }
-
-    public Func<TypeKey, bool>? Types { get; init; }
-
-    public Func<DivisionCode, bool>? Divisions { get; init; }
-
-    public Func<SourceCode, bool>? Sources { get; init; }
-}
-
-/// <summary>Is shown a cell; <paramref name="value"/> is gone when it returns.</summary>
-public delegate void CellVisitor(in CellKey key, Lsn local, ReadOnlySpan<byte> value);
-
 /// <summary>
 /// All cells that a node holds: its own, added up from its events, and those of the nodes below, kept unchanged. In memory, at most 100 bytes a
 /// cell on average. Driven by other folds (a node's tally, the reception), so it applies no event itself. Not for two threads at once: the
@@ -459,7 +444,7 @@ public sealed class CellFold : IFold
     {
         var store = Store;
         var names = store.Names;
-        var series = new Verdicts(names.SeriesCount, number => Passes(filter, names.SeriesAt(number)));
+        var series = new Verdicts(names.SeriesCount, number => filter.Passes(names, names.SeriesAt(number)));
         foreach (var scope in names.Scopes)
         {
             if (scope.Grain != filter.Grain || filter.Origins?.Invoke(scope.Origin) == false)
@@ -582,11 +567,6 @@ public sealed class CellFold : IFold
             .SelectMany(scope => Store.CellsOf(Store.Names.Scopes[scope], int.MinValue, int.MaxValue))];
 
     private CellRow RowOf(int cell) => new(Store.KeyOf(cell), Store.RevisionOf(cell), Store.ValueOf(cell).ToArray());
-
-    private bool Passes(CellFilter filter, in Series series) =>
-        filter.Types?.Invoke(Store.Names.Types[series.Type]) != false
-        && filter.Divisions?.Invoke(Store.Names.Divisions[series.Division]) != false
-        && filter.Sources?.Invoke(Store.Names.Sources[series.Source]) != false;
 
     /// <summary>A question about few things that many cells share, asked once for each.</summary>
     private sealed class Verdicts(int count, Func<int, bool> ask)
