@@ -28,6 +28,9 @@ namespace CityGrid.Node;
 /// </summary>
 public sealed class NodeCore : IDisposable
 {
+    /// <summary>Used again by each count of what was reported. On the writer.</summary>
+    private readonly CellSum _reported = new(withHistograms: false);
+
     private readonly NodeSettings _settings;
     private readonly Instant _startedAt;
     private readonly NodeSeams _seams;
@@ -484,9 +487,9 @@ public sealed class NodeCore : IDisposable
     /// <summary>Cases of a type reported in a division on these days, both in, whatever their source. On the writer.</summary>
     private long ReportedBetween(TypeKey type, DivisionCode division, StatDay from, StatDay to)
     {
-        var sum = new CellSum(withHistograms: false);
-        Cells.SumOf(_settings.Node, type, division, from, to, sum);
-        return sum[Counter.Reported];
+        _reported.Clear();
+        Cells.SumOf(_settings.Node, type, division, from, to, _reported);
+        return _reported[Counter.Reported];
     }
 
     /// <summary>On the writer, with the folds: a case that is open no more is found among those that wait for the view store.</summary>

@@ -216,17 +216,8 @@ public sealed class BackupTaking(IDisk source, IDisk target, BackupKey key, IEnt
             file.Sync();
             var walk = new ChainWalk(new ActorNames(), JournalFaults.None);
             walk.BeginAt(header);
-            long end;
-            using (var frames = new RawFrames(file, header.FrameSeed, SegmentHeader.Bytes, length, FrameReach.Many))
-            {
-                end = frames.Offset;
-                while (frames.TryNext(out var frame) && walk.Take(frame.Bytes.Span, frame.Header) is null)
-                {
-                    end = frames.Offset;
-                }
-            }
-
-            if (end < length && SegmentTail.Damage(file, header.FrameSeed, end, length, walk.Position.Next) is { } damage)
+            var (end, _, damage) = SegmentTail.Walk(file, header.FrameSeed, SegmentHeader.Bytes, length, walk);
+            if (damage is not null)
             {
                 throw new JournalDamagedException(path, end, damage);
             }

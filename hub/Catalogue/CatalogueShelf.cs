@@ -23,7 +23,7 @@ public sealed class CatalogueShelf
     private Answer? _last;
 
     private CatalogueShelf(TypeCatalogue first, ImmutableSortedDictionary<CatalogueVersion, TypeCatalogue> versions, ImmutableArray<CatalogueEdition> editions) =>
-        (_first, _versions, _editions) = (first, versions, editions);
+        (_first, _versions, _editions, Versions) = (first, versions, editions, [.. versions.Values]);
 
     /// <summary>The built-in version alone, in force from the beginning of time.</summary>
     public static CatalogueShelf BuiltIn { get; } = Of(TypeCatalogue.BuiltIn);
@@ -33,7 +33,7 @@ public sealed class CatalogueShelf
         new(first, ImmutableSortedDictionary<CatalogueVersion, TypeCatalogue>.Empty.Add(first.Version, first), []);
 
     /// <summary>In order of name.</summary>
-    public IEnumerable<TypeCatalogue> Versions => _versions.Values;
+    public ImmutableArray<TypeCatalogue> Versions { get; }
 
     /// <summary>The version of this name, or null.</summary>
     public TypeCatalogue? Find(CatalogueVersion version) => _versions.GetValueOrDefault(version);

@@ -253,10 +253,11 @@ public sealed class CellFold : IFold
     /// </summary>
     public void SumOf(NodeId origin, TypeKey type, DivisionCode division, StatDay from, StatDay to, CellSum into)
     {
-        var store = Store;
-        for (var source = 0; source < store.Names.Sources.Count; source++)
+        var (store, names) = (Store, Store.Names);
+        var (scope, typeNumber, divisionNumber) = (names.FindScope(origin, Grain.Detail), names.Types.Find(type), names.Divisions.Find(division));
+        for (var source = 0; scope >= 0 && typeNumber >= 0 && divisionNumber >= 0 && source < names.Sources.Count; source++)
         {
-            var series = store.Names.FindSeries(new CellKey(origin, Grain.Detail, type, division, from, store.Names.Sources[source]));
+            var series = names.FindSeries(new Series(scope, typeNumber, divisionNumber, source));
             for (var day = from.Number; series >= 0 && day <= to.Number; day++)
             {
                 if (store.FindOn(series, day) is >= 0 and var cell)

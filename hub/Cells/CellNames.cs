@@ -134,7 +134,8 @@ internal sealed class CellNames
         return number;
     }
 
-    private int FindSeries(Series series)
+    /// <summary>The number of a series of known names; -1 where there is none.</summary>
+    public int FindSeries(Series series)
     {
         // Batches come sorted: the same again, or the one that came after it the first time too.
         var guess = _lastSeries;

@@ -22,6 +22,7 @@ public sealed class FileJournal : IJournal
     private readonly ISpawner? _spawner;
     private readonly JournalReading _reading;
     private readonly SnapshotFiles _snapshots;
+    private readonly SegmentRoom _room;
     private readonly Lock _writing = new();
     private readonly Lock _snapshotting = new();
     private readonly Lock _packing = new();
@@ -31,6 +32,7 @@ public sealed class FileJournal : IJournal
     private IDiskFile _active;
     private byte[] _buffer = [];
     private bool _sealed;
+    private bool _isInRoom;
     private int _packer;
 
     private FileJournal(IDisk disk, IEntropy entropy, JournalOptions options, ISpawner? spawner, JournalOpening.Result opened)
@@ -42,6 +44,7 @@ public sealed class FileJournal : IJournal
         Incarnation = given ?? opened.Segments[0].Header.Incarnation;
         IsRestored = given is not null;
         _snapshots = new(disk, opened.Segments[0].Header.Incarnation, options);
+        _room = new(disk, options);
         _notices.AddRange(opened.Notices);
         SpawnPacking();
     }
@@ -114,6 +117,11 @@ public sealed class FileJournal : IJournal
         if (isSealed)
         {
             SpawnPacking();
+        }
+
+        if (_spawner is not null && _room.IsWanted(_state.ActiveEnd))
+        {
+            _spawner.SpawnBehind("journal: make room for the next segment", MakeRoom);
         }
 
         return result;
@@ -219,6 +227,12 @@ public sealed class FileJournal : IJournal
     {
         lock (_writing)
         {
+            if (_closedBy is null && _active.Length > _state.ActiveEnd)
+            {
+                // Nobody writes on in the room: the next start finds what it would have cut.
+                _active.Truncate(_state.ActiveEnd);
+            }
+
             Close(JournalRules.Disposed);
             _active.Dispose();
             foreach (var segment in _state.Segments)
@@ -230,7 +244,7 @@ public sealed class FileJournal : IJournal
 
     private int AppendFrame(IReadOnlyList<RecordDraft> records, int from, long ticks, LsnRange[] ranges)
     {
-        if (_state.ActiveEnd >= _options.SegmentBytes)
+        if (_state.ActiveEnd >= _options.SegmentBytes || (_room.IsReady && !_isInRoom))
         {
             BeginSegment();
         }
@@ -314,13 +328,26 @@ public sealed class FileJournal : IJournal
         Failpoint.Hit("segment.roll.before");
         var state = _state;
         var header = ActiveSegment.Header with { First = state.Head.Lsn.Next, Previous = state.Head.ChainHash, Salt = _entropy.NextUInt64() };
-        var segment = JournalOpening.Create(_disk, _options, header);
+        var room = _room.Take();
+        var segment = JournalOpening.Create(_disk, _options, header, room);
         var file = _disk.Open(segment.Path, DiskAccess.ReadWrite);
         _active.Dispose();
         _active = file;
         _state = state with { Segments = state.Segments.Add(segment), ActiveEnd = SegmentHeader.Bytes };
-        _sealed = true;
+        (_sealed, _isInRoom) = (true, room is not null);
         Failpoint.Hit("segment.roll.after");
+    }
+
+    private void MakeRoom(CancellationToken stop)
+    {
+        try
+        {
+            BesideTheJournal(SegmentRoom.Path, () => _room.Make(stop));
+        }
+        catch (DiskFullException full)
+        {
+            Notice(new(SegmentRoom.Path, 0, $"the next segment grows as it is written: {full.Message}"));
+        }
     }
 
     /// <summary>One packs at a time; what was sealed meanwhile it packs as well.</summary>

@@ -21,7 +21,7 @@ public interface IFold
     /// </summary>
     object?[]? Prepare(JournalRecord record) => null;
 
-    /// <summary>As <see cref="Apply(in JournalEvent)"/>, with what <see cref="Prepare"/> made of the event.</summary>
+    /// <summary>As <see cref="Apply(in JournalEvent)"/>, with what <see cref="Prepare"/> made of the event, or what was <see cref="EventDraft.Known"/> of it.</summary>
     void Apply(in JournalEvent journalEvent, object? prepared) => Apply(journalEvent);
 
     /// <summary>Called when all events of a batch, or of a replay, have been applied, before anybody reads.</summary>

@@ -55,16 +55,26 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         return Recover(segments);
     }
 
-    /// <summary>Makes a segment with nothing but a header, durable with its entry.</summary>
-    public static RawSegment Create(IDisk disk, JournalOptions options, SegmentHeader header)
+    /// <summary>Makes a segment with nothing but a header, durable with its entry; in <paramref name="room"/> that was made for it, or else in a new file.</summary>
+    public static RawSegment Create(IDisk disk, JournalOptions options, SegmentHeader header, string? room = null)
     {
         var path = JournalFiles.Raw(header.First);
-        using (var file = disk.Open(path, DiskAccess.CreateNew))
+        if (room is not null && disk.Exists(path))
+        {
+            throw new IOException($"The segment {path} stands there already: two processes use one data directory.");
+        }
+
+        using (var file = disk.Open(room ?? path, room is null ? DiskAccess.CreateNew : DiskAccess.ReadWrite))
         {
             file.Write(0, header.ToBytes());
             Failpoint.Hit("segment.create.written");
             file.Sync();
             Failpoint.Hit("segment.create.synced");
+        }
+
+        if (room is not null)
+        {
+            disk.Rename(room, path);
         }
 
         if (!options.Faults.SkipFolderSync)
@@ -231,7 +241,7 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
             if (end < length)
             {
                 CheckIncomplete(last, file, end, length, walk.Position.Next);
-                Cut(last, file, options.Faults.CutTooFar ? previous : end, length);
+                Cut(last, file, options.Faults.CutTooFar ? previous : end, length, isRoom: SegmentTail.IsRoom(file, end, length));
             }
 
             if (end == length || !options.Faults.CutTooFar)
@@ -271,7 +281,7 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         }
     }
 
-    private void Cut(RawSegment last, IDiskFile file, long end, long length)
+    private void Cut(RawSegment last, IDiskFile file, long end, long length, bool isRoom)
     {
         Failpoint.Hit("recovery.cut.before");
         file.Truncate(end);
@@ -282,7 +292,10 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         }
 
         Failpoint.Hit("recovery.cut.after");
-        _notices.Add(new(last.Path, end, $"an incomplete end of {length - end} bytes, which nobody was told is kept, was cut"));
+        if (!isRoom)
+        {
+            _notices.Add(new(last.Path, end, $"an incomplete end of {length - end} bytes, which nobody was told is kept, was cut"));
+        }
     }
 
     private void Delete(string path, string what)

@@ -198,18 +198,18 @@ public static class JournalVerifier
                 return;
             }
 
-            var what = fault?.What ?? "there is no frame.";
             if (!isLast)
             {
-                throw new JournalDamagedException(segment.Path, end + (fault?.Offset ?? 0), what);
+                throw new JournalDamagedException(segment.Path, end + (fault?.Offset ?? 0), fault?.What ?? "there is no frame.");
             }
 
-            if (SegmentTail.Damage(file, segment.Header.FrameSeed, end, length, walk.Position.Next) is { } damage)
+            (end, fault, var damage) = SegmentTail.Walk(file, segment.Header.FrameSeed, end, length, walk, sound);
+            if (damage is not null)
             {
-                throw new JournalDamagedException(segment.Path, end + (fault?.Offset ?? 0), $"{damage} ({what})");
+                throw new JournalDamagedException(segment.Path, end + (fault?.Offset ?? 0), $"{damage} ({fault?.What ?? "there is no frame."})");
             }
 
-            _incomplete += length - end;
+            _incomplete += SegmentTail.IsRoom(file, end, length) ? 0 : length - end;
         }
 
         private void NoteSnapshots(Frame frame)

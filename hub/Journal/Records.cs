@@ -4,7 +4,14 @@ using NodaTime;
 namespace CityGrid.Hub.Journal;
 
 /// <summary>An event on its way into the journal: its kind, the schema version of its payload, and the payload, which the journal never reads.</summary>
-public readonly record struct EventDraft(ushort Kind, ushort Schema, ReadOnlyMemory<byte> Payload);
+public readonly record struct EventDraft(ushort Kind, ushort Schema, ReadOnlyMemory<byte> Payload)
+{
+    /// <summary>
+    /// What whoever reads the payload would read, where it is at hand as the event is made: the fold that takes it need not read it again. It must be equal to that
+    /// in all that a fold looks at, or a replay would end elsewhere. Never kept.
+    /// </summary>
+    public object? Known { get; init; }
+}
 
 /// <summary>
 /// A record on its way into the journal: a transaction of 1..n events, all kept or none (an escalation stands with its cause).

@@ -12,12 +12,48 @@ internal static class SegmentTail
 {
     private const int ScanBytes = 1 << 20;
 
-    /// <summary>Null where the rest of the file is an incomplete frame; otherwise what is damaged.</summary>
+    /// <summary>
+    /// Walks the sound frames from an offset on, beside a writer that may be at work: what follows them is judged damaged only where it still stands there when it is
+    /// looked at again, for a frame that was half written a moment ago is whole then. Returns where they end, what stopped the walk, and what is damaged there.
+    /// </summary>
+    public static (long End, FrameFault? Fault, string? Damage) Walk(IDiskFile file, uint seed, long offset, long length, ChainWalk walk, Action<Frame>? sound = null)
+    {
+        while (true)
+        {
+            var (end, fault) = (offset, default(FrameFault?));
+            using (var frames = new RawFrames(file, seed, offset, length, FrameReach.Many))
+            {
+                while (fault is null && frames.TryNext(out var frame))
+                {
+                    fault = walk.Take(frame.Bytes.Span, frame.Header);
+                    if (fault is null)
+                    {
+                        sound?.Invoke(frame);
+                        end = frames.Offset;
+                    }
+                }
+            }
+
+            var damage = end == length || IsRoom(file, end, length) ? null : Damage(file, seed, end, length, walk.Position.Next);
+            if (damage is null || end == offset)
+            {
+                return (end, fault, damage);
+            }
+
+            offset = end;
+        }
+    }
+
+    /// <summary>True where zeros alone follow: the room that was made for frames to come, in which none was begun.</summary>
+    public static bool IsRoom(IDiskFile file, long offset, long length) => ContentEnd(file, offset, length) == offset;
+
+    /// <summary>Null where the rest of the file is an incomplete frame or room for others; otherwise what is damaged.</summary>
     public static string? Damage(IDiskFile file, uint seed, long offset, long length, Lsn expected)
     {
+        // In a room an interrupted write is followed by zeros, where otherwise the file ends. No whole frame ends with a zero, nor makes one flipped bit it do so.
+        var end = ContentEnd(file, offset, length);
         var header = new byte[FrameHeader.Bytes];
-        var read = file.Read(offset, header);
-        if (read < FrameHeader.Bytes)
+        if (end - offset < FrameHeader.Bytes || file.Read(offset, header) < FrameHeader.Bytes)
         {
             return null;
         }
@@ -25,8 +61,8 @@ internal static class SegmentTail
         if (FrameHeader.TryRead(header, seed, out var frame))
         {
             return frame.First != expected ? $"a frame begins at position {frame.First}, {expected} was expected."
-                : offset + frame.Length > length ? null
-                : offset + frame.Length < length ? "a frame is damaged, and another one was begun after it."
+                : offset + frame.Length > end ? null
+                : offset + frame.Length < end ? "a frame is damaged, and another one was begun after it."
                 : DamageOfWhole(file, offset, frame);
         }
 
@@ -41,6 +77,27 @@ internal static class SegmentTail
         }
 
         return LaterFrame(file, seed, offset + 1, length, expected) is { } later ? $"a frame is damaged, and another one follows at {later}." : null;
+    }
+
+    /// <summary>Behind the last byte that is not zero; the offset itself where none is.</summary>
+    private static long ContentEnd(IDiskFile file, long offset, long length)
+    {
+        var piece = new byte[Math.Clamp(length - offset, 0, ScanBytes)];
+        var end = offset;
+        for (var at = offset; at < length;)
+        {
+            var read = file.Read(at, piece.AsSpan(0, (int)Math.Min(piece.Length, length - at)));
+            if (read == 0)
+            {
+                break;
+            }
+
+            var last = piece.AsSpan(0, read).LastIndexOfAnyExcept((byte)0);
+            end = last < 0 ? end : at + last + 1;
+            at += read;
+        }
+
+        return end;
     }
 
     private static string? DamageOfWhole(IDiskFile file, long offset, FrameHeader header)

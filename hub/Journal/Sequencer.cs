@@ -94,7 +94,7 @@ public sealed class Sequencer : IDisposable
             for (var i = 0; i < events.Count; i++)
             {
                 last = events[i];
-                ApplyOne(last, prepared, i);
+                ApplyOne(last, null, prepared, i);
                 replayed++;
             }
         }
@@ -313,9 +313,13 @@ public sealed class Sequencer : IDisposable
             lock (_foldLock)
             {
                 _writerWaits = false;
-                foreach (var journalEvent in events)
+                var number = 0;
+                foreach (var record in records)
                 {
-                    ApplyOne(journalEvent, null, 0);
+                    for (var i = 0; i < record.Events.Count; i++)
+                    {
+                        ApplyOne(events[number++], record.Events[i].Known);
+                    }
                 }
 
                 Settle(events[^1]);
@@ -436,14 +440,14 @@ public sealed class Sequencer : IDisposable
         }
     }
 
-    private void ApplyOne(in JournalEvent journalEvent, object?[]?[]? prepared, int number)
+    private void ApplyOne(in JournalEvent journalEvent, object? known, object?[]?[]? prepared = null, int number = 0)
     {
         foreach (var k in TakersOf(journalEvent.Kind))
         {
             var fold = _folds[k];
             try
             {
-                fold.Apply(journalEvent, prepared?[k]?[number]);
+                fold.Apply(journalEvent, known ?? prepared?[k]?[number]);
             }
 #pragma warning disable CA1031 // No exception in a fold may stop a node: the event is durable and will come again at every start.
             catch (Exception failure) when (!IsStorage(failure))

@@ -22,7 +22,8 @@ internal static class CaseBeginning
         }
 
         var division = report.Division ?? draft.Rules.Nowhere;
-        draft.Add(new Reported(draft.CatalogueOf(draft.OccurredAt).KeyOf(report.Type), division, report.Source, report.Grade, Blank(report.Summary)));
+        draft.Add(new Reported(
+            draft.CatalogueOf(draft.OccurredAt).KeyOf(LiveForm.Shared(report.Type)), LiveForm.Shared(division), LiveForm.Shared(report.Source), report.Grade, Blank(report.Summary)));
         return draft.Done();
     }
 

@@ -153,13 +153,20 @@ public sealed class CaseBook : IFold
         {
             Apply(step.Entry, step.Before, step.Counted, step.After);
         }
-        else if (((prepared as CaseStep)?.Entry ?? CaseEventCodec.Decode(journalEvent)) is { } entry)
+        else if (EntryOf(journalEvent, prepared) is { } entry)
         {
             var before = entry.PreviousLsn == Lsn.Zero ? null : BeforeOf(entry.Event.Case, entry.PreviousLsn);
             var counted = Counting.Of(before, entry.Event, _room);
             Apply(entry, before, counted, CaseFold.Apply(before, entry.Event, entry.Stamp, counted));
         }
     }
+
+    private static CaseEntry? EntryOf(in JournalEvent journalEvent, object? prepared) => prepared switch
+    {
+        CaseStep step => step.Entry,
+        CaseEvent begun => new CaseEntry(begun, new Stamp(journalEvent.Lsn, journalEvent.RecordedAt, journalEvent.Actor), Lsn.Zero),
+        _ => CaseEventCodec.Decode(journalEvent),
+    };
 
     /// <summary>The keys of these slots are gone.</summary>
     public void Erased(IEnumerable<long> slots) => _toErase.ExceptWith(slots);

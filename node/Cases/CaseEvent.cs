@@ -10,26 +10,27 @@ namespace CityGrid.Node.Cases;
 
 /// <summary>
 /// Something that happened to a case. Events carry whatever depends on catalogue, calendar or zone, so that a fold of them asks nobody. Times
-/// are whole milliseconds, durations whole seconds rounded down. Whose, when and on which day is set by whoever adds it to a history.
+/// are whole milliseconds, durations whole seconds rounded down. Whose, when and on which day is set once, by whoever adds it to a history or reads it,
+/// before anybody else sees it.
 /// </summary>
 public abstract record CaseEvent
 {
-    public CaseId Case { get; init; }
+    public CaseId Case { get; internal set; }
 
     /// <summary>When it happened; the journal says when it was recorded.</summary>
-    public Instant OccurredAt { get; init; }
+    public Instant OccurredAt { get; internal set; }
 
     /// <summary>The statistical day of <see cref="OccurredAt"/> in the place's zone.</summary>
-    public StatDay Day { get; init; }
+    public StatDay Day { get; internal set; }
 
     /// <summary>The request that brought it; on the last event of a command, and of an imported row on the event that brought the row.</summary>
-    public RequestDigest? Request { get; init; }
+    public RequestDigest? Request { get; internal set; }
 
     /// <summary>Why, as a code of <see cref="Reasons"/>; the words that go with it are sealed.</summary>
-    public string? Reason { get; init; }
+    public string? Reason { get; internal set; }
 
     /// <summary>What is personal: a box that this code can neither open nor make.</summary>
-    public SealedPart? Sealed { get; init; }
+    public SealedPart? Sealed { get; internal set; }
 }
 
 /// <summary>

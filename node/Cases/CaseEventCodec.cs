@@ -32,7 +32,13 @@ public static class CaseEventCodec
                 stored.PreviousBack = 1;
             }
 
-            drafts[i] = new EventDraft(CaseEventKinds.Of(stored.BodyCase), CaseEventKinds.Schema, stored.ToByteArray());
+            var payload = new byte[stored.CalculateSize()];
+            stored.WriteTo(payload);
+            drafts[i] = new EventDraft(CaseEventKinds.Of(stored.BodyCase), CaseEventKinds.Schema, payload)
+            {
+                // A beginning is by far the most frequent event that the fold has no state for yet; all others it reads back from their bytes.
+                Known = i == 0 && previous == Lsn.Zero && events[0] is Reported or Imported && events[0].Reason is null ? events[0] : null,
+            };
         }
 
         return drafts;

@@ -225,7 +225,7 @@ internal static class CaseFold
     }
 
     private static IReadOnlyList<long> WithSlot(IReadOnlyList<long> slots, SealedPart? part) =>
-        part is null || slots.Contains(part.Slot) ? slots : [.. slots, part.Slot];
+        part is null || slots.Contains(part.Slot) ? slots : slots.Count == 0 ? [part.Slot] : [.. slots, part.Slot];
 
     /// <summary>True for what people do to the case; the next step may not happen before it.</summary>
     private static bool IsStep(CaseEvent happened) => happened

@@ -37,14 +37,16 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
     public bool HasEvents => _events.Count > 0;
 
     /// <summary>Adds an event of the command itself, at its time and with its reason and sealed part.</summary>
-    public void Add(CaseEvent happened) => Place(
-        happened with { Case = Command.Case, OccurredAt = OccurredAt, Day = Rules.DayOf(OccurredAt), Reason = Command.Reason, Sealed = Command.Sealed });
-
-    /// <summary>Adds an event at a time of its own.</summary>
-    public void Add(CaseEvent happened, Instant at) => Place(happened with { Case = Command.Case, OccurredAt = at, Day = Rules.DayOf(at) });
-
-    private void Place(CaseEvent placed)
+    public void Add(CaseEvent happened)
     {
+        (happened.Reason, happened.Sealed) = (Command.Reason, Command.Sealed);
+        Add(happened, OccurredAt);
+    }
+
+    /// <summary>Adds an event, which nobody else has seen, at a time of its own.</summary>
+    public void Add(CaseEvent placed, Instant at)
+    {
+        (placed.Case, placed.OccurredAt, placed.Day) = (Command.Case, at, Rules.DayOf(at));
         _events.Add(placed);
         State = CaseState.Apply(State, placed, new Stamp(State?.LastLsn.Next ?? Lsn.Zero, Now, Command.Actor));
     }
@@ -55,7 +57,7 @@ internal sealed class Draft(CaseState? state, CaseCommand command, Instant now, 
         if (Command.Request is { } request)
         {
             var at = Command is ImportCase ? _events.FindIndex(e => e is Imported or ImportRenewed) : _events.Count - 1;
-            _events[at] = _events[at] with { Request = request.Digest };
+            _events[at].Request = request.Digest;
         }
 
         return new CaseOutcome.Decided(_events, State);

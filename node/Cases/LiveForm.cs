@@ -13,21 +13,23 @@ namespace CityGrid.Node.Cases;
 /// <summary>Stored messages into events. What is no name throws <see cref="FormatException"/>.</summary>
 internal static class LiveForm
 {
-    private static readonly Shared<CatalogueVersion> Versions = new(CatalogueVersion.Parse);
-    private static readonly Shared<TypeCode> Codes = new(TypeCode.Parse);
-    private static readonly Shared<DivisionCode> Divisions = new(DivisionCode.Parse);
-    private static readonly Shared<SourceCode> Sources = new(SourceCode.Parse);
-    private static readonly Shared<string> Words = new(text => text);
+    private static readonly SharedNames<CatalogueVersion> Versions = new(CatalogueVersion.Parse);
+    private static readonly SharedNames<TypeCode> Codes = new(TypeCode.Parse);
+    private static readonly SharedNames<DivisionCode> Divisions = new(DivisionCode.Parse);
+    private static readonly SharedNames<SourceCode> Sources = new(SourceCode.Parse);
+    private static readonly SharedNames<string> Words = new(text => text);
 
-    public static CaseEvent Of(StoredCaseEvent s) => BodyOf(s) with
+    public static CaseEvent Of(StoredCaseEvent s)
     {
-        Case = CaseId.FromBytes(s.CaseId.Span),
-        OccurredAt = At(s.OccurredAt),
-        Day = new StatDay(s.Day),
-        Request = RequestOf(s),
-        Reason = s.Reason.Length == 0 ? null : Words[s.Reason],
-        Sealed = s.Sealed is { } part ? new SealedPart(part.Slot, part.Box.Memory) : null,
-    };
+        var happened = BodyOf(s);
+        happened.Case = CaseId.FromBytes(s.CaseId.Span);
+        happened.OccurredAt = At(s.OccurredAt);
+        happened.Day = new StatDay(s.Day);
+        happened.Request = RequestOf(s);
+        happened.Reason = s.Reason.Length == 0 ? null : Words[s.Reason];
+        happened.Sealed = s.Sealed is { } part ? new SealedPart(part.Slot, part.Box.Memory) : null;
+        return happened;
+    }
 
     private static RequestDigest? RequestOf(StoredCaseEvent s) =>
         s.RequestHash.Length == 16 ? new RequestDigest(BinaryPrimitives.ReadUInt128BigEndian(s.RequestHash.Span), s.RequestContent)
@@ -114,6 +116,15 @@ internal static class LiveForm
 
     internal static DivisionCode Division(string text) => Divisions[text];
 
+    /// <summary>The same name in the text that all share who bear it.</summary>
+    internal static DivisionCode Shared(DivisionCode division) => Divisions[division.ToString()];
+
+    /// <summary>The same name in the text that all share who bear it.</summary>
+    internal static TypeCode Shared(TypeCode code) => Codes[code.ToString()];
+
+    /// <summary>The same name in the text that all share who bear it.</summary>
+    internal static SourceCode Shared(SourceCode source) => Sources[source.ToString()];
+
     internal static SourceCode Source(string text) => Sources[text];
 
     internal static string Word(string text) => Words[text];
@@ -123,7 +134,7 @@ internal static class LiveForm
     internal static string? Text(string text) => text.Length == 0 ? null : text;
 
     /// <summary>Names read once and shared; past a bound (a hundred thousand names of 100 B are 10 MB) they are read anew each time.</summary>
-    private sealed class Shared<T>(Func<string, T> read)
+    private sealed class SharedNames<T>(Func<string, T> read)
     {
         private const int CountMax = 100_000;
 

@@ -40,12 +40,9 @@ public static class CaseEscalations
     {
         var changed = Changed(before, decided.After);
         var marks = new List<Escalated>();
-        foreach (var mark in decided.After.Escalations)
+        if (changed)
         {
-            if (changed)
-            {
-                marks.Add(new Escalated(mark.Id, mark.Version + 1, mark.Rule, mark.Grade, mark.Tier, StateOf(decided.After), mark.RaisedAt));
-            }
+            marks.AddRange(decided.After.Escalations.Select(mark => new Escalated(mark.Id, mark.Version + 1, mark.Rule, mark.Grade, mark.Tier, StateOf(decided.After), mark.RaisedAt)));
         }
 
         // What another system knew before it came here is history, not news.
@@ -81,15 +78,17 @@ public static class CaseEscalations
     private static void Raise(CaseOutcome.Decided decided, EscalationRules rules, ReportedCount reported, List<Escalated> marks)
     {
         var after = decided.After;
-        foreach (var rule in rules.Rules)
+        for (var number = 0; number < rules.Rules.Count; number++)
         {
+            var rule = rules.Rules[number];
             if (IsRaised(after, rule))
             {
                 continue;
             }
 
-            foreach (var happened in decided.Events)
+            for (var i = 0; i < decided.Events.Count; i++)
             {
+                var happened = decided.Events[i];
                 if (Applies(rule, happened, after, reported))
                 {
                     marks.Add(new Escalated(IdOf(after.Id, rule.Name), 1, rule.Name, after.Grade, TierOf(rule, after.Grade), StateOf(after), happened.OccurredAt));
@@ -101,9 +100,9 @@ public static class CaseEscalations
 
     private static bool IsRaised(CaseState state, EscalationRule rule)
     {
-        foreach (var mark in state.Escalations)
+        for (var i = 0; i < state.Escalations.Count; i++)
         {
-            if (mark.Rule == rule.Name)
+            if (state.Escalations[i].Rule == rule.Name)
             {
                 return true;
             }

@@ -58,7 +58,7 @@ internal sealed class BenchCity : IDisposable
     public static BenchCity Start(TreeNode node)
     {
         var start = TimeProvider.System.GetTimestamp();
-        var process = NodeProcess.Start(node.Configuration);
+        var process = NodeProcess.Start(node.Configuration, AsDeployed);
         process.ReadyAsync(TimeSpan.FromMinutes(5)).GetAwaiter().GetResult();
         return new BenchCity(node, process, TimeProvider.System.GetElapsedTime(start).TotalSeconds);
     }

@@ -6,12 +6,13 @@ using CityGrid.Tests.Crashes;
 namespace CityGrid.Tests.Journal;
 
 /// <summary>
-/// Lives of a journal: appends, snapshots, packing, failing syncs, killed processes and power cuts. Of each disk that a power cut could leave it asks
+/// Lives of a journal: appends, snapshots, packing, room for the next segment, failing syncs, killed processes and power cuts. Of each disk that a power cut could leave it asks
 /// whether a restart keeps what was acknowledged.
 /// </summary>
 internal sealed class CrashSearch(JournalFaults faults) : LivesOnADisk(drawn: 6)
 {
     private readonly List<string> _attempted = [];
+    private readonly HeldSpawner _behind = new();
     private FileJournal? _journal;
     private int _acknowledged;
     private Lsn _snapshot;
@@ -62,6 +63,9 @@ internal sealed class CrashSearch(JournalFaults faults) : LivesOnADisk(drawn: 6)
             case 1:
                 journal.PackSealed(CancellationToken.None);
                 break;
+            case 3:
+                _behind.Work("room");
+                break;
             case 2 when Seed.OneIn(3):
                 Disk.Cut(Seed);
                 _journal = null;
@@ -78,7 +82,8 @@ internal sealed class CrashSearch(JournalFaults faults) : LivesOnADisk(drawn: 6)
     /// <summary>Opens the journal of this life; what it shows is promised from now on, whether or not it was acknowledged.</summary>
     private FileJournal Restarted()
     {
-        var journal = FileJournal.Open(Disk, Seed, Drafts.Node, Options);
+        _behind.Forget();
+        var journal = FileJournal.Open(Disk, Seed, Drafts.Node, Options, _behind);
         var kept = journal.ReadFrom(Lsn.Zero).Count();
         if (kept < _acknowledged)
         {

@@ -8,7 +8,7 @@ namespace CityGrid.Tests.Journal;
 /// <summary>Segments are sealed faster than a packer that yields to everybody packs them: there is one of it, and it packs what came meanwhile.</summary>
 public sealed class One_packs_at_a_time
 {
-    private readonly Held _held = new();
+    private readonly HeldSpawner _held = new();
     private readonly ModelDisk _disk = new();
 
     [Test]
@@ -16,15 +16,15 @@ public sealed class One_packs_at_a_time
     {
         using var journal = FileJournal.Open(_disk, new SeededEntropy(1), Drafts.Node, new JournalOptions { SegmentBytes = 2_000 }, _held);
         Seal(journal, 3);
-        Assert.That(_held.Waiting, Has.Count.EqualTo(1));
+        Assert.That(_held.Waiting("pack"), Is.EqualTo(1));
         Seal(journal, 6);
-        Assert.That(_held.Waiting, Has.Count.EqualTo(1));
-        _held.Work();
+        Assert.That(_held.Waiting("pack"), Is.EqualTo(1));
+        _held.Work("pack");
         Assert.That(Raw(), Is.EqualTo(1), "the one that is being written");
 
         Seal(journal, 9);
-        Assert.That(_held.Waiting, Has.Count.EqualTo(1), "another one, for the first has ended");
-        _held.Work();
+        Assert.That(_held.Waiting("pack"), Is.EqualTo(1), "another one, for the first has ended");
+        _held.Work("pack");
         Assert.That(Raw(), Is.EqualTo(1));
     }
 
@@ -39,21 +39,4 @@ public sealed class One_packs_at_a_time
     private int Files() => _disk.List("journal").Count();
 
     private int Raw() => _disk.List("journal").Count(name => name.EndsWith(".seg", StringComparison.Ordinal));
-
-    /// <summary>Background work that waits until it is let go.</summary>
-    private sealed class Held : ISpawner
-    {
-        public List<Action<CancellationToken>> Waiting { get; } = [];
-
-        public void Spawn(string name, Func<CancellationToken, Task> work) => throw new NotSupportedException();
-
-        public void SpawnBehind(string name, Action<CancellationToken> work) => Waiting.Add(work);
-
-        public void Work()
-        {
-            var work = Waiting.ToArray();
-            Waiting.Clear();
-            Array.ForEach(work, one => one(CancellationToken.None));
-        }
-    }
 }
