@@ -68,23 +68,21 @@ internal static partial class PosixNative
     public static unsafe partial int Status(int folder, string path, int flags, uint mask, byte* status);
 
     /// <summary>
-    /// The calling thread, and it alone, runs from now on where a core has nothing else to do, and gives it back the moment somebody wants it (SCHED_IDLE: on Linux a
-    /// thread has its own policy, whatever POSIX says of processes). Nothing happens elsewhere, or where the system does not let it.
+    /// The calling thread, and it alone, weighs a tenth of others from now on where the scheduler shares a core (nice 10: on Linux a thread has its own, whatever POSIX says of processes). Nothing
+    /// happens elsewhere, or where the system does not let it.
     /// </summary>
-    public static unsafe void GiveWay()
+    public static void WeighLess()
     {
         if (OperatingSystem.IsLinux())
         {
-            var priority = 0;
-            _ = SetScheduler(0, OnIdleCores, &priority);
+            _ = SetPriority(Process, 0, 10);
         }
     }
 
-    private const int OnIdleCores = 5;
+    private const int Process = 0;
 
-    /// <summary><c>struct sched_param</c> is one number, and 0 for every policy that is not of real time; thread 0 is the calling one.</summary>
-    [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
-    private static unsafe partial int SetScheduler(int thread, int policy, int* parameter);
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    private static partial int SetPriority(int which, uint who, int nice);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Access(string path, int mode);

@@ -203,13 +203,13 @@ public sealed class PoolSpawner(CancellationToken lifetime, Action<string, Excep
 #pragma warning restore RS0030
     }
 
-    /// <summary>On a thread of its own that runs where a core has nothing else to do.</summary>
+    /// <summary>On a thread of its own with a tenth of a core where others want all of it.</summary>
     public void SpawnBehind(string name, Action<CancellationToken> work)
     {
 #pragma warning disable RS0030 // A thread of the pool could not be weighed: it would do everybody's work as slowly afterwards.
         var thread = new Thread(() =>
         {
-            PosixNative.GiveWay();
+            PosixNative.WeighLess();
             RunAsync(name, Done).GetAwaiter().GetResult();
         })
         { Name = name, IsBackground = true };

@@ -86,6 +86,8 @@ public static class NodeHost
 
     private static void AddGrpc(IServiceCollection services, NodeConfiguration configuration)
     {
+        // What each report passes is there once, and not made anew for it.
+        services.AddSingleton<RefusalInterceptor>().AddSingleton<Intake.CasesGrpcService>();
         services.AddGrpc(grpc =>
         {
             grpc.EnableDetailedErrors = false;

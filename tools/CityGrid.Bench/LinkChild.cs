@@ -204,7 +204,7 @@ internal sealed class LinkChild : IWireEvents, IDisposable
                 _line?.HangUp();
                 break;
             case SenderEffect.ReadCut { Lane: Lane.Cells } read when !_isIdle:
-                _inputs.Add(new SenderInput.CutReady(Read(read.From, read.PartBytes)));
+                _inputs.Add(new SenderInput.CutReady(Read(read.From, read.PartBytes, read.Proves)));
                 break;
             case SenderEffect.ReadCut read:
                 _inputs.Add(new SenderInput.CutReady(new Cut(read.Lane, MarkAt(read.From), MarkAt(Head), true, [])));
@@ -231,8 +231,8 @@ internal sealed class LinkChild : IWireEvents, IDisposable
         }
     }
 
-    /// <summary>The cells after a position, in parts of the size that the line bears; none of a cut is changed twice in it.</summary>
-    private Cut Read(Lsn from, int partBytes)
+    /// <summary>The cells after a position, in parts of the size that the line bears; none of a cut is changed twice in it. The first shows the chain where the parent has heard more.</summary>
+    private Cut Read(Lsn from, int partBytes, Lsn proves)
     {
         var each = Math.Clamp(partBytes / BytesACell, 1, Keys / 2);
         var count = Math.Min(Keys / each, CutSizes.Default.PartsACut);
@@ -250,6 +250,11 @@ internal sealed class LinkChild : IWireEvents, IDisposable
                 Parts = count,
                 Reading = (ulong)each,
             };
+            if (part == 0 && proves > from)
+            {
+                (message.HeardLsn, message.HeardChainHash) = (proves.Value, MarkAt(proves).HashBytes());
+            }
+
             CellsPartCodec.Write(message, Enumerable.Range(1 + (part * each), each).Select(step => CellAt(from.Value + step)), [], []);
             parts[part] = new CutPart(part == count - 1 ? end : start, message, null);
         }
