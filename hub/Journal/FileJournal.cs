@@ -227,10 +227,9 @@ public sealed class FileJournal : IJournal
     {
         lock (_writing)
         {
-            if (_closedBy is null && _active.Length > _state.ActiveEnd)
+            if (_closedBy is null)
             {
-                // Nobody writes on in the room: the next start finds what it would have cut.
-                _active.Truncate(_state.ActiveEnd);
+                GiveUpRoom();
             }
 
             Close(JournalRules.Disposed);
@@ -336,6 +335,27 @@ public sealed class FileJournal : IJournal
         _state = state with { Segments = state.Segments.Add(segment), ActiveEnd = SegmentHeader.Bytes };
         (_sealed, _isInRoom) = (true, room is not null);
         Failpoint.Hit("segment.roll.after");
+    }
+
+    /// <summary>Nobody writes on where there is room: the next start finds nothing of it to cut or to delete.</summary>
+    private void GiveUpRoom()
+    {
+        try
+        {
+            if (_active.Length > _state.ActiveEnd)
+            {
+                _active.Truncate(_state.ActiveEnd);
+            }
+
+            if (_spawner is not null)
+            {
+                _room.Close();
+            }
+        }
+        catch (DiskFailedException)
+        {
+            // Closing is no reason to fail: what was promised was synced before, and the next start does this.
+        }
     }
 
     private void MakeRoom(CancellationToken stop)

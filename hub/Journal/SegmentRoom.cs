@@ -13,7 +13,9 @@ internal sealed class SegmentRoom(IDisk disk, JournalOptions options)
 
     private const int PieceBytes = 1 << 20;
 
+    private readonly Lock _making = new();
     private volatile State _state;
+    private volatile bool _isClosed;
 
     private enum State
     {
@@ -40,28 +42,55 @@ internal sealed class SegmentRoom(IDisk disk, JournalOptions options)
     /// <summary>Writes it, in pieces that are synced one by one: a sync of the journal meanwhile waits for one of them at most. False when told to stop.</summary>
     public bool Make(CancellationToken stop)
     {
-        var made = State.GivenUp;
-        try
+        lock (_making)
         {
-            if (disk.Exists(Path))
+            var made = State.GivenUp;
+            try
             {
-                disk.Delete(Path);
+                Delete();
+                made = !_isClosed && IsWritten(stop) ? State.Ready : State.GivenUp;
+                return made == State.Ready;
             }
-
-            using var file = disk.Open(Path, DiskAccess.CreateNew);
-            var zeros = new byte[Math.Min(PieceBytes, options.SegmentBytes)];
-            for (long at = 0; at < options.SegmentBytes && !stop.IsCancellationRequested; at += zeros.Length)
+            finally
             {
-                file.Write(at, zeros.AsSpan(0, (int)Math.Min(zeros.Length, options.SegmentBytes - at)));
-                file.Sync();
+                _state = made;
             }
-
-            made = stop.IsCancellationRequested ? State.GivenUp : State.Ready;
-            return made == State.Ready;
         }
-        finally
+    }
+
+    /// <summary>Nobody wants it any more: what there is of it goes, and none is made.</summary>
+    public void Close()
+    {
+        _isClosed = true;
+        lock (_making)
         {
-            _state = made;
+            Delete();
+        }
+    }
+
+    private bool IsWritten(CancellationToken stop)
+    {
+        using var file = disk.Open(Path, DiskAccess.CreateNew);
+        var zeros = new byte[Math.Min(PieceBytes, options.SegmentBytes)];
+        for (long at = 0; at < options.SegmentBytes; at += zeros.Length)
+        {
+            if (_isClosed || stop.IsCancellationRequested)
+            {
+                return false;
+            }
+
+            file.Write(at, zeros.AsSpan(0, (int)Math.Min(zeros.Length, options.SegmentBytes - at)));
+            file.Sync();
+        }
+
+        return true;
+    }
+
+    private void Delete()
+    {
+        if (disk.Exists(Path))
+        {
+            disk.Delete(Path);
         }
     }
 }

@@ -168,19 +168,34 @@ public sealed class The_next_segment_has_room
     }
 
     [Test]
-    public void What_a_stopped_process_left_of_it_goes_at_the_next_start()
+    public void What_a_dead_process_left_of_it_goes_at_the_next_start()
     {
-        using (var journal = Open())
-        {
-            Append(journal, SegmentBytes / 16);
-            _held.Work("room", new CancellationToken(canceled: true));
-            Append(journal, 1000);
-            Assert.That(Raw(), Has.Length.EqualTo(1), "it is not whole");
-        }
-
+        var journal = Open();
+        Append(journal, SegmentBytes / 16);
+        _held.Work("room", new CancellationToken(canceled: true));
+        Append(journal, 1000);
+        Assert.That(Raw(), Has.Length.EqualTo(1), "it is not whole");
         Assert.That(_disk.Exists(Room));
+        _disk.Kill();
         using var again = Open();
         Assert.That(_disk.Exists(Room), Is.False);
+    }
+
+    [Test]
+    public void What_nobody_has_begun_in_goes_with_the_journal_that_is_closed_and_none_is_made_any_more()
+    {
+        var journal = Open();
+        Append(journal, SegmentBytes / 16);
+        _held.Work("room");
+        Assert.That(_disk.Exists(Room));
+        journal.Dispose();
+        Assert.That(_disk.Exists(Room), Is.False);
+
+        var later = Open();
+        Append(later, SegmentBytes / 16);
+        later.Dispose();
+        _held.Work("room");
+        Assert.That(_disk.Exists(Room), Is.False, "asked for before, and begun too late");
     }
 
     private static byte[] Payload(int bytes)
