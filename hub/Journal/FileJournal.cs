@@ -87,7 +87,7 @@ public sealed class FileJournal : IJournal
     {
         JournalRules.CheckBatch(records);
         AppendResult result;
-        bool isSealed;
+        bool isSealed, isRoomWanted;
         lock (_writing)
         {
             JournalRules.CheckOpen(_closedBy);
@@ -112,6 +112,9 @@ public sealed class FileJournal : IJournal
 
             result = new(true, ranges, _state.Head);
             (isSealed, _sealed) = (_sealed, false);
+
+            // Here, where no segment is just being begun in the room that was there.
+            isRoomWanted = _spawner is not null && _room.IsWanted(_state.ActiveEnd);
         }
 
         if (isSealed)
@@ -119,9 +122,9 @@ public sealed class FileJournal : IJournal
             SpawnPacking();
         }
 
-        if (_spawner is not null && _room.IsWanted(_state.ActiveEnd))
+        if (isRoomWanted)
         {
-            _spawner.SpawnBehind("journal: make room for the next segment", MakeRoom);
+            _spawner!.SpawnBehind("journal: make room for the next segment", MakeRoom);
         }
 
         return result;
