@@ -61,7 +61,7 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         var path = JournalFiles.Raw(header.First);
         if (room is not null && disk.Exists(path))
         {
-            throw new IOException($"The segment {path} stands there already: two processes use one data directory.");
+            throw new IOException($"The segment {path} stands there already: two processes use one data directory. End one of them; the other finds everything that was acknowledged.");
         }
 
         using (var file = disk.Open(room ?? path, room is null ? DiskAccess.CreateNew : DiskAccess.ReadWrite))

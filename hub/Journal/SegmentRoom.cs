@@ -13,6 +13,9 @@ internal sealed class SegmentRoom(IDisk disk, JournalOptions options)
 
     private const int PieceBytes = 1 << 20;
 
+    /// <summary>A disk with less free than so many segments is left alone: what is kept free there is for what is new.</summary>
+    private const int SegmentsFree = 16;
+
     private readonly Lock _making = new();
     private volatile State _state;
     private volatile bool _isClosed;
@@ -39,7 +42,7 @@ internal sealed class SegmentRoom(IDisk disk, JournalOptions options)
     public bool IsWanted(long activeEnd) =>
         activeEnd >= options.SegmentBytes / 16 && _state == State.None && Interlocked.CompareExchange(ref _state, State.Making, State.None) == State.None;
 
-    /// <summary>Writes it, in pieces that are synced one by one: a sync of the journal meanwhile waits for one of them at most. False when told to stop.</summary>
+    /// <summary>Writes it, in pieces that are synced one by one: a sync of the journal meanwhile waits for one of them at most. False when told to stop, and where the disk has little left.</summary>
     public bool Make(CancellationToken stop)
     {
         lock (_making)
@@ -48,7 +51,7 @@ internal sealed class SegmentRoom(IDisk disk, JournalOptions options)
             try
             {
                 Delete();
-                made = !_isClosed && IsWritten(stop) ? State.Ready : State.GivenUp;
+                made = !_isClosed && disk.FreeBytes / SegmentsFree >= options.SegmentBytes && IsWritten(stop) ? State.Ready : State.GivenUp;
                 return made == State.Ready;
             }
             finally

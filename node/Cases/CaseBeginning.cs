@@ -23,7 +23,11 @@ internal static class CaseBeginning
 
         var division = report.Division ?? draft.Rules.Nowhere;
         draft.Add(new Reported(
-            draft.CatalogueOf(draft.OccurredAt).KeyOf(LiveForm.Shared(report.Type)), LiveForm.Shared(division), LiveForm.Shared(report.Source), report.Grade, Blank(report.Summary)));
+            draft.CatalogueOf(draft.OccurredAt).KeyOf(SharedNames.Type(report.Type.ToString())),
+            SharedNames.Division(division.ToString()),
+            SharedNames.Source(report.Source.ToString()),
+            report.Grade,
+            Blank(report.Summary)));
         return draft.Done();
     }
 

@@ -36,7 +36,8 @@ public static class CaseEventCodec
             stored.WriteTo(payload);
             drafts[i] = new EventDraft(CaseEventKinds.Of(stored.BodyCase), CaseEventKinds.Schema, payload)
             {
-                // A beginning is by far the most frequent event that the fold has no state for yet; all others it reads back from their bytes.
+                // A beginning is by far the most frequent event that the fold has no state for yet; all others it reads back from their bytes,
+                // and of a reason the empty one comes back as none.
                 Known = i == 0 && previous == Lsn.Zero && events[0] is Reported or Imported && events[0].Reason is null ? events[0] : null,
             };
         }

@@ -18,7 +18,7 @@ internal static class CaseImport
 
         var reportedAt = CaseDecisions.WholeMilliseconds(row.ReportedAt);
         var imported = new Imported(
-            TypeOf(draft, row), LiveForm.Shared(DivisionOf(draft, row)), LiveForm.Shared(row.Source), LiveForm.Word(row.System), row.ExternalId, row.ContentHash)
+            TypeOf(draft, row), SharedNames.Division(DivisionOf(draft, row).ToString()), SharedNames.Source(row.Source.ToString()), SharedNames.Word(row.System), row.ExternalId, row.ContentHash)
         {
             DueAt = Whole(row.DueAt),
             UpdatedAt = Whole(row.UpdatedAt),
@@ -159,7 +159,7 @@ internal static class CaseImport
 
     private static CaseOutcome Inconsistent(Draft draft, string what) => draft.Refuse(CaseRefusals.ImportInconsistent, $"The row {what}.");
 
-    private static TypeKey TypeOf(Draft draft, ImportCase row) => draft.CatalogueOf(CaseDecisions.WholeMilliseconds(row.ReportedAt)).KeyOf(LiveForm.Shared(row.Type));
+    private static TypeKey TypeOf(Draft draft, ImportCase row) => draft.CatalogueOf(CaseDecisions.WholeMilliseconds(row.ReportedAt)).KeyOf(SharedNames.Type(row.Type.ToString()));
 
     private static DivisionCode DivisionOf(Draft draft, ImportCase row) => row.Division ?? draft.Rules.Nowhere;
 

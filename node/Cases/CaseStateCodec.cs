@@ -83,8 +83,8 @@ public static class CaseStateCodec
     {
         Id = CaseId.FromBytes(s.Id.Span),
         Type = LiveForm.Type(s.Type),
-        Division = LiveForm.Division(s.Division),
-        Source = LiveForm.Source(s.Source),
+        Division = SharedNames.Division(s.Division),
+        Source = SharedNames.Source(s.Source),
         Stage = (CaseStage)s.Stage,
         Version = s.Version,
         LastLsn = new Lsn(s.LastLsn),
@@ -103,7 +103,7 @@ public static class CaseStateCodec
             .. s.Escalations.Select(m => new EscalationMark(
                 BinaryPrimitives.ReadUInt128BigEndian(m.Id.Span), m.Version, m.Rule, (EmergencyGrade)m.Grade, (EscalationTier)m.Tier, (EscalationState)m.State, CaseEventCodec.At(m.RaisedAt))),
         ],
-        EarlierSpots = [.. s.EarlierSpots.Select(p => new Spot(LiveForm.Type(p.Type), LiveForm.Division(p.Division)))],
+        EarlierSpots = [.. s.EarlierSpots.Select(p => new Spot(LiveForm.Type(p.Type), SharedNames.Division(p.Division)))],
         Contributions = [.. s.Contributions.Select(c => Contribution.Kept(checked((byte)c.Segment), checked((ushort)c.Id), new StatDay(c.Day), c.Value, checked((sbyte)c.Times)))],
     };
 
@@ -190,7 +190,7 @@ public static class CaseStateCodec
     }
 
     private static ImportState ImportOf(StoredImportState import) => new(
-        LiveForm.Word(import.System),
+        SharedNames.Word(import.System),
         import.ExternalId,
         Hash256.FromBytes(import.ContentHash.Span),
         import.HasDueAt ? CaseEventCodec.At(import.DueAt) : null,

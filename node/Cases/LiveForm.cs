@@ -1,24 +1,16 @@
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
 using CityGrid.Hub.Catalogue;
 using CityGrid.Node.Stored;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.V1;
 using static CityGrid.Node.Cases.CaseEventCodec;
 using Body = CityGrid.Node.Stored.StoredCaseEvent.BodyOneofCase;
-using TypeCode = CityGrid.Protocol.Names.TypeCode;
 
 namespace CityGrid.Node.Cases;
 
 /// <summary>Stored messages into events. What is no name throws <see cref="FormatException"/>.</summary>
 internal static class LiveForm
 {
-    private static readonly SharedNames<CatalogueVersion> Versions = new(CatalogueVersion.Parse);
-    private static readonly SharedNames<TypeCode> Codes = new(TypeCode.Parse);
-    private static readonly SharedNames<DivisionCode> Divisions = new(DivisionCode.Parse);
-    private static readonly SharedNames<SourceCode> Sources = new(SourceCode.Parse);
-    private static readonly SharedNames<string> Words = new(text => text);
-
     public static CaseEvent Of(StoredCaseEvent s)
     {
         var happened = BodyOf(s);
@@ -26,7 +18,7 @@ internal static class LiveForm
         happened.OccurredAt = At(s.OccurredAt);
         happened.Day = new StatDay(s.Day);
         happened.Request = RequestOf(s);
-        happened.Reason = s.Reason.Length == 0 ? null : Words[s.Reason];
+        happened.Reason = s.Reason.Length == 0 ? null : SharedNames.Word(s.Reason);
         happened.Sealed = s.Sealed is { } part ? new SealedPart(part.Slot, part.Box.Memory) : null;
         return happened;
     }
@@ -40,17 +32,17 @@ internal static class LiveForm
     private static CaseEvent BodyOf(StoredCaseEvent s) => s.BodyCase switch
     {
         Body.Reported => new Reported(
-            Type(s.Reported.Type), Division(s.Reported.Division), Source(s.Reported.Source), (EmergencyGrade)s.Reported.Grade, Text(s.Reported.Summary)),
+            Type(s.Reported.Type), SharedNames.Division(s.Reported.Division), SharedNames.Source(s.Reported.Source), (EmergencyGrade)s.Reported.Grade, Text(s.Reported.Summary)),
         Body.PreFilingChecked => new PreFilingChecked(s.PreFilingChecked.Passed),
         Body.Filed => new Filed(
             Type(s.Filed.Type), s.Filed.Row, Limit(s.Filed.Limit), s.Filed.LimitIsDefault, At(s.Filed.Deadline), s.Filed.ElapsedSeconds),
-        Body.Dispatched => new Dispatched(Words[s.Dispatched.Unit]),
+        Body.Dispatched => new Dispatched(SharedNames.Word(s.Dispatched.Unit)),
         Body.HandlingFinished => new HandlingFinished(
             s.HandlingFinished.HasInTime ? s.HandlingFinished.InTime : null, s.HandlingFinished.ElapsedSeconds, s.HandlingFinished.WorkedSeconds),
         Body.PreClosingChecked => new PreClosingChecked(s.PreClosingChecked.Passed),
         Body.Closed => new Closed(s.Closed.HasInTime ? s.Closed.InTime : null, s.Closed.ElapsedSeconds, s.Closed.WorkedSeconds),
         Body.Voided => new Voided(),
-        Body.Returned => new Returned(Words[s.Returned.Unit]),
+        Body.Returned => new Returned(SharedNames.Word(s.Returned.Unit)),
         Body.Reworked => new Reworked(),
         Body.Extended => new Extended(At(s.Extended.Deadline)),
         Body.Suspended => new Suspended(At(s.Suspended.Until), s.Suspended.HasRemainingMs ? s.Suspended.RemainingMs : null),
@@ -61,14 +53,14 @@ internal static class LiveForm
             s.Resumed.SuspendedWorkedSeconds),
         Body.Reopened => new Reopened(),
         Body.Corrected => Corrected(s.Corrected),
-        Body.Moved => new Moved(Type(s.Moved.Type), Division(s.Moved.Division)),
+        Body.Moved => new Moved(Type(s.Moved.Type), SharedNames.Division(s.Moved.Division)),
         Body.DeadlinePassed => new DeadlinePassed(At(s.DeadlinePassed.Deadline), s.DeadlinePassed.HasNextStepAt ? At(s.DeadlinePassed.NextStepAt) : null),
         Body.DeadlineWithdrawn => new DeadlineWithdrawn(),
         Body.OverdueReached => new OverdueReached(s.OverdueReached.Multiple, s.OverdueReached.HasNextStepAt ? At(s.OverdueReached.NextStepAt) : null),
         Body.Escalated => new Escalated(
             BinaryPrimitives.ReadUInt128BigEndian(s.Escalated.Id.Span),
             s.Escalated.Version,
-            Words[s.Escalated.Rule],
+            SharedNames.Word(s.Escalated.Rule),
             (EmergencyGrade)s.Escalated.Grade,
             (EscalationTier)s.Escalated.Tier,
             (EscalationState)s.Escalated.State,
@@ -90,7 +82,7 @@ internal static class LiveForm
     private static Corrected Corrected(StoredCorrected c) => new()
     {
         Type = c.Type is { } type ? Type(type) : null,
-        Division = c.Division.Length == 0 ? null : Division(c.Division),
+        Division = c.Division.Length == 0 ? null : SharedNames.Division(c.Division),
         Limit = c.HasDeadline
             ? new NewLimit(
                 c.Row, Limit(c.Limit), c.LimitIsDefault, At(c.Deadline), c.HasNextStepAt ? At(c.NextStepAt) : null, c.HasRemainingMs ? c.RemainingMs : null)
@@ -102,7 +94,7 @@ internal static class LiveForm
     };
 
     private static Imported Imported(StoredImported i) => new(
-        Type(i.Type), Division(i.Division), Source(i.Source), Words[i.System], i.ExternalId, Hash256.FromBytes(i.ContentHash.Span))
+        Type(i.Type), SharedNames.Division(i.Division), SharedNames.Source(i.Source), SharedNames.Word(i.System), i.ExternalId, Hash256.FromBytes(i.ContentHash.Span))
     {
         DueAt = i.HasDueAt ? At(i.DueAt) : null,
         UpdatedAt = i.HasUpdatedAt ? At(i.UpdatedAt) : null,
@@ -112,52 +104,9 @@ internal static class LiveForm
     };
 
     internal static TypeKey Type(StoredType? type) =>
-        type is null ? throw new FormatException("A case has a type.") : new(Versions[type.Catalogue], (TypeKind)type.Kind, Codes[type.Code]);
-
-    internal static DivisionCode Division(string text) => Divisions[text];
-
-    /// <summary>The same name in the text that all share who bear it.</summary>
-    internal static DivisionCode Shared(DivisionCode division) => Divisions[division.ToString()];
-
-    /// <summary>The same name in the text that all share who bear it.</summary>
-    internal static TypeCode Shared(TypeCode code) => Codes[code.ToString()];
-
-    /// <summary>The same name in the text that all share who bear it.</summary>
-    internal static SourceCode Shared(SourceCode source) => Sources[source.ToString()];
-
-    internal static SourceCode Source(string text) => Sources[text];
-
-    internal static string Word(string text) => Words[text];
+        type is null ? throw new FormatException("A case has a type.") : new(SharedNames.Version(type.Catalogue), (TypeKind)type.Kind, SharedNames.Type(type.Code));
 
     internal static Limit Limit(StoredLimit? limit) => limit is null ? default : new(limit.Count, (LimitUnit)limit.Unit);
 
     internal static string? Text(string text) => text.Length == 0 ? null : text;
-
-    /// <summary>Names read once and shared; past a bound (a hundred thousand names of 100 B are 10 MB) they are read anew each time.</summary>
-    private sealed class SharedNames<T>(Func<string, T> read)
-    {
-        private const int CountMax = 100_000;
-
-        private readonly ConcurrentDictionary<string, T> _known = new(StringComparer.Ordinal);
-        private int _count;
-
-        public T this[string text]
-        {
-            get
-            {
-                if (_known.TryGetValue(text, out var known))
-                {
-                    return known;
-                }
-
-                var name = read(text);
-                if (Volatile.Read(ref _count) < CountMax && _known.TryAdd(text, name))
-                {
-                    Interlocked.Increment(ref _count);
-                }
-
-                return name;
-            }
-        }
-    }
 }

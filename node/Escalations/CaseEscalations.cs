@@ -77,6 +77,7 @@ public static class CaseEscalations
 
     private static void Raise(CaseOutcome.Decided decided, EscalationRules rules, ReportedCount reported, List<Escalated> marks)
     {
+        // Each report comes through here: lists behind an interface are counted through, for walking one makes an object.
         var after = decided.After;
         for (var number = 0; number < rules.Rules.Count; number++)
         {

@@ -15,12 +15,13 @@ public sealed class A_journal_survives_every_crash
             Assert.That(search.Live(seed, steps: 40), search.Violation);
         }
 
-        TestContext.Out.WriteLine($"{search.States} states, {search.Restarts} restarts, {search.CrashesInRecovery} crashes in a recovery, up to {search.LongestJournal} records");
+        TestContext.Out.WriteLine($"{search.States} states, {search.Restarts} restarts, {search.CrashesInRecovery} crashes in a recovery, up to {search.LongestJournal} records, {search.BegunInRoom} segments begun in room");
         Assert.Multiple(() =>
         {
             Assert.That(search.States, Is.GreaterThanOrEqualTo(5000));
             Assert.That(search.CrashesInRecovery, Is.GreaterThan(1000));
             Assert.That(search.LongestJournal, Is.GreaterThan(30));
+            Assert.That(search.BegunInRoom, Is.GreaterThan(20));
         });
     }
 

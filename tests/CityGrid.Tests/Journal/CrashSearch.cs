@@ -24,6 +24,9 @@ internal sealed class CrashSearch(JournalFaults faults) : LivesOnADisk(drawn: 6)
 
     public int LongestJournal { get; private set; }
 
+    /// <summary>Segments that were begun in room made for them.</summary>
+    public int BegunInRoom { get; private set; }
+
     private JournalOptions Options => new() { SegmentBytes = 2500, BlockBytes = 900, FrameBytesMax = 4000, ReadAhead = false, Faults = faults };
 
     protected override void Begin(ulong seed)
@@ -73,7 +76,9 @@ internal sealed class CrashSearch(JournalFaults faults) : LivesOnADisk(drawn: 6)
             default:
                 var batch = Drafts.Batch(Seed, 3, Seed.OneIn(6) ? 1500 : 250);
                 _attempted.AddRange(batch.Select(Drafts.Plain));
+                var hadRoom = Disk.Files.Contains(SegmentRoom.Path);
                 journal.Append(batch, Drafts.Noon);
+                BegunInRoom += hadRoom && !Disk.Files.Contains(SegmentRoom.Path) ? 1 : 0;
                 _acknowledged = _attempted.Count;
                 break;
         }

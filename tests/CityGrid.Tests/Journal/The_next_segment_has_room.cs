@@ -157,14 +157,32 @@ public sealed class The_next_segment_has_room
     {
         using var journal = Open();
         Append(journal, SegmentBytes / 16);
-        _disk.SizeLimit = _disk.Files.Sum(file => (long)_disk.Bytes(file).Length) + 100;
+        var (before, quotaUsedUp) = (_disk.Operations, 122);
+        _disk.Fail(new DiskFault(before + 3, quotaUsedUp));
         _held.Work("room");
-        _disk.SizeLimit = long.MaxValue;
         Assert.That(journal.Notices.Single().What, Does.Contain("grows as it is written"));
         Assert.That(_disk.Exists(Room), Is.False);
         Append(journal, SegmentBytes);
         Assert.That(_held.Waiting("room"), Is.EqualTo(1), "the next segment tries again");
         Assert.That(Read(journal), Is.EqualTo(journal.Head.Lsn.Value));
+    }
+
+    [Test]
+    public void A_disk_with_little_left_is_left_alone()
+    {
+        using var journal = Open();
+        Append(journal, SegmentBytes / 16);
+        var used = _disk.Files.Sum(file => (long)_disk.Bytes(file).Length);
+        _disk.SizeLimit = used + (16 * SegmentBytes) - 1;
+        _held.Work("room");
+        Assert.That(_disk.Exists(Room), Is.False);
+        Assert.That(journal.Notices, Is.Empty);
+
+        Append(journal, SegmentBytes);
+        used = _disk.Files.Sum(file => (long)_disk.Bytes(file).Length);
+        _disk.SizeLimit = used + (16 * SegmentBytes);
+        _held.Work("room");
+        Assert.That(_disk.Exists(Room), "the next segment asks again");
     }
 
     [Test]
