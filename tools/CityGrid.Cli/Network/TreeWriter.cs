@@ -71,6 +71,14 @@ public sealed record TreePlace(DivisionCode Division, string Node, string Tier, 
 /// <summary>Writes a tree that runs on this machine: an authority, a certificate, a configuration and tokens for every node, on free loopback ports.</summary>
 public static class TreeWriter
 {
+    private const int FirstPort = 20_000;
+    private const int LastPort = 32_000;
+
+    private static readonly Lock Giving = new();
+
+    /// <summary>Where the next search for free ports begins, counted from the first; begun at random, so that two processes rarely meet.</summary>
+    private static int? _nextPort;
+
     public static readonly IReadOnlyList<string> Roles = ["desk", "handler", "inspector", "viewer", "admin"];
 
     public static WrittenTree Write(string folder, TreePlan plan, DateTimeOffset now, IEntropy entropy)
@@ -174,26 +182,30 @@ public static class TreeWriter
 
     /// <summary>
     /// Ports that are free now, all different, below those that the system gives to outgoing connections (32768 and up): a node that dials while
-    /// its tree is still starting cannot take the port of another.
+    /// its tree is still starting cannot take the port of another. A process gives none twice before it has given all of them, for a tree's nodes
+    /// listen only once they are started, and stop for a while where they are restarted.
     /// </summary>
+    /// <exception cref="InvalidOperationException">So many are not free.</exception>
     public static int[] FreePorts(int count, IEntropy entropy)
     {
-        const int First = 20_000;
-        const int Last = 32_000;
-        var from = First + (int)(entropy.NextUInt64() % (ulong)(Last - First));
         var ports = new List<int>(count);
-        for (var step = 0; ports.Count < count && step < Last - First; step++)
+        lock (Giving)
         {
-            var port = First + ((from - First + step) % (Last - First));
-            if (IsFree(port))
+            _nextPort ??= (int)(entropy.NextUInt64() % (LastPort - FirstPort));
+            for (var step = 0; ports.Count < count && step < LastPort - FirstPort; step++)
             {
-                ports.Add(port);
+                var port = FirstPort + _nextPort.Value;
+                _nextPort = (_nextPort.Value + 1) % (LastPort - FirstPort);
+                if (IsFree(port))
+                {
+                    ports.Add(port);
+                }
             }
         }
 
         return ports.Count == count
             ? [.. ports]
-            : throw new InvalidOperationException($"The tree needs {count} ports from {First} to {Last} of loopback, and only {ports.Count} are free. End other trees first.");
+            : throw new InvalidOperationException($"The tree needs {count} ports from {FirstPort} to {LastPort} of loopback, and only {ports.Count} are free. End other trees first.");
     }
 
     private static bool IsFree(int port)
