@@ -9,59 +9,68 @@ public readonly record struct CounterChange(ushort Counter, long Delta);
 /// <summary>A change to one histogram of a cell: a whole number of seconds counted in (+1) or withdrawn (-1).</summary>
 public readonly record struct DurationChange(ushort Histogram, long Seconds, long Delta);
 
-/// <summary>What one event changes in one of the origin's own cells.</summary>
-public readonly record struct CellChange(CellKey Key, IReadOnlyList<CounterChange> Counters, IReadOnlyList<DurationChange> Durations)
+/// <summary>The same by the bucket that the seconds fall into (<see cref="DurationEdges"/>).</summary>
+public readonly record struct BucketChange(ushort Histogram, ushort Bucket, long Delta)
 {
+    public static BucketChange Of(ushort histogram, long seconds, long delta) => new(histogram, (ushort)DurationEdges.BucketOf(seconds), delta);
+}
+
+/// <summary>What one event changes in one of the origin's own cells.</summary>
+public readonly record struct CellChange(CellKey Key, IReadOnlyList<CounterChange> Counters, IReadOnlyList<DurationChange> Durations);
+
+/// <summary>The same without the cell's name.</summary>
+internal readonly ref struct CellAddition(ReadOnlySpan<CounterChange> counters, ReadOnlySpan<BucketChange> buckets)
+{
+    private readonly ReadOnlySpan<CounterChange> _counters = counters;
+    private readonly ReadOnlySpan<BucketChange> _buckets = buckets;
+
     /// <summary>False where all that is added is taken away again, in each counter and each bucket.</summary>
-    internal bool ChangesValue()
+    public bool ChangesValue()
     {
         var (raises, lowers) = (false, false);
-        for (var i = 0; i < Counters.Count; i++)
+        foreach (ref readonly var one in _counters)
         {
-            raises |= Counters[i].Delta > 0;
-            lowers |= Counters[i].Delta < 0;
+            raises |= one.Delta > 0;
+            lowers |= one.Delta < 0;
         }
 
-        for (var i = 0; i < Durations.Count; i++)
+        foreach (ref readonly var one in _buckets)
         {
-            raises |= Durations[i].Delta > 0;
-            lowers |= Durations[i].Delta < 0;
+            raises |= one.Delta > 0;
+            lowers |= one.Delta < 0;
         }
 
         return raises != lowers || (raises && !CancelsOut());
     }
 
     /// <summary>Throws where an id is 0, which names nothing.</summary>
-    internal void Check()
+    public void Check()
     {
-        for (var i = 0; i < Counters.Count; i++)
+        foreach (ref readonly var one in _counters)
         {
-            ArgumentOutOfRangeException.ThrowIfZero(Counters[i].Counter);
+            ArgumentOutOfRangeException.ThrowIfZero(one.Counter);
         }
 
-        for (var i = 0; i < Durations.Count; i++)
+        foreach (ref readonly var one in _buckets)
         {
-            ArgumentOutOfRangeException.ThrowIfZero(Durations[i].Histogram);
+            ArgumentOutOfRangeException.ThrowIfZero(one.Histogram);
         }
     }
 
-    internal void AddTo(CellDraft draft)
+    public void AddTo(CellDraft draft)
     {
-        // By index: an enumerator for each of the two lists would be made anew for every cell of every event.
-        for (var i = 0; i < Counters.Count; i++)
+        foreach (ref readonly var one in _counters)
         {
-            var (counter, delta) = Counters[i];
-            draft.Add(counter, delta);
+            draft.Add(one.Counter, one.Delta);
         }
 
-        for (var i = 0; i < Durations.Count; i++)
+        foreach (ref readonly var one in _buckets)
         {
-            var (histogram, seconds, delta) = Durations[i];
-            draft.AddDuration(histogram, seconds, delta);
+            draft.AddBucket(one.Histogram, one.Bucket, one.Delta);
         }
     }
 
     private bool CancelsOut() =>
-        Counters.GroupBy(c => c.Counter).All(c => c.Aggregate(0L, (sum, one) => unchecked(sum + one.Delta)) == 0)
-        && Durations.GroupBy(d => (d.Histogram, DurationEdges.BucketOf(d.Seconds))).All(d => d.Aggregate(0L, (sum, one) => unchecked(sum + one.Delta)) == 0);
+        _counters.ToArray().GroupBy(c => c.Counter).All(c => c.Aggregate(0L, (sum, one) => unchecked(sum + one.Delta)) == 0)
+        && _buckets.ToArray().GroupBy(d => (d.Histogram, d.Bucket)).All(d => d.Aggregate(0L, (sum, one) => unchecked(sum + one.Delta)) == 0);
 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using System.Text;
 using CityGrid.Protocol.Names;
 using CityGrid.Protocol.Wire;
@@ -242,12 +241,7 @@ internal sealed class CellDigests(CellStore store, Matters matters)
         Number(grain.Number);
     }
 
-    private Hash256 End()
-    {
-        Span<byte> hash = stackalloc byte[Hash256.Size];
-        SHA256.HashData(_buffer.WrittenSpan, hash);
-        return Hash256.FromBytes(hash);
-    }
+    private Hash256 End() => Hash256.Of(_buffer.WrittenSpan);
 
     private void Number(ulong value) => _buffer.Advance(Varint.Write(_buffer.GetSpan(Varint.BytesMax), value));
 

@@ -26,6 +26,9 @@ public enum MergeOutcome
 /// <summary>A cell as held here: how new it is, the local position of its last change, and a copy of its value.</summary>
 public readonly record struct CellView(Revision Revision, Lsn Local, ReadOnlyMemory<byte> Value);
 
+/// <summary>The number of a series of this node's own cells.</summary>
+public readonly record struct OwnSeries(int Number);
+
 /// <summary>The cells that changed in (from, <see cref="To"/>], in the order of their last change.</summary>
 public sealed record CellCut(Lsn To, IReadOnlyList<CellRow> Cells);
 
@@ -73,7 +76,7 @@ public sealed class CellFold : IFold
     /// <summary>3: cells may be let go of; an image that an older program made still counts them. 2: a snapshot says when the values of each origin's days last changed.</summary>
     public int Version => 3;
 
-    /// <summary>Other folds call <see cref="Add"/> and <see cref="Merge"/>; no event by itself changes anything here.</summary>
+    /// <summary>Other folds call <see cref="Add(in CellChange, Revision, Lsn)"/> and <see cref="Merge"/>; no event by itself changes anything here.</summary>
     public bool Takes(ushort kind) => false;
 
     public long Count => Store.Count;
@@ -167,24 +170,31 @@ public sealed class CellFold : IFold
     /// buckets named are changed: a duration counts in its histogram, its counters are named beside it. Until the next <see cref="Settle"/>, or
     /// whatever else is asked of this fold, the cell stays taken apart.
     /// </summary>
-    public void Add(in CellChange change, Revision revision, Lsn local)
+    public void Add(in CellChange change, Revision revision, Lsn local) =>
+        Add(SeriesOf(change.Key), change.Key.Day, [.. change.Counters], [.. change.Durations.Select(d => BucketChange.Of(d.Histogram, d.Seconds, d.Delta))], revision, local);
+
+    /// <summary>What own cells of one type, division and source are added to by, at one grain and on any day. Good until an image is loaded.</summary>
+    public OwnSeries SeriesOf(in CellKey key) => new(_store.Names.FindSeries(key) is >= 0 and var known ? known : _store.Names.InternSeries(key));
+
+    /// <inheritdoc cref="Add(in CellChange, Revision, Lsn)"/>
+    public void Add(OwnSeries series, StatDay day, ReadOnlySpan<CounterChange> counters, ReadOnlySpan<BucketChange> buckets, Revision revision, Lsn local)
     {
-        change.Check();
-        var series = _store.Names.FindSeries(change.Key) is >= 0 and var known ? known : _store.Names.InternSeries(change.Key);
-        var cell = _gathered.Touch(series, change.Key.Day.Number, out var isNew);
+        var added = new CellAddition(counters, buckets);
+        added.Check();
+        var cell = _gathered.Touch(series.Number, day.Number, out var isNew);
         (cell.Revision, cell.Local) = (revision, local);
         if (isNew)
         {
-            cell.Cell = _store.FindOn(series, change.Key.Day.Number);
+            cell.Cell = _store.FindOn(series.Number, day.Number);
             if (cell.Cell >= 0)
             {
                 cell.Draft.Add(_store.ValueOf(cell.Cell));
             }
         }
 
-        if (change.ChangesValue())
+        if (added.ChangesValue())
         {
-            change.AddTo(cell.Draft);
+            added.AddTo(cell.Draft);
             cell.Changed = local.Value;
         }
         else if (isNew && cell.Cell < 0)
@@ -207,9 +217,13 @@ public sealed class CellFold : IFold
 
     private void WriteBack()
     {
-        while (_gathered.Count > 0)
+        if (_gathered.Count == 0)
         {
-            var cell = _gathered.Take();
+            return;
+        }
+
+        foreach (var cell in _gathered.Take())
+        {
             if (_scratch.Length < cell.Draft.BytesBound)
             {
                 _scratch = new byte[cell.Draft.BytesBound * 2];

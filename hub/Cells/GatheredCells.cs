@@ -23,15 +23,13 @@ internal sealed class GatheredCell
     /// <summary>The position of the last event that made the value another, 0 for none.</summary>
     public long Changed { get; set; }
 
-    /// <summary>The gathered cells whose last events came before and after its own.</summary>
-    public GatheredCell? Older { get; set; }
-
-    public GatheredCell? Newer { get; set; }
+    /// <summary>Rises with each touch of any cell: in this order the cells' last events came.</summary>
+    public long Touched { get; set; }
 }
 
 /// <summary>
 /// The own cells that the events of a batch fall into, taken apart once and written once: at a replay, where nobody reads between two events, a cell
-/// costs its bytes once for thousands of events. In the order of their last event, which is the order of change.
+/// costs its bytes once for thousands of events. They are written in the order of their last event, which is the order of change.
 /// </summary>
 internal sealed class GatheredCells
 {
@@ -43,8 +41,7 @@ internal sealed class GatheredCells
 
     private readonly Dictionary<long, GatheredCell> _byPlace = [];
     private readonly Stack<GatheredCell> _free = new();
-    private GatheredCell? _oldest;
-    private GatheredCell? _newest;
+    private long _touches;
 
     public int Count => _byPlace.Count;
 
@@ -61,25 +58,24 @@ internal sealed class GatheredCells
             at = cell = _free.TryPop(out var free) ? free : new GatheredCell();
             (cell.Series, cell.Day, cell.Changed) = (series, day, 0);
             cell.Draft.Clear();
-            Append(cell);
-        }
-        else if (cell.Newer is not null)
-        {
-            Remove(cell);
-            Append(cell);
         }
 
+        cell.Touched = ++_touches;
         return cell;
     }
 
-    /// <summary>Takes the one whose last event lies furthest back; it may be used until the next call of <see cref="Touch"/>.</summary>
-    public GatheredCell Take()
+    /// <summary>Takes all of them, the one whose last event lies furthest back first; they may be used until the next call of <see cref="Touch"/>.</summary>
+    public IReadOnlyList<GatheredCell> Take()
     {
-        var cell = _oldest!;
-        Remove(cell);
-        _byPlace.Remove(PlaceOf(cell.Series, cell.Day));
-        _free.Push(cell);
-        return cell;
+        GatheredCell[] cells = [.. _byPlace.Values];
+        Array.Sort(Array.ConvertAll(cells, cell => cell.Touched), cells);
+        _byPlace.Clear();
+        foreach (var cell in cells)
+        {
+            _free.Push(cell);
+        }
+
+        return cells;
     }
 
     /// <summary>Lets go of memory that only a replay needs. Nothing may be gathered.</summary>
@@ -99,42 +95,4 @@ internal sealed class GatheredCells
 
     /// <summary>Days before 1970 are below zero.</summary>
     private static long PlaceOf(int series, int day) => ((long)series << 32) | unchecked((uint)day);
-
-    private void Append(GatheredCell cell)
-    {
-        (cell.Older, cell.Newer) = (_newest, null);
-        if (_newest is null)
-        {
-            _oldest = cell;
-        }
-        else
-        {
-            _newest.Newer = cell;
-        }
-
-        _newest = cell;
-    }
-
-    private void Remove(GatheredCell cell)
-    {
-        if (cell.Older is null)
-        {
-            _oldest = cell.Newer;
-        }
-        else
-        {
-            cell.Older.Newer = cell.Newer;
-        }
-
-        if (cell.Newer is null)
-        {
-            _newest = cell.Older;
-        }
-        else
-        {
-            cell.Newer.Older = cell.Older;
-        }
-
-        (cell.Older, cell.Newer) = (null, null);
-    }
 }

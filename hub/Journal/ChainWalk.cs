@@ -6,12 +6,25 @@ namespace CityGrid.Hub.Journal;
 /// <summary>What is wrong in a frame, and how far from its start.</summary>
 internal readonly record struct FrameFault(int Offset, string What);
 
+/// <summary>How much of the chain of hashes a walk works out again. Everything else, it checks of every record.</summary>
+internal enum ChainCheck
+{
+    EveryRecord,
+
+    /// <summary>
+    /// The last record of each frame, against the frame's trailer; of the others, what the record after them says of them is taken. No crash and no flipped bit is
+    /// missed by it, for each record has its check value: only somebody's hand is, until every record is walked.
+    /// </summary>
+    EveryFrame,
+}
+
 /// <summary>
 /// Walks frames in order and checks everything that can be checked: lengths, check values, positions, and the chain of hashes. Where it begins in the
 /// middle of a segment, the first record's own word on its predecessor is taken.
 /// </summary>
-internal sealed class ChainWalk(ActorNames actors, JournalFaults faults)
+internal sealed class ChainWalk(ActorNames actors, JournalFaults faults, ChainCheck check = ChainCheck.EveryRecord)
 {
+    /// <summary>The hash of the record before, which the next one must name; null where that one's word is taken.</summary>
     private Hash256? _chain;
 
     public bool HasBegun { get; private set; }
@@ -71,7 +84,7 @@ internal sealed class ChainWalk(ActorNames actors, JournalFaults faults)
             var first = RecordFormat.First(record);
             if (first > Lsn.Zero && lsn >= first && lsn.Value - first.Value < RecordFormat.Events(record))
             {
-                return IsSound(record, faults) ? RecordFormat.Read(record, RecordFormat.HashOf(record), actors) : null;
+                return IsSound(record, faults) ? RecordFormat.Read(record, Hash256.Of(record), actors) : null;
             }
 
             body = body[length..];
@@ -97,7 +110,8 @@ internal sealed class ChainWalk(ActorNames actors, JournalFaults faults)
                 return new(at, "a record's length is impossible.");
             }
 
-            if (TakeRecord(body.Slice(at, length), after, into) is { } what)
+            var record = body.Slice(at, length);
+            if (TakeRecord(record, HashOf(record, body[(at + length)..]), after, into) is { } what)
             {
                 return new(at, what);
             }
@@ -116,7 +130,7 @@ internal sealed class ChainWalk(ActorNames actors, JournalFaults faults)
     private static bool IsSound(ReadOnlySpan<byte> record, JournalFaults faults) =>
         faults.SkipCrc || RecordFormat.CheckValue(record) == RecordFormat.StoredCheckValue(record);
 
-    private string? TakeRecord(ReadOnlySpan<byte> record, Lsn after, List<JournalRecord>? into)
+    private string? TakeRecord(ReadOnlySpan<byte> record, Hash256 hash, Lsn after, List<JournalRecord>? into)
     {
         if (!IsSound(record, faults))
         {
@@ -133,9 +147,8 @@ internal sealed class ChainWalk(ActorNames actors, JournalFaults faults)
             return "a record does not continue the chain of hashes.";
         }
 
-        var hash = RecordFormat.HashOf(record);
-        Position = new Lsn(Position.Value + RecordFormat.Events(record));
         _chain = hash;
+        Position = new Lsn(Position.Value + RecordFormat.Events(record));
         Records++;
         if (into is not null && Position > after)
         {
@@ -149,6 +162,9 @@ internal sealed class ChainWalk(ActorNames actors, JournalFaults faults)
 
         return null;
     }
+
+    private Hash256 HashOf(ReadOnlySpan<byte> record, ReadOnlySpan<byte> rest) =>
+        check == ChainCheck.EveryFrame && RecordFormat.LengthAt(rest) > 0 ? RecordFormat.Previous(rest) : Hash256.Of(record);
 
     private string? Trailer(ReadOnlySpan<byte> trailer)
     {

@@ -130,12 +130,14 @@ public sealed class FileJournal : IJournal
         return result;
     }
 
-    public IEnumerable<JournalRecord> ReadFrom(Lsn after) => ReadFrom(after, record => record);
+    public IEnumerable<JournalRecord> ReadFrom(Lsn after) => Read(after, ChainCheck.EveryRecord, record => record);
 
-    public IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make)
+    public IEnumerable<T> Replay<T>(Lsn after, Func<JournalRecord, T> make) => Read(after, ChainCheck.EveryFrame, make);
+
+    private IEnumerable<T> Read<T>(Lsn after, ChainCheck check, Func<JournalRecord, T> make)
     {
         var head = _state.Head;
-        var batches = _reading.Batches(after, head);
+        var batches = _reading.Batches(after, head, check);
         var made = _options.ReadAhead && head.Lsn.Value - after.Value >= ReadAheadFrom
             ? ReadAhead.Of(batches, batch => batch.ConvertAll(record => make(record)), ReadAheadBatches)
             : batches.Select(batch => batch.ConvertAll(record => make(record)));
@@ -266,7 +268,7 @@ public sealed class FileJournal : IJournal
             Reserve(at + size + FrameHeader.TrailerBytes, at);
             var record = _buffer.AsSpan(at, RecordFormat.Write(_buffer.AsSpan(at), records[index], head.Lsn.Next, ticks, head.ChainHash));
             var last = new Lsn(head.Lsn.Value + records[index].Events.Count);
-            var hash = RecordFormat.HashOf(record);
+            var hash = Hash256.Of(record);
             ranges[index] = new(head.Lsn.Next, last, recordedAt) { ChainHash = hash };
             head = new(last, hash);
             at += record.Length;

@@ -15,9 +15,12 @@ public interface IFold
 
     void Apply(in JournalEvent journalEvent);
 
+    /// <summary>Whether <see cref="Prepare"/> ever makes anything. Asked once.</summary>
+    bool Prepares => false;
+
     /// <summary>
     /// What of <see cref="Apply(in JournalEvent, object?)"/> needs the record alone and no state, for each of its events; null for nothing. At a replay it may
-    /// be done on another thread, ahead.
+    /// be done on another thread, ahead. Where the last is a <see cref="WholeRecord"/>, the fold does nothing at the events before it.
     /// </summary>
     object?[]? Prepare(JournalRecord record) => null;
 

@@ -25,8 +25,11 @@ public interface IJournal : IDisposable
     /// <summary>The durable records that come after <paramref name="after"/>, in order. Damage throws <see cref="JournalDamagedException"/>.</summary>
     IEnumerable<JournalRecord> ReadFrom(Lsn after);
 
-    /// <summary>The same with something made of each record, which may be done on another thread, ahead of whoever reads.</summary>
-    IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make);
+    /// <summary>
+    /// The same for a start, with something made of each record, which may be done on another thread, ahead of whoever reads. Every check value is compared, and the chain of
+    /// hashes from batch to batch; that of each record within, <see cref="ReadFrom"/> works out again, the packing of its segment, and whoever verifies the journal.
+    /// </summary>
+    IEnumerable<T> Replay<T>(Lsn after, Func<JournalRecord, T> make);
 
     /// <summary>The record that holds this position, or null where there is none.</summary>
     JournalRecord? ReadAt(Lsn lsn);

@@ -234,7 +234,8 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         var file = disk.Open(last.Path, DiskAccess.ReadWrite);
         try
         {
-            var walk = new ChainWalk(new ActorNames(), options.Faults);
+            // Where the end is, is all that is asked here: the whole chain is walked before the segment is packed, and by whoever verifies the journal.
+            var walk = new ChainWalk(new ActorNames(), options.Faults, ChainCheck.EveryFrame);
             walk.BeginAt(last.Header);
             var length = file.Length;
             var (end, previous) = Walk(last, file, length, walk);

@@ -29,9 +29,9 @@ internal sealed class JournalReading(Func<JournalState> state, JournalOptions op
     private const int BatchBytes = 256 << 10;
 
     /// <summary>The records from after a position up to a head, in order and in batches; damage is thrown after what is sound before it.</summary>
-    public IEnumerable<List<JournalRecord>> Batches(Lsn after, JournalHead head)
+    public IEnumerable<List<JournalRecord>> Batches(Lsn after, JournalHead head, ChainCheck check)
     {
-        var walk = new ChainWalk(new ActorNames(), options.Faults);
+        var walk = new ChainWalk(new ActorNames(), options.Faults, check);
         while ((walk.HasBegun ? walk.Position : after) < head.Lsn)
         {
             var next = walk.HasBegun ? walk.Position.Next : after.Next;

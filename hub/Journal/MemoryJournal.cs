@@ -62,7 +62,7 @@ public sealed class MemoryJournal : IJournal
         }
     }
 
-    public IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make) => ReadFrom(after).Select(make);
+    public IEnumerable<T> Replay<T>(Lsn after, Func<JournalRecord, T> make) => ReadFrom(after).Select(make);
 
     public IEnumerable<JournalRecord> ReadFrom(Lsn after)
     {
@@ -121,7 +121,7 @@ public sealed class MemoryJournal : IJournal
         var first = _kept.Head.Lsn.Next;
         var bytes = new byte[RecordFormat.Size(draft)];
         RecordFormat.Write(bytes, draft, first, ticks, _kept.Head.ChainHash);
-        var record = RecordFormat.Read(bytes, RecordFormat.HashOf(bytes), _kept.Actors)!;
+        var record = RecordFormat.Read(bytes, Hash256.Of(bytes), _kept.Actors)!;
         _kept.Records.Add(record);
         _kept.Head = new(record.Last, record.Hash);
         return new(first, record.Last, record.RecordedAt) { ChainHash = record.Hash };

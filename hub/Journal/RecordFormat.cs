@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
+using System.Runtime.InteropServices;
 using System.Text;
 using CityGrid.Hub.Storage;
 using CityGrid.Protocol.Names;
@@ -78,13 +78,6 @@ internal static class RecordFormat
         return at;
     }
 
-    public static Hash256 HashOf(ReadOnlySpan<byte> record)
-    {
-        Span<byte> hash = stackalloc byte[Hash256.Size];
-        SHA256.HashData(record, hash);
-        return Hash256.FromBytes(hash);
-    }
-
     /// <summary>The length that a record at the front of these bytes says it has; 0 where no record can stand there.</summary>
     public static int LengthAt(ReadOnlySpan<byte> bytes)
     {
@@ -144,7 +137,7 @@ internal static class RecordFormat
             offset += length;
         }
 
-        return offset == body.Length ? new JournalRecord(at, actor, Previous(record), hash, events) : null;
+        return offset == body.Length ? new JournalRecord(at, actor, Previous(record), hash, ImmutableCollectionsMarshal.AsImmutableArray(events)) : null;
     }
 
     /// <summary>Unix ticks of 100 ns: what a journal keeps of an instant.</summary>

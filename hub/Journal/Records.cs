@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using CityGrid.Protocol.Names;
 using NodaTime;
 
@@ -27,7 +28,7 @@ public readonly record struct JournalEvent(
     Lsn Lsn, Lsn RecordFirst, Lsn RecordLast, Instant RecordedAt, string Actor, ushort Kind, ushort Schema, ReadOnlyMemory<byte> Payload);
 
 /// <summary>A record as it stands in the journal.</summary>
-public sealed record JournalRecord(Instant RecordedAt, string Actor, Hash256 PreviousHash, Hash256 Hash, IReadOnlyList<JournalEvent> Events)
+public sealed record JournalRecord(Instant RecordedAt, string Actor, Hash256 PreviousHash, Hash256 Hash, ImmutableArray<JournalEvent> Events)
 {
     public Lsn First => Events[0].Lsn;
 

@@ -1,4 +1,5 @@
 #pragma warning disable RS0030 // Threads live in Journal/ and Storage/: this is the writer.
+using System.Collections.Concurrent;
 using CityGrid.Hub.Seams;
 using CityGrid.Protocol.Names;
 
@@ -22,7 +23,8 @@ public sealed class Sequencer : IDisposable
 
     private readonly IJournal _journal;
     private readonly IReadOnlyList<IFold> _folds;
-    private readonly Dictionary<ushort, int[]> _takers = [];
+    private readonly int[] _preparing;
+    private readonly ConcurrentDictionary<ushort, Taker[]> _takers = [];
     private readonly TimeProvider _clock;
     private readonly Lock _foldLock = new();
     private readonly Lock _queueLock = new();
@@ -43,6 +45,7 @@ public sealed class Sequencer : IDisposable
     {
         _journal = journal;
         _folds = folds;
+        _preparing = [.. Enumerable.Range(0, folds.Count).Where(k => folds[k].Prepares)];
         _clock = clock;
         Applied = journal.Head.Lsn;
     }
@@ -87,19 +90,28 @@ public sealed class Sequencer : IDisposable
         var from = replaysAll ? Lsn.Zero : RestoreSnapshot();
         Failpoint.Hit("replay.snapshot.loaded");
         long replayed = 0;
-        var last = default(JournalEvent);
-        foreach (var (record, prepared) in _journal.ReadFrom(from, Prepared))
+        var last = default(JournalRecord);
+        foreach (var (record, prepared, whole) in _journal.Replay(from, Prepared))
         {
-            var events = record.Events;
-            for (var i = 0; i < events.Count; i++)
+            if (whole is not null)
             {
-                last = events[i];
-                ApplyOne(last, null, prepared, i);
-                replayed++;
+                ApplyWhole(whole);
+                replayed += whole.Events;
             }
+            else
+            {
+                for (var i = 0; i < record.Events.Length; i++)
+                {
+                    ApplyOne(record.Events.ItemRef(i), null, prepared, i);
+                }
+
+                replayed += record.Events.Length;
+            }
+
+            last = record;
         }
 
-        Settle(last);
+        Settle(last is null ? default : last.Events[^1]);
         Failpoint.Hit("replay.after");
         Applied = _journal.Head.Lsn;
         return replayed;
@@ -388,17 +400,32 @@ public sealed class Sequencer : IDisposable
         return events;
     }
 
-    /// <summary>What each fold made of a record beforehand, by event; null where none made anything.</summary>
-    private (JournalRecord Record, object?[]?[]? Prepared) Prepared(JournalRecord record)
+    /// <summary>A fold that takes events of a kind, and its place among those that prepare; -1 for one that does not.</summary>
+    private readonly record struct Taker(IFold Fold, int Preparing);
+
+    /// <summary>
+    /// A record with what each of the folds that prepare made of it, by event (null where none made anything), or with what the one fold that it means anything to has
+    /// made of the whole.
+    /// </summary>
+    private readonly record struct Ahead(JournalRecord Record, object?[]?[]? Prepared, WholeRecord? Whole);
+
+    /// <summary>On the thread that reads ahead, or on that of the replay.</summary>
+    private Ahead Prepared(JournalRecord record)
     {
         object?[]?[]? prepared = null;
-        for (var k = 0; k < _folds.Count; k++)
+        for (var k = 0; k < _preparing.Length; k++)
         {
             try
             {
-                if (_folds[k].Prepare(record) is { } made)
+                var made = _folds[_preparing[k]].Prepare(record);
+                if (made is [.., WholeRecord whole] && IsTakenByAlone(whole.Fold, record))
                 {
-                    (prepared ??= new object?[]?[_folds.Count])[k] = made;
+                    return new Ahead(record, null, whole);
+                }
+
+                if (made is not null)
+                {
+                    (prepared ??= new object?[]?[_preparing.Length])[k] = made;
                 }
             }
 #pragma warning disable CA1031 // It will fail again as it is applied, and is told there.
@@ -408,20 +435,26 @@ public sealed class Sequencer : IDisposable
             }
         }
 
-        return (record, prepared);
+        return new Ahead(record, prepared, null);
     }
 
-    /// <summary>The folds, by their numbers, that take events of a kind.</summary>
-    private int[] TakersOf(ushort kind)
+    private bool IsTakenByAlone(IFold fold, JournalRecord record)
     {
-        if (!_takers.TryGetValue(kind, out var takers))
+        foreach (ref readonly var journalEvent in record.Events.AsSpan())
         {
-            takers = [.. Enumerable.Range(0, _folds.Count).Where(k => _folds[k].Takes(kind))];
-            _takers.Add(kind, takers);
+            if (TakersOf(journalEvent.Kind) is not [var taker] || taker.Fold != fold)
+            {
+                return false;
+            }
         }
 
-        return takers;
+        return true;
     }
+
+    private Taker[] TakersOf(ushort kind) => _takers.TryGetValue(kind, out var takers) ? takers : FindTakers(kind);
+
+    private Taker[] FindTakers(ushort kind) => _takers[kind] =
+        [.. Enumerable.Range(0, _folds.Count).Where(k => _folds[k].Takes(kind)).Select(k => new Taker(_folds[k], Array.IndexOf(_preparing, k)))];
 
     private void Settle(in JournalEvent last)
     {
@@ -440,14 +473,27 @@ public sealed class Sequencer : IDisposable
         }
     }
 
+    private void ApplyWhole(WholeRecord whole)
+    {
+        try
+        {
+            whole.Apply();
+        }
+#pragma warning disable CA1031 // As for a single event.
+        catch (Exception failure) when (!IsStorage(failure))
+#pragma warning restore CA1031
+        {
+            FoldFailed?.Invoke(whole.Fold, whole.Record.Events[^1], failure);
+        }
+    }
+
     private void ApplyOne(in JournalEvent journalEvent, object? known, object?[]?[]? prepared = null, int number = 0)
     {
-        foreach (var k in TakersOf(journalEvent.Kind))
+        foreach (var (fold, preparing) in TakersOf(journalEvent.Kind))
         {
-            var fold = _folds[k];
             try
             {
-                fold.Apply(journalEvent, known ?? prepared?[k]?[number]);
+                fold.Apply(journalEvent, known ?? (preparing < 0 ? null : prepared?[preparing]?[number]));
             }
 #pragma warning disable CA1031 // No exception in a fold may stop a node: the event is durable and will come again at every start.
             catch (Exception failure) when (!IsStorage(failure))

@@ -1,4 +1,5 @@
 using System.Numerics;
+using CityGrid.Protocol.Names;
 
 namespace CityGrid.Hub.Journal;
 
@@ -124,7 +125,7 @@ internal static class SingleBit
         }
 
         Span<byte> expected = stackalloc byte[FrameHeader.TrailerBytes];
-        FrameHeader.WriteTrailer(expected, RecordFormat.HashOf(frame[last..at]));
+        FrameHeader.WriteTrailer(expected, Hash256.Of(frame[last..at]));
         return Sectors.DifferingBits(expected, frame[at..(at + FrameHeader.TrailerBytes)]);
     }
 

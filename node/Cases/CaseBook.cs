@@ -19,8 +19,7 @@ namespace CityGrid.Node.Cases;
 public sealed class CaseBook : IFold
 {
     private readonly CellFold _cells;
-    private readonly NodeId _node;
-    private readonly DivisionCode _place;
+    private readonly OwnPlace _own;
     private readonly Func<long> _epoch;
     private readonly Func<Lsn, JournalRecord?> _recordAt;
     private readonly OpenCases _open = new();
@@ -28,7 +27,6 @@ public sealed class CaseBook : IFold
     private readonly SortedDictionary<TypeCode, string> _localTypes = [];
     private readonly SortedSet<long> _erased = [];
     private readonly SortedSet<long> _toErase = [];
-    private readonly ChangeSheet _sheet = new();
     private readonly Contribution[] _room = new Contribution[Counting.ContributionsMax];
 
     /// <param name="cells">Where the counts go.</param>
@@ -37,7 +35,7 @@ public sealed class CaseBook : IFold
     /// <param name="epoch">The epoch number that own cells carry as the event is applied.</param>
     /// <param name="recordAt">Reads the journal at a position: the history of a closed case is walked there.</param>
     public CaseBook(CellFold cells, NodeId node, DivisionCode place, Func<long> epoch, Func<Lsn, JournalRecord?> recordAt) =>
-        (_cells, _node, _place, _epoch, _recordAt) = (cells, node, place, epoch, recordAt);
+        (_cells, _own, _epoch, _recordAt) = (cells, new OwnPlace(node, place), epoch, recordAt);
 
     public string Name => "cases";
 
@@ -114,27 +112,38 @@ public sealed class CaseBook : IFold
 
     public bool Takes(ushort kind) => kind >= EventKinds.NodeFirst;
 
-    /// <summary>Each event decoded; and what becomes of a case that begins in this record, as far as the record tells of it.</summary>
+    public bool Prepares => true;
+
+    /// <summary>
+    /// Each event decoded; and what becomes of a case that begins in this record, as far as the record tells of it. A record that is the whole life of a case comes as
+    /// one, with its last event: nobody could see the case in between, and no state of it need be made.
+    /// </summary>
     public object?[]? Prepare(JournalRecord record)
     {
         object?[]? made = null;
         CaseState? begun = null;
         Span<Contribution> room = stackalloc Contribution[Counting.ContributionsMax];
-        for (var i = 0; i < record.Events.Count; i++)
+        for (var i = 0; i < record.Events.Length; i++)
         {
             if (CaseEventCodec.Decode(record.Events[i]) is not { } entry)
             {
                 continue;
             }
 
-            var step = new CaseStep(entry);
+            made ??= new object?[record.Events.Length];
+            if (i == 1 && made is [StepAhead beginning, _] && LifeAhead.Of(this, record, beginning, entry, room) is { } life)
+            {
+                return [LifeAhead.ComesWithItsEnd, life];
+            }
+
+            var step = new StepAhead(entry);
             if (entry.PreviousLsn == Lsn.Zero || (begun is not null && begun.Id == entry.Event.Case && begun.LastLsn == entry.PreviousLsn))
             {
                 step.Take(entry.PreviousLsn == Lsn.Zero ? null : begun, room);
                 begun = step.After;
             }
 
-            (made ??= new object?[record.Events.Count])[i] = step;
+            made[i] = step;
         }
 
         return made;
@@ -149,11 +158,15 @@ public sealed class CaseBook : IFold
             var added = StoredLocalTypeAdded.Parser.ParseFrom(journalEvent.Payload.Span);
             _localTypes[TypeCode.Parse(added.Code)] = added.Name;
         }
-        else if (prepared is CaseStep { After: not null } step)
+        else if (prepared is LifeAhead life)
+        {
+            life.Apply();
+        }
+        else if (prepared is StepAhead { After: not null } step)
         {
             Apply(step.Entry, step.Before, step.Counted, step.After);
         }
-        else if (EntryOf(journalEvent, prepared) is { } entry)
+        else if (prepared != LifeAhead.ComesWithItsEnd && EntryOf(journalEvent, prepared) is { } entry)
         {
             var before = entry.PreviousLsn == Lsn.Zero ? null : BeforeOf(entry.Event.Case, entry.PreviousLsn);
             var counted = Counting.Of(before, entry.Event, _room);
@@ -163,7 +176,7 @@ public sealed class CaseBook : IFold
 
     private static CaseEntry? EntryOf(in JournalEvent journalEvent, object? prepared) => prepared switch
     {
-        CaseStep step => step.Entry,
+        StepAhead step => step.Entry,
         CaseEvent begun => new CaseEntry(begun, new Stamp(journalEvent.Lsn, journalEvent.RecordedAt, journalEvent.Actor), Lsn.Zero),
         _ => CaseEventCodec.Decode(journalEvent),
     };
@@ -234,23 +247,9 @@ public sealed class CaseBook : IFold
     private void Apply(CaseEntry entry, CaseState? before, ReadOnlySpan<Contribution> counted, CaseState after)
     {
         var happened = entry.Event;
-        var changes = CaseTally.ChangesOf(before, happened, counted, _node, _place, _sheet);
-        for (var i = 0; i < changes.Count; i++)
-        {
-            _cells.Add(changes[i], new Revision(_epoch(), entry.Stamp.Lsn.Value), entry.Stamp.Lsn);
-        }
-
-        if (before is null)
-        {
-            Count++;
-        }
-
-        // An import's request names the row, whose newer content replaces the older under the same key.
-        if (happened.Request is { } request && (before is null || before.Import is not null))
-        {
-            Keys.Keep(request.KeyHash, happened.Case, request.Content, happened is Imported or ImportRenewed && happened.Sealed is { } box ? box.Slot : 0);
-        }
-
+        CaseTally.Add(_cells, before, happened, counted, _own, new Revision(_epoch(), entry.Stamp.Lsn.Value), entry.Stamp.Lsn);
+        Count += before is null ? 1 : 0;
+        Note(happened.Case, before is null ? NotedOf.Beginning(happened) : NotedOf.Change(before, happened));
         if (happened is ReporterErased erased)
         {
             _erased.UnionWith(erased.Slots);
@@ -261,17 +260,33 @@ public sealed class CaseBook : IFold
             }
         }
 
-        if (happened.Sealed is { } part)
-        {
-            SlotsUsed = Math.Max(SlotsUsed, part.Slot);
-        }
-
         Keep(after);
         if (CaseDocuments.IsKept(before, after))
         {
             Shelves.Changed(CaseDesk.ShelfOf(after.Id), entry.Stamp.Lsn);
             Changed?.Invoke(after);
         }
+    }
+
+    /// <summary>A case that was begun and ended in one record was never open for anybody to see.</summary>
+    internal void Apply(LifeAhead life)
+    {
+        CaseTally.AddAt(_cells, life.Spot, life.Source, life.Counted, _own, new Revision(_epoch(), life.At.Value), life.At);
+        Count++;
+        Note(life.Id, life.Begun);
+        Note(life.Id, life.Ended);
+        Shelves.Changed(CaseDesk.ShelfOf(life.Id), life.At);
+        Changed?.Invoke(life.After());
+    }
+
+    private void Note(CaseId id, in NotedOf noted)
+    {
+        if (noted.Request is { } request)
+        {
+            Keys.Keep(request.KeyHash, id, request.Content, noted.RowSlot);
+        }
+
+        SlotsUsed = Math.Max(SlotsUsed, noted.Slot);
     }
 
     private void Keep(CaseState state)
@@ -297,26 +312,5 @@ public sealed class CaseBook : IFold
     {
         var record = _recordAt(lsn);
         return record is null ? null : CaseEventCodec.Decode(record.Events[checked((int)(lsn.Value - record.First.Value))]);
-    }
-
-    /// <summary>An event of a case as it was read, and where the record alone tells it, what the case was before, what the event counts and what becomes of the case.</summary>
-    private sealed class CaseStep(CaseEntry entry)
-    {
-        private Contribution[] _counted = [];
-
-        public CaseEntry Entry { get; } = entry;
-
-        public CaseState? Before { get; private set; }
-
-        public ReadOnlySpan<Contribution> Counted => _counted;
-
-        public CaseState? After { get; private set; }
-
-        public void Take(CaseState? before, Span<Contribution> room)
-        {
-            Before = before;
-            _counted = Counting.Of(before, Entry.Event, room).ToArray();
-            After = CaseFold.Apply(before, Entry.Event, Entry.Stamp, _counted);
-        }
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using CityGrid.Hub.Catalogue;
@@ -62,10 +61,8 @@ public sealed record RequestMark(string Key, ulong Content)
     internal static UInt128 HashOf(string key)
     {
         Span<byte> text = stackalloc byte[KeyLengthMax * 3];
-        Span<byte> hash = stackalloc byte[Hash256.Size];
         var bytes = key.Length <= KeyLengthMax ? text[..Encoding.UTF8.GetBytes(key, text)] : Encoding.UTF8.GetBytes(key);
-        SHA256.HashData(bytes, hash);
-        return BinaryPrimitives.ReadUInt128BigEndian(hash);
+        return Hash256.Of(bytes).High;
     }
 }
 

@@ -119,12 +119,12 @@ public static class DirectoryRebuild
         public AppendResult Append(IReadOnlyList<RecordDraft> records, Instant recordedAt, Lsn? expectedHead = null) =>
             throw new InvalidOperationException("A rebuild appends nothing.");
 
-        public IEnumerable<JournalRecord> ReadFrom(Lsn after) => ReadFrom(after, record => record);
+        public IEnumerable<JournalRecord> ReadFrom(Lsn after) => journal.ReadFrom(after);
 
-        public IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make)
+        public IEnumerable<T> Replay<T>(Lsn after, Func<JournalRecord, T> make)
         {
             long told = 0;
-            foreach (var (made, at) in journal.ReadFrom(after, record => (make(record), record.Last.Value)))
+            foreach (var (made, at) in journal.Replay(after, record => (make(record), record.Last.Value)))
             {
                 yield return made;
                 if (at - told >= 100_000 || at == Head.Lsn.Value)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
@@ -149,9 +148,7 @@ public static class CaseEscalations
     private static UInt128 IdOf(CaseId id, string rule)
     {
         Span<byte> named = [.. id.ToBytes(), .. Encoding.UTF8.GetBytes(rule)];
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(named, hash);
-        return System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(hash);
+        return Hash256.Of(named).High;
     }
 
     private static Escalation MessageOf(Escalated mark, CaseState state, NodeId origin) => new()

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using CityGrid.Node.Configuration;
+using CityGrid.Protocol.Names;
 
 namespace CityGrid.Node.Hosting;
 
@@ -86,7 +87,7 @@ public sealed class TokenFile
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         Span<byte> text = stackalloc byte[TokenLengthMax];
-        SHA256.HashData(Encoding.UTF8.TryGetBytes(token, text, out var bytes) ? text[..bytes] : Encoding.UTF8.GetBytes(token), hash);
+        Hash256.Of(Encoding.UTF8.TryGetBytes(token, text, out var bytes) ? text[..bytes] : Encoding.UTF8.GetBytes(token)).WriteTo(hash);
         TokenOwner? owner = null;
         foreach (var entry in _owners)
         {

@@ -1,20 +1,13 @@
-using System.Runtime.InteropServices;
 using CityGrid.Hub.Cells;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 
 namespace CityGrid.Node.Tally;
 
-/// <summary>Contributions gathered by the cell that they fall into. Made to be used again: <see cref="Clear"/> leaves its memory in place.</summary>
+/// <summary>The contributions of one event that counts in several places, gathered by the cell that they fall into.</summary>
 internal sealed class ChangeSheet
 {
     private readonly List<Heap> _heaps = new(2);
-    private readonly List<CellChange> _changes = new(4);
-    private int _used;
-
-    private ReadOnlySpan<Heap> Heaps => CollectionsMarshal.AsSpan(_heaps)[.._used];
-
-    public void Clear() => _used = 0;
 
     public void Add(Spot spot, in Contribution one, int sign)
     {
@@ -29,29 +22,27 @@ internal sealed class ChangeSheet
         }
     }
 
-    /// <summary>The changes at both grains; where a correction changes nothing at the coarser one, it says nothing there. Good until the sheet is used again.</summary>
+    /// <summary>The changes at both grains; where a correction changes nothing at the coarser one, it says nothing there.</summary>
     public IReadOnlyList<CellChange> ToChanges(NodeId origin, DivisionCode place, SourceCode source, SourceCode allSources)
     {
-        _changes.Clear();
-        foreach (var heap in Heaps)
+        var changes = new List<CellChange>(_heaps.Count * 2);
+        foreach (var heap in _heaps)
         {
-            _changes.Add(new CellChange(
-                new CellKey(origin, Grain.Detail, heap.Spot.Type, heap.Spot.Division, heap.Day, source), heap.Counters, heap.Durations));
+            changes.Add(new CellChange(new CellKey(origin, Grain.Detail, heap.Spot.Type, heap.Spot.Division, heap.Day, source), heap.Counters, heap.Durations));
         }
 
-        foreach (var heap in AreApart() ? Heaps : Coarser(place))
+        foreach (var heap in AreApart() ? _heaps : Coarser(place))
         {
-            var key = new CellKey(origin, Grain.National, heap.Spot.Type, place, heap.Day, allSources);
-            _changes.Add(new CellChange(key, heap.Counters, heap.Durations));
+            changes.Add(new CellChange(new CellKey(origin, Grain.National, heap.Spot.Type, place, heap.Day, allSources), heap.Counters, heap.Durations));
         }
 
-        return _changes;
+        return changes;
     }
 
     /// <summary>True where no two heaps fall into one cell of the coarser grain: nearly always.</summary>
     private bool AreApart()
     {
-        for (var i = 1; i < _used; i++)
+        for (var i = 1; i < _heaps.Count; i++)
         {
             for (var k = 0; k < i; k++)
             {
@@ -66,13 +57,12 @@ internal sealed class ChangeSheet
     }
 
     /// <summary>The heaps with the division forgotten: what was taken from one division and added to another cancels out.</summary>
-    private Heap[] Coarser(DivisionCode place)
+    private List<Heap> Coarser(DivisionCode place)
     {
         var coarser = new List<Heap>();
-        foreach (var together in _heaps.Take(_used).GroupBy(heap => (heap.Spot.Type, heap.Day)))
+        foreach (var together in _heaps.GroupBy(heap => (heap.Spot.Type, heap.Day)))
         {
-            var heap = new Heap();
-            heap.Begin(new Spot(together.Key.Type, place), together.Key.Day);
+            var heap = new Heap(new Spot(together.Key.Type, place), together.Key.Day);
             heap.Counters.AddRange(together.SelectMany(h => h.Counters)
                 .GroupBy(c => c.Counter).Select(c => new CounterChange(c.Key, c.Sum(x => x.Delta))).Where(c => c.Delta != 0));
             heap.Durations.AddRange(together.SelectMany(h => h.Durations)
@@ -83,44 +73,24 @@ internal sealed class ChangeSheet
             }
         }
 
-        return [.. coarser];
+        return coarser;
     }
 
     private Heap HeapOf(Spot spot, StatDay day)
     {
-        foreach (var heap in Heaps)
+        var known = _heaps.Find(heap => heap.Day == day && heap.Spot == spot);
+        if (known is null)
         {
-            if (heap.Day == day && heap.Spot == spot)
-            {
-                return heap;
-            }
+            _heaps.Add(known = new Heap(spot, day));
         }
 
-        if (_used == _heaps.Count)
-        {
-            _heaps.Add(new Heap());
-        }
-
-        var next = _heaps[_used++];
-        next.Begin(spot, day);
-        return next;
+        return known;
     }
 
-    private sealed class Heap
+    private sealed record Heap(Spot Spot, StatDay Day)
     {
-        public Spot Spot { get; private set; }
-
-        public StatDay Day { get; private set; }
-
         public List<CounterChange> Counters { get; } = new(6);
 
         public List<DurationChange> Durations { get; } = [];
-
-        public void Begin(Spot spot, StatDay day)
-        {
-            (Spot, Day) = (spot, day);
-            Counters.Clear();
-            Durations.Clear();
-        }
     }
 }

@@ -1,5 +1,6 @@
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Journal;
+using CityGrid.Hub.Seams;
 using CityGrid.Node.Cases;
 using CityGrid.Protocol.Names;
 using CityGrid.Tests.Tally;
@@ -17,7 +18,9 @@ public sealed class What_is_made_ahead_is_what_a_replay_makes
         select (turns.Select((t, number) => RandomLife.Of(number, t)).Where(life => life.State is not null).ToArray(), cuts);
 
     [Test]
-    public void Books_and_cells_are_the_same() =>
+    public void Books_and_cells_are_the_same()
+    {
+        var lives = 0;
         Histories.Sample(
             history =>
             {
@@ -27,18 +30,67 @@ public sealed class What_is_made_ahead_is_what_a_replay_makes
                 foreach (var record in records)
                 {
                     var prepared = made.Book.Prepare(record);
-                    for (var i = 0; i < record.Events.Count; i++)
+                    for (var i = 0; i < record.Events.Length; i++)
                     {
                         plain.Book.Apply(record.Events[i]);
                         made.Book.Apply(record.Events[i], prepared?[i]);
                         ahead += prepared?[i] is null ? 0 : 1;
+                        Interlocked.Add(ref lives, prepared?[i] is WholeRecord ? 1 : 0);
                     }
                 }
 
-                Assert.That(ahead, Is.EqualTo(records.Sum(r => r.Events.Count)), "every event of a case is decoded ahead");
+                Assert.That(ahead, Is.EqualTo(records.Sum(r => r.Events.Length)), "every event of a case is decoded ahead");
                 Assert.That(made.Bytes(), Is.EqualTo(plain.Bytes()));
             },
             iter: 300);
+        Assert.That(lives, Is.Positive, "some cases begin and end in one record");
+    }
+
+    /// <summary>A start gives a record that is the whole life of a case to the book at one go; where another fold takes its events too, both take them one by one.</summary>
+    [Test]
+    public void And_so_are_they_after_a_start() =>
+        Histories.Sample(
+            history =>
+            {
+                var records = RecordsOf(history.Lives, history.Cuts);
+                var journal = new MemoryJournal(new SeededEntropy(1));
+                var (plain, started, beside, watcher) = (new Kept(records), new Kept(records), new Kept(records), new Watcher());
+                foreach (var record in records)
+                {
+                    journal.Append([new RecordDraft(record.Actor, [.. record.Events.Select(e => new EventDraft(e.Kind, e.Schema, e.Payload))])], record.RecordedAt);
+                    foreach (var journalEvent in record.Events)
+                    {
+                        plain.Book.Apply(journalEvent);
+                    }
+                }
+
+                Assert.That(Recovered(journal, [started.Book]), Is.EqualTo(journal.Head.Lsn.Value));
+                Assert.That(Recovered(journal, [beside.Book, watcher]), Is.EqualTo(journal.Head.Lsn.Value));
+                Assert.That((watcher.Seen, started.Bytes().SequenceEqual(plain.Bytes()), beside.Bytes().SequenceEqual(plain.Bytes())), Is.EqualTo((journal.Head.Lsn.Value, true, true)));
+            },
+            iter: 100);
+
+    private static long Recovered(MemoryJournal journal, IReadOnlyList<IFold> folds)
+    {
+        using var sequencer = new Sequencer(journal, folds, TimeProvider.System) { FoldFailed = (fold, at, failure) => throw new InvalidOperationException($"{fold.Name} at {at.Lsn}", failure) };
+        return sequencer.Recover();
+    }
+
+    /// <summary>A fold that takes every event.</summary>
+    private sealed class Watcher : IFold
+    {
+        public string Name => "watcher";
+
+        public int Version => 1;
+
+        public long Seen { get; private set; }
+
+        public void Apply(in JournalEvent journalEvent) => Seen++;
+
+        public void Save(Stream target) => throw new NotSupportedException();
+
+        public void Load(Stream source) => throw new NotSupportedException();
+    }
 
     /// <summary>The lives one beside the other, a few events of one of them to a record.</summary>
     private static List<JournalRecord> RecordsOf(RandomLife[] lives, int[] cuts)

@@ -64,7 +64,7 @@ internal static class StoredTargets
             long events = 0;
             foreach (var record in journal.ReadFrom(Lsn.Zero))
             {
-                events += record.Events.Count;
+                events += record.Events.Length;
             }
 
             FuzzTargets.Sound(events == journal.Head.Lsn.Value, "as many events are read as the head says");

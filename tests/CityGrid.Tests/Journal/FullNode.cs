@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using CityGrid.Hub.Catalogue;
 using CityGrid.Hub.Cells;
 using CityGrid.Hub.Children;
@@ -226,7 +227,7 @@ internal sealed class FullNode
     {
         _now += Duration.FromMinutes(1);
         var (first, last) = (new Lsn(_lsn + 1), new Lsn(_lsn + drafts.Length));
-        JournalEvent[] events = [.. drafts.Select((draft, i) => new JournalEvent(new Lsn(first.Value + i), first, last, _now, "desk", draft.Kind, draft.Schema, draft.Payload))];
+        ImmutableArray<JournalEvent> events = [.. drafts.Select((draft, i) => new JournalEvent(new Lsn(first.Value + i), first, last, _now, "desk", draft.Kind, draft.Schema, draft.Payload))];
         _lsn = last.Value;
         _journal.Add(new JournalRecord(_now, "desk", Hash256.Zero, Hash256.Zero, events));
         foreach (var journalEvent in events)

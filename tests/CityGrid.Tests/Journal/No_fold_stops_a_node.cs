@@ -34,6 +34,22 @@ public sealed class No_fold_stops_a_node
         Assert.That((again.Applied, again.Settled, told[^1]), Is.EqualTo((2, 1, ("broken", new Lsn(2)))));
     }
 
+    [Test]
+    public void Nor_one_that_takes_a_record_at_one_go()
+    {
+        var journal = new MemoryJournal(new SeededEntropy(1));
+        for (byte i = 0; i < 3; i++)
+        {
+            journal.Append([new RecordDraft("a", [new EventDraft(1, 1, new byte[] { i }), new EventDraft(1, 1, new byte[] { i })])], Drafts.Noon);
+        }
+
+        var told = new List<(string Fold, Lsn Lsn)>();
+        var fold = new Whole(breaksAt: 1);
+        using var sequencer = new Sequencer(journal, [fold], TimeProvider.System) { FoldFailed = (fold, e, _) => told.Add((fold.Name, e.Lsn)) };
+        Assert.That((sequencer.Recover(), fold.Records, fold.Events), Is.EqualTo((6L, 2, 0)));
+        Assert.That(told, Is.EqualTo(((string, Lsn)[])[("whole", new Lsn(4))]), "with the last event of its record");
+    }
+
     /// <summary>A record that no journal keeps is the fault of the command that wants it; whoever stands in the same batch is answered.</summary>
     [Test]
     public async Task Nor_does_a_command_that_decides_on_too_much()
@@ -51,6 +67,43 @@ public sealed class No_fold_stops_a_node
     }
 
     private static void Throw() => throw new InvalidOperationException("This fold has a fault.");
+
+    /// <summary>Takes every record at one go, and breaks at one.</summary>
+    private sealed class Whole(byte breaksAt) : IFold
+    {
+        public string Name => "whole";
+
+        public int Version => 1;
+
+        public bool Prepares => true;
+
+        public int Records { get; private set; }
+
+        public int Events { get; private set; }
+
+        public object?[]? Prepare(JournalRecord record) => [null, new One(this, record)];
+
+        public void Apply(in JournalEvent journalEvent) => Events++;
+
+        public void Save(Stream target) => throw new NotSupportedException();
+
+        public void Load(Stream source) => throw new NotSupportedException();
+
+        private sealed class One(Whole whole, JournalRecord record) : WholeRecord(whole, record)
+        {
+            public override void Apply()
+            {
+                if (Record.Events[0].Payload.Span[0] == whole.BreaksAt)
+                {
+                    Throw();
+                }
+
+                whole.Records++;
+            }
+        }
+
+        private byte BreaksAt => breaksAt;
+    }
 
     private sealed class Note(int bytes = 1) : Command<bool>
     {

@@ -223,7 +223,7 @@ public sealed class The_next_segment_has_room
         return payload;
     }
 
-    private static long Read(FileJournal journal) => journal.ReadFrom(Lsn.Zero).Sum(record => record.Events.Count);
+    private static long Read(FileJournal journal) => journal.ReadFrom(Lsn.Zero).Sum(record => record.Events.Length);
 
     private FileJournal Open() => FileJournal.Open(_disk, new SeededEntropy(1), Drafts.Node, Options, _held);
 

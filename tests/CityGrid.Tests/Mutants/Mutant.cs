@@ -113,7 +113,7 @@ internal sealed class WrongJournal(IJournal real) : IJournal
 
     public IEnumerable<JournalRecord> ReadFrom(Lsn after) => real.ReadFrom(after);
 
-    public IEnumerable<T> ReadFrom<T>(Lsn after, Func<JournalRecord, T> make) => real.ReadFrom(after, make);
+    public IEnumerable<T> Replay<T>(Lsn after, Func<JournalRecord, T> make) => real.Replay(after, make);
 
     public JournalRecord? ReadAt(Lsn lsn) => FindsNothing ? null : real.ReadAt(lsn);
 
