@@ -207,7 +207,7 @@ internal sealed class JournalOpening(IDisk disk, IEntropy entropy, NodeId node, 
         try
         {
             packed = PackedSegment.Load(disk, JournalFiles.Packed(first));
-            new SegmentPacking(disk, options).CheckAll(packed, packed.End);
+            new SegmentPacking(disk, options).CheckAll(packed, packed.End, ChainCheck.EveryRecord);
         }
         catch (JournalDamagedException)
         {

@@ -5,10 +5,18 @@ using NUnit.Framework;
 
 namespace CityGrid.Tests.Sealing;
 
-[TestFixture(false, TestName = "A box of AES-GCM opens whole or not at all")]
-[TestFixture(true, TestName = "A box of the stand-in opens whole or not at all")]
-public sealed class A_box_opens_whole_or_not_at_all(bool simulation)
+[TestFixture("AES-GCM", TestName = "A box of AES-GCM opens whole or not at all")]
+[TestFixture("AES-GCM of the runtime", TestName = "A box of the runtime's own AES-GCM opens whole or not at all")]
+[TestFixture("stand-in", TestName = "A box of the stand-in opens whole or not at all")]
+public sealed class A_box_opens_whole_or_not_at_all(string cipher)
 {
+    private ISeal Seal => cipher switch
+    {
+        "AES-GCM" => new AesGcmSeal(),
+        "stand-in" => new StandInSeal(),
+        _ => new AesGcmSeal(ofSodium: false),
+    };
+
     private KeyPool _keys = null!;
     private Sealer _sealer = null!;
 
@@ -16,7 +24,7 @@ public sealed class A_box_opens_whole_or_not_at_all(bool simulation)
     public void Open()
     {
         _keys = KeyPool.Open(new ModelDisk(), new SeededEntropy(20), 0);
-        _sealer = new Sealer(_keys, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(21));
+        _sealer = new Sealer(_keys, Seal, new SeededEntropy(21));
     }
 
     [OneTimeTearDown]
@@ -65,7 +73,7 @@ public sealed class A_box_opens_whole_or_not_at_all(bool simulation)
         Assert.That(_sealer.Unseal(box, "cast"u8), Is.EqualTo(Unsealed.Damaged));
 
         using var elsewhere = KeyPool.Open(new ModelDisk(), new SeededEntropy(22), 0);
-        var other = new Sealer(elsewhere, simulation ? new StandInSeal() : new AesGcmSeal(), new SeededEntropy(23));
+        var other = new Sealer(elsewhere, Seal, new SeededEntropy(23));
         Assert.That(other.Unseal(box, "case"u8), Is.EqualTo(Unsealed.Damaged));
     }
 
