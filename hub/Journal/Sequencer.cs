@@ -90,7 +90,6 @@ public sealed class Sequencer : IDisposable
         var from = replaysAll ? Lsn.Zero : RestoreSnapshot();
         Failpoint.Hit("replay.snapshot.loaded");
         long replayed = 0;
-        var last = default(JournalRecord);
         foreach (var (record, prepared, whole) in _journal.Replay(from, Prepared))
         {
             if (whole is not null)
@@ -100,18 +99,16 @@ public sealed class Sequencer : IDisposable
             }
             else
             {
-                for (var i = 0; i < record.Events.Length; i++)
+                for (var i = 0; i < record!.Events.Length; i++)
                 {
                     ApplyOne(record.Events.ItemRef(i), null, prepared, i);
                 }
 
                 replayed += record.Events.Length;
             }
-
-            last = record;
         }
 
-        Settle(last is null ? default : last.Events[^1]);
+        Settle(replayed == 0 ? default : EventAt(_journal.Head.Lsn));
         Failpoint.Hit("replay.after");
         Applied = _journal.Head.Lsn;
         return replayed;
@@ -404,10 +401,10 @@ public sealed class Sequencer : IDisposable
     private readonly record struct Taker(IFold Fold, int Preparing);
 
     /// <summary>
-    /// A record with what each of the folds that prepare made of it, by event (null where none made anything), or with what the one fold that it means anything to has
-    /// made of the whole.
+    /// A record with what each of the folds that prepare made of it, by event (null where none made anything); or what the one fold that it means anything to has made of
+    /// the whole, and nothing else.
     /// </summary>
-    private readonly record struct Ahead(JournalRecord Record, object?[]?[]? Prepared, WholeRecord? Whole);
+    private readonly record struct Ahead(JournalRecord? Record, object?[]?[]? Prepared, WholeRecord? Whole);
 
     /// <summary>On the thread that reads ahead, or on that of the replay.</summary>
     private Ahead Prepared(JournalRecord record)
@@ -420,7 +417,7 @@ public sealed class Sequencer : IDisposable
                 var made = _folds[_preparing[k]].Prepare(record);
                 if (made is [.., WholeRecord whole] && IsTakenByAlone(whole.Fold, record))
                 {
-                    return new Ahead(record, null, whole);
+                    return new Ahead(null, null, whole);
                 }
 
                 if (made is not null)
@@ -483,9 +480,11 @@ public sealed class Sequencer : IDisposable
         catch (Exception failure) when (!IsStorage(failure))
 #pragma warning restore CA1031
         {
-            FoldFailed?.Invoke(whole.Fold, whole.Record.Events[^1], failure);
+            FoldFailed?.Invoke(whole.Fold, EventAt(whole.Last), failure);
         }
     }
+
+    private JournalEvent EventAt(Lsn last) => _journal.ReadAt(last)!.Events[^1];
 
     private void ApplyOne(in JournalEvent journalEvent, object? known, object?[]?[]? prepared = null, int number = 0)
     {

@@ -271,12 +271,12 @@ public sealed class CaseBook : IFold
     /// <summary>A case that was begun and ended in one record was never open for anybody to see.</summary>
     internal void Apply(LifeAhead life)
     {
-        CaseTally.AddAt(_cells, life.Spot, life.Source, life.Counted, _own, new Revision(_epoch(), life.At.Value), life.At);
+        CaseTally.AddAt(_cells, life.Spot, life.Source, life.Counted, _own, new Revision(_epoch(), life.Last.Value), life.Last);
         Count++;
         Note(life.Id, life.Begun);
         Note(life.Id, life.Ended);
-        Shelves.Changed(CaseDesk.ShelfOf(life.Id), life.At);
-        Changed?.Invoke(life.After());
+        Shelves.Changed(CaseDesk.ShelfOf(life.Id), life.Last);
+        Changed?.Invoke(BeforeOf(life.Id, life.Last));
     }
 
     private void Note(CaseId id, in NotedOf noted)

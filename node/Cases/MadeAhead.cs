@@ -32,28 +32,22 @@ internal sealed class LifeAhead : WholeRecord
     public static readonly object ComesWithItsEnd = new();
 
     private readonly CaseBook _book;
-    private readonly StepAhead _beginning;
-    private readonly CaseEntry _ended;
     private readonly Contribution[] _counted;
 
     private LifeAhead(CaseBook book, JournalRecord record, StepAhead beginning, CaseEntry ended, Contribution[] counted)
         : base(book, record)
     {
-        (_book, _beginning, _ended, _counted) = (book, beginning, ended, counted);
+        (_book, _counted) = (book, counted);
         var first = beginning.After!;
-        (Id, Spot, Source, At) = (first.Id, new Spot(first.Type, first.Division), first.Source, ended.Stamp.Lsn);
+        (Id, Spot, Source) = (first.Id, new Spot(first.Type, first.Division), first.Source);
         (Begun, Ended) = (NotedOf.Beginning(beginning.Entry.Event), NotedOf.Change(first, ended.Event));
     }
 
-    // Everything that the fold asks for stands in this one object: it is made by another core, and each object more that is reached through it is waited for.
     public CaseId Id { get; }
 
     public Spot Spot { get; }
 
     public SourceCode Source { get; }
-
-    /// <summary>Where the end stands.</summary>
-    public Lsn At { get; }
 
     /// <summary>What the book keeps of the beginning and of the end, whatever they do to the case.</summary>
     public NotedOf Begun { get; }
@@ -87,13 +81,6 @@ internal sealed class LifeAhead : WholeRecord
     }
 
     public override void Apply() => _book.Apply(this);
-
-    /// <summary>The case as its end left it.</summary>
-    public CaseState After()
-    {
-        Span<Contribution> room = stackalloc Contribution[Counting.ContributionsMax];
-        return CaseFold.Apply(_beginning.After, _ended.Event, _ended.Stamp, Counting.Of(_beginning.After, _ended.Event, room));
-    }
 }
 
 /// <summary>What the book keeps of an event whatever it does to its case.</summary>

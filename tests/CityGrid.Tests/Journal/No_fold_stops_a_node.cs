@@ -91,9 +91,11 @@ public sealed class No_fold_stops_a_node
 
         private sealed class One(Whole whole, JournalRecord record) : WholeRecord(whole, record)
         {
+            private readonly byte _number = record.Events[0].Payload.Span[0];
+
             public override void Apply()
             {
-                if (Record.Events[0].Payload.Span[0] == whole.BreaksAt)
+                if (_number == whole.BreaksAt)
                 {
                     Throw();
                 }
