@@ -222,8 +222,10 @@ public sealed class CellFold : IFold
             return;
         }
 
-        foreach (var cell in _gathered.Take())
+        foreach (var cell in _gathered.InOrder())
         {
+            // First: a cell that cannot be written must not hold up the others for ever.
+            _gathered.Remove(cell);
             if (_scratch.Length < cell.Draft.BytesBound)
             {
                 _scratch = new byte[cell.Draft.BytesBound * 2];

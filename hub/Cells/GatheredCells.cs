@@ -64,18 +64,19 @@ internal sealed class GatheredCells
         return cell;
     }
 
-    /// <summary>Takes all of them, the one whose last event lies furthest back first; they may be used until the next call of <see cref="Touch"/>.</summary>
-    public IReadOnlyList<GatheredCell> Take()
+    /// <summary>All of them, the one whose last event lies furthest back first.</summary>
+    public IReadOnlyList<GatheredCell> InOrder()
     {
         GatheredCell[] cells = [.. _byPlace.Values];
         Array.Sort(Array.ConvertAll(cells, cell => cell.Touched), cells);
-        _byPlace.Clear();
-        foreach (var cell in cells)
-        {
-            _free.Push(cell);
-        }
-
         return cells;
+    }
+
+    /// <summary>Lets go of one, which may be used until the next call of <see cref="Touch"/>.</summary>
+    public void Remove(GatheredCell cell)
+    {
+        _byPlace.Remove(PlaceOf(cell.Series, cell.Day));
+        _free.Push(cell);
     }
 
     /// <summary>Lets go of memory that only a replay needs. Nothing may be gathered.</summary>

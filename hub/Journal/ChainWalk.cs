@@ -12,14 +12,15 @@ internal enum ChainCheck
     EveryRecord,
 
     /// <summary>
-    /// The last record of each frame, against the frame's trailer; of the others, what the record after them says of them is taken. No crash and no flipped bit is
-    /// missed by it, for each record has its check value: only somebody's hand is, until every record is walked.
+    /// The last record of each frame, against the frame's trailer; of the others, what the record after them says of them is taken. No flipped bit and
+    /// no torn write is missed by it, for each record has its check value: only somebody's hand is, or a disk that brings back whole sectors of a former time within a frame,
+    /// until every record is walked.
     /// </summary>
     EveryFrame,
 }
 
 /// <summary>
-/// Walks frames in order and checks everything that can be checked: lengths, check values, positions, and the chain of hashes. Where it begins in the
+/// Walks frames in order and checks everything that can be checked: lengths, check values, positions, and the chain of hashes as far as it is asked to. Where it begins in the
 /// middle of a segment, the first record's own word on its predecessor is taken.
 /// </summary>
 internal sealed class ChainWalk(ActorNames actors, JournalFaults faults, ChainCheck check = ChainCheck.EveryRecord)

@@ -10,12 +10,12 @@ public interface IFold
 
     int Version { get; }
 
-    /// <summary>Whether events of this kind mean anything here; of another kind none is shown. Asked once for each kind.</summary>
+    /// <summary>Whether events of this kind mean anything here; of another kind none is shown. May be asked at any time on any thread; the answer is always the same.</summary>
     bool Takes(ushort kind) => true;
 
     void Apply(in JournalEvent journalEvent);
 
-    /// <summary>Whether <see cref="Prepare"/> ever makes anything. Asked once.</summary>
+    /// <summary>Whether <see cref="Prepare"/> ever makes anything: of a fold that says no, it is not called.</summary>
     bool Prepares => false;
 
     /// <summary>

@@ -27,7 +27,7 @@ public interface IJournal : IDisposable
 
     /// <summary>
     /// The same for a start, with something made of each record, which may be done on another thread, ahead of whoever reads. Every check value is compared, and the chain of
-    /// hashes from batch to batch; that of each record within, <see cref="ReadFrom"/> works out again, the packing of its segment, and whoever verifies the journal.
+    /// hashes from frame to frame. Within a frame it is not: <see cref="ReadFrom"/> does that, and the packing of a segment, and whoever verifies the journal.
     /// </summary>
     IEnumerable<T> Replay<T>(Lsn after, Func<JournalRecord, T> make);
 

@@ -12,7 +12,7 @@ internal static class ReadAhead
 {
     public static IEnumerable<TMade> Of<T, TMade>(IEnumerable<T> source, Func<T, TMade> make, int items)
     {
-        using var ready = new BlockingCollection<(T Item, TMade? Made, bool IsMade)>(items);
+        using var ready = new BlockingCollection<(T? Item, TMade? Made, bool IsMade)>(items);
         using var stop = new CancellationTokenSource();
         ExceptionDispatchInfo? failure = null;
         var worker = new Thread(() =>
@@ -22,7 +22,7 @@ internal static class ReadAhead
                 foreach (var item in source)
                 {
                     var readerWaits = ready.Count == 0;
-                    ready.Add(readerWaits ? (item, default, false) : (item, make(item), true), stop.Token);
+                    ready.Add(readerWaits ? (item, default, false) : (default, make(item), true), stop.Token);
                 }
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -47,7 +47,7 @@ internal static class ReadAhead
         {
             foreach (var (item, made, isMade) in ready.GetConsumingEnumerable())
             {
-                yield return isMade ? made! : make(item);
+                yield return isMade ? made! : make(item!);
             }
 
             failure?.Throw();

@@ -5,11 +5,11 @@ using ZstdSharp;
 
 namespace CityGrid.Hub.Journal;
 
-/// <summary>Writes a sealed segment again in compressed form. Every check value and the chain are compared before and after; a doubt leaves the raw file.</summary>
+/// <summary>Writes a sealed segment again in compressed form. Every check value is compared before and after, and the chain of hashes record by record before and frame by frame after; a doubt leaves the raw file.</summary>
 internal sealed class SegmentPacking(IDisk disk, JournalOptions options)
 {
     /// <summary>
-    /// The fastest that zstd is where it still looks for what recurs. Most of a city's segment is sealed, and no level makes that smaller: at level 3 a segment of reports is
+    /// The first of zstd's fast levels. Most of a city's segment is sealed, and no level makes that smaller: at level 3 a segment of reports is
     /// smaller by 0.4 % and takes twice as long, one of a parent, full of figures, smaller by a sixth. The writer wants the cores.
     /// </summary>
     private const int Level = -1;

@@ -108,7 +108,7 @@ public sealed class Sequencer : IDisposable
             }
         }
 
-        Settle(replayed == 0 ? default : EventAt(_journal.Head.Lsn));
+        Settle(() => EventAt(_journal.Head.Lsn));
         Failpoint.Hit("replay.after");
         Applied = _journal.Head.Lsn;
         return replayed;
@@ -331,7 +331,7 @@ public sealed class Sequencer : IDisposable
                     }
                 }
 
-                Settle(events[^1]);
+                Settle(() => events[^1]);
                 Applied = ranges[^1].Last;
                 Folded?.Invoke(Applied);
             }
@@ -453,7 +453,8 @@ public sealed class Sequencer : IDisposable
     private Taker[] FindTakers(ushort kind) => _takers[kind] =
         [.. Enumerable.Range(0, _folds.Count).Where(k => _folds[k].Takes(kind)).Select(k => new Taker(_folds[k], Array.IndexOf(_preparing, k)))];
 
-    private void Settle(in JournalEvent last)
+    /// <param name="last">The last of the events that were applied, for whoever is told of a fault.</param>
+    private void Settle(Func<JournalEvent> last)
     {
         foreach (var fold in _folds)
         {
@@ -465,7 +466,7 @@ public sealed class Sequencer : IDisposable
             catch (Exception failure) when (!IsStorage(failure))
 #pragma warning restore CA1031
             {
-                FoldFailed?.Invoke(fold, last, failure);
+                FoldFailed?.Invoke(fold, last(), failure);
             }
         }
     }
@@ -484,7 +485,8 @@ public sealed class Sequencer : IDisposable
         }
     }
 
-    private JournalEvent EventAt(Lsn last) => _journal.ReadAt(last)!.Events[^1];
+    /// <summary>The last event of the record that ends at a position; none where the journal has none.</summary>
+    private JournalEvent EventAt(Lsn last) => _journal.ReadAt(last) is { } record ? record.Events[^1] : default;
 
     private void ApplyOne(in JournalEvent journalEvent, object? known, object?[]?[]? prepared = null, int number = 0)
     {

@@ -8,6 +8,8 @@ namespace CityGrid.Hub.Sealing;
 /// </summary>
 public sealed class AesGcmSeal : ISeal
 {
+    private const int KeyBytes = 32;
+
     private readonly bool _ofSodium;
 
     public AesGcmSeal()
@@ -22,6 +24,7 @@ public sealed class AesGcmSeal : ISeal
 
     public void Encrypt(in SealInput input, ReadOnlySpan<byte> plaintext, Span<byte> ciphertext, Span<byte> tag)
     {
+        CheckLengths(input, plaintext.Length, ciphertext.Length, tag.Length);
         if (_ofSodium)
         {
             Sodium.Encrypt(input, plaintext, ciphertext, tag);
@@ -34,6 +37,7 @@ public sealed class AesGcmSeal : ISeal
 
     public bool TryDecrypt(in SealInput input, ReadOnlySpan<byte> ciphertext, ReadOnlySpan<byte> tag, Span<byte> plaintext)
     {
+        CheckLengths(input, plaintext.Length, ciphertext.Length, tag.Length);
         if (OpensWhole(input, ciphertext, tag, plaintext))
         {
             return true;
@@ -59,6 +63,14 @@ public sealed class AesGcmSeal : ISeal
         catch (AuthenticationTagMismatchException)
         {
             return false;
+        }
+    }
+
+    private static void CheckLengths(in SealInput input, int plaintext, int ciphertext, int tag)
+    {
+        if (input.Key.Length != KeyBytes || input.Nonce.Length != SealInput.NonceBytes || tag != SealInput.TagBytes || plaintext != ciphertext)
+        {
+            throw new ArgumentException($"A key has {KeyBytes} bytes, a nonce {SealInput.NonceBytes}, a tag {SealInput.TagBytes}, and both texts are equally long: these have {input.Key.Length}, {input.Nonce.Length}, {tag}, {plaintext} and {ciphertext}.");
         }
     }
 }

@@ -4,7 +4,7 @@ namespace CityGrid.Hub.Sealing;
 
 /// <summary>
 /// AES-256-GCM of libsodium (https://doc.libsodium.org/secret-key_cryptography/aead/aes-256-gcm): one call, which makes nothing that must be freed and leaves no key behind.
-/// It needs a processor with instructions for it.
+/// It needs a processor with instructions for it, and looks at no length but those of the texts: the caller has to.
 /// </summary>
 internal static partial class Sodium
 {
@@ -15,7 +15,6 @@ internal static partial class Sodium
 
     public static unsafe void Encrypt(in SealInput input, ReadOnlySpan<byte> plaintext, Span<byte> ciphertext, Span<byte> tag)
     {
-        CheckLengths(input, plaintext.Length, ciphertext.Length, tag.Length);
         fixed (byte* key = input.Key, nonce = input.Nonce, associated = input.Associated, from = plaintext, to = ciphertext, mac = tag)
         {
             if (Encrypt(to, mac, null, from, (ulong)plaintext.Length, associated, (ulong)input.Associated.Length, null, nonce, key) != 0)
@@ -28,19 +27,9 @@ internal static partial class Sodium
     /// <summary>False where anything does not belong together; the target is then of no use.</summary>
     public static unsafe bool TryDecrypt(in SealInput input, ReadOnlySpan<byte> ciphertext, ReadOnlySpan<byte> tag, Span<byte> plaintext)
     {
-        CheckLengths(input, plaintext.Length, ciphertext.Length, tag.Length);
         fixed (byte* key = input.Key, nonce = input.Nonce, associated = input.Associated, from = ciphertext, to = plaintext, mac = tag)
         {
             return Decrypt(to, null, from, (ulong)ciphertext.Length, mac, associated, (ulong)input.Associated.Length, nonce, key) == 0;
-        }
-    }
-
-    /// <summary>The library looks at no length but those it is told.</summary>
-    private static void CheckLengths(in SealInput input, int plaintext, int ciphertext, int tag)
-    {
-        if (input.Key.Length != 32 || input.Nonce.Length != SealInput.NonceBytes || tag != SealInput.TagBytes || plaintext != ciphertext)
-        {
-            throw new ArgumentException($"A key has 32 bytes, a nonce {SealInput.NonceBytes}, a tag {SealInput.TagBytes}, and both texts are equally long: these have {input.Key.Length}, {input.Nonce.Length}, {tag}, {plaintext} and {ciphertext}.");
         }
     }
 

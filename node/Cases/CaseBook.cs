@@ -67,7 +67,7 @@ public sealed class CaseBook : IFold
     /// <summary>The shelves of the view store that hold cases, each with the position of the last change in it.</summary>
     public ShelfPositions Shelves { get; } = new();
 
-    /// <summary>Is shown every state of a case that the view store is to hold (<see cref="CaseDocuments"/>).</summary>
+    /// <summary>Is shown every state of a case that the view store is to hold (<see cref="CaseDocuments"/>), but those that a replay goes through.</summary>
     public Action<CaseState>? Changed { get; set; }
 
     /// <summary>The earliest time at which time alone changes a case; null for never.</summary>
@@ -268,15 +268,15 @@ public sealed class CaseBook : IFold
         }
     }
 
-    /// <summary>A case that was begun and ended in one record was never open for anybody to see.</summary>
+    /// <summary>A case that was begun and ended in one record was never open for anybody to see, and at a replay nobody is shown states (<see cref="Changed"/>).</summary>
     internal void Apply(LifeAhead life)
     {
         CaseTally.AddAt(_cells, life.Spot, life.Source, life.Counted, _own, new Revision(_epoch(), life.Last.Value), life.Last);
         Count++;
         Note(life.Id, life.Begun);
         Note(life.Id, life.Ended);
+        _open.Remove(life.Id);
         Shelves.Changed(CaseDesk.ShelfOf(life.Id), life.Last);
-        Changed?.Invoke(BeforeOf(life.Id, life.Last));
     }
 
     private void Note(CaseId id, in NotedOf noted)

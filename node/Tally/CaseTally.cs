@@ -42,7 +42,10 @@ public static class CaseTally
         }
     }
 
-    /// <summary>The same where all of it counts in one place, as nearly everything does: day by day, in the order in which the days come.</summary>
+    /// <summary>
+    /// The same where all of it counts in one place, as nearly everything does: day by day, in the order in which the days come. Of several events at once, the last must
+    /// count on each of these days, for its position is what the cells get.
+    /// </summary>
     internal static void AddAt(CellFold cells, Spot spot, SourceCode source, ReadOnlySpan<Contribution> counted, OwnPlace own, Revision revision, Lsn local)
     {
         if (counted.IsEmpty)

@@ -23,10 +23,13 @@ public readonly record struct Hash256(UInt128 High, UInt128 Low)
 
     public static Hash256 Of(ReadOnlySpan<byte> content)
     {
-        var hashing = _hashing ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        // Put back only once it is done: one that failed in the midst would count what it had taken into the next hash.
+        var hashing = _hashing ?? IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        _hashing = null;
         Span<byte> hash = stackalloc byte[Size];
         hashing.AppendData(content);
         hashing.GetHashAndReset(hash);
+        _hashing = hashing;
         return FromBytes(hash);
     }
 

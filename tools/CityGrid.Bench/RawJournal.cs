@@ -1,6 +1,6 @@
 #pragma warning disable RS0030 // The one writer of the bare disk is a thread of its own.
-using System.Security.Cryptography;
 using CityGrid.Hub.Seams;
+using CityGrid.Protocol.Names;
 
 namespace CityGrid.Bench;
 
@@ -15,7 +15,7 @@ internal sealed class RawJournal : IDisposable
     private readonly IDiskFile _file;
     private readonly bool _isChained;
     private readonly Thread _writer;
-    private readonly byte[] _hash = new byte[SHA256.HashSizeInBytes];
+    private Hash256 _hash;
     private List<TaskCompletionSource> _waiting = [];
     private bool _stopping;
 
@@ -65,8 +65,8 @@ internal sealed class RawJournal : IDisposable
             for (var record = 0; _isChained && record < batch.Count; record++)
             {
                 var at = room.AsSpan(record * RecordBytes, RecordBytes);
-                _hash.CopyTo(at);
-                SHA256.HashData(at, _hash);
+                _hash.WriteTo(at);
+                _hash = Hash256.Of(at);
             }
 
             _file.Write(offset, room.AsSpan(0, bytes));

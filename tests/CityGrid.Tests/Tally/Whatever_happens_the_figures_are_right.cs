@@ -30,6 +30,41 @@ public sealed class Whatever_happens_the_figures_are_right
             },
             iter: 600);
 
+    /// <summary>The fold adds what counts in one place directly; whoever asks why a figure is what it is gets the changes one by one.</summary>
+    [Test]
+    public void What_is_added_to_the_cells_is_what_is_told_of_each_event() =>
+        Lives.Sample(
+            lives =>
+            {
+                var (added, told) = (new CellFold(), new CellFold());
+                var room = new Contribution[Counting.ContributionsMax];
+                long lsn = 0;
+                foreach (var life in lives)
+                {
+                    for (var i = 0; i < life.History.Count; i++)
+                    {
+                        var (before, happened, at) = (life.Befores[i], life.History[i].Event, new Lsn(++lsn));
+                        CaseTally.Add(added, before, happened, Counting.Of(before, happened, room), new OwnPlace(City.Node, City.Place), new Revision(1, lsn), at);
+                        foreach (var change in CaseTally.ChangesOf(before, happened, City.Node, City.Place))
+                        {
+                            told.Add(change, new Revision(1, lsn), at);
+                        }
+                    }
+                }
+
+                added.Settle();
+                told.Settle();
+                Assert.That(ImageOf(added), Is.EqualTo(ImageOf(told)), "in the order of change too");
+            },
+            iter: 200);
+
+    private static byte[] ImageOf(CellFold cells)
+    {
+        using var image = new MemoryStream();
+        cells.Save(image);
+        return image.ToArray();
+    }
+
     [Test]
     public void No_cell_is_ever_below_zero_and_histograms_add_up() =>
         Lives.Sample(

@@ -72,7 +72,8 @@ public sealed record TreePlace(DivisionCode Division, string Node, string Tier, 
 public static class TreeWriter
 {
     private const int FirstPort = 20_000;
-    private const int LastPort = 32_000;
+    private const int LastPort = 31_999;
+    private const int Ports = LastPort - FirstPort + 1;
 
     private static readonly Lock Giving = new();
 
@@ -183,7 +184,7 @@ public static class TreeWriter
     /// <summary>
     /// Ports that are free now, all different, below those that the system gives to outgoing connections (32768 and up): a node that dials while
     /// its tree is still starting cannot take the port of another. A process gives none twice before it has given all of them, for a tree's nodes
-    /// listen only once they are started, and stop for a while where they are restarted.
+    /// listen only once they are started, and stop for a while where they are restarted. Chance says where a process begins, and after that nothing.
     /// </summary>
     /// <exception cref="InvalidOperationException">So many are not free.</exception>
     public static int[] FreePorts(int count, IEntropy entropy)
@@ -191,11 +192,11 @@ public static class TreeWriter
         var ports = new List<int>(count);
         lock (Giving)
         {
-            _nextPort ??= (int)(entropy.NextUInt64() % (LastPort - FirstPort));
-            for (var step = 0; ports.Count < count && step < LastPort - FirstPort; step++)
+            _nextPort ??= (int)(entropy.NextUInt64() % Ports);
+            for (var step = 0; ports.Count < count && step < Ports; step++)
             {
                 var port = FirstPort + _nextPort.Value;
-                _nextPort = (_nextPort.Value + 1) % (LastPort - FirstPort);
+                _nextPort = (_nextPort.Value + 1) % Ports;
                 if (IsFree(port))
                 {
                     ports.Add(port);
