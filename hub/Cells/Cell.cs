@@ -3,6 +3,9 @@ using CityGrid.Protocol.Wire;
 
 namespace CityGrid.Hub.Cells;
 
+/// <summary>The number of a series of this node's own cells.</summary>
+public readonly record struct OwnSeries(int Number);
+
 /// <summary>A change to one counter of a cell.</summary>
 public readonly record struct CounterChange(ushort Counter, long Delta);
 

@@ -4,30 +4,8 @@ using CityGrid.Protocol.Wire;
 
 namespace CityGrid.Hub.Cells;
 
-/// <summary>What came of merging a cell (clause C3).</summary>
-public enum MergeOutcome
-{
-    /// <summary>New here, or newer than what was held.</summary>
-    Accepted,
-
-    /// <summary>The same revision with the same bytes is held.</summary>
-    Unchanged,
-
-    /// <summary>A newer revision is held.</summary>
-    Stale,
-
-    /// <summary>The same revision is held with other bytes: two histories claim one name. What is held stays.</summary>
-    Conflict,
-
-    /// <summary>The bytes are no canonical value.</summary>
-    Malformed,
-}
-
 /// <summary>A cell as held here: how new it is, the local position of its last change, and a copy of its value.</summary>
 public readonly record struct CellView(Revision Revision, Lsn Local, ReadOnlyMemory<byte> Value);
-
-/// <summary>The number of a series of this node's own cells.</summary>
-public readonly record struct OwnSeries(int Number);
 
 /// <summary>The cells that changed in (from, <see cref="To"/>], in the order of their last change.</summary>
 public sealed record CellCut(Lsn To, IReadOnlyList<CellRow> Cells);
@@ -173,7 +151,7 @@ public sealed class CellFold : IFold
     public void Add(in CellChange change, Revision revision, Lsn local) =>
         Add(SeriesOf(change.Key), change.Key.Day, [.. change.Counters], [.. change.Durations.Select(d => BucketChange.Of(d.Histogram, d.Seconds, d.Delta))], revision, local);
 
-    /// <summary>What own cells of one type, division and source are added to by, at one grain and on any day. Good until an image is loaded.</summary>
+    /// <summary>By what own cells of one type, division and source at one grain are named, whatever their day: looked up once for several days. Good until an image is loaded.</summary>
     public OwnSeries SeriesOf(in CellKey key) => new(_store.Names.FindSeries(key) is >= 0 and var known ? known : _store.Names.InternSeries(key));
 
     /// <inheritdoc cref="Add(in CellChange, Revision, Lsn)"/>

@@ -19,7 +19,7 @@ internal static partial class Sodium
         {
             if (Encrypt(to, mac, null, from, (ulong)plaintext.Length, associated, (ulong)input.Associated.Length, null, nonce, key) != 0)
             {
-                throw new InvalidOperationException("libsodium did not seal a text.");
+                throw new InvalidOperationException($"libsodium did not seal a text of {plaintext.Length} bytes. Nothing of it was kept.");
             }
         }
     }

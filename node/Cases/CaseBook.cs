@@ -116,7 +116,7 @@ public sealed class CaseBook : IFold
 
     /// <summary>
     /// Each event decoded; and what becomes of a case that begins in this record, as far as the record tells of it. A record that is the whole life of a case comes as
-    /// one, with its last event: nobody could see the case in between, and no state of it need be made.
+    /// one, with its last event: nobody could see the case in between, and no state after its end need be made.
     /// </summary>
     public object?[]? Prepare(JournalRecord record)
     {

@@ -77,6 +77,20 @@ public sealed class What_is_made_ahead_is_what_a_replay_makes
         Assert.That(lives, Is.Positive, "some records were taken at one go");
     }
 
+    /// <summary>Else no record would be taken at one go in a node, where many folds stand beside the book, and nobody would see it. What a fold takes is a matter of the kind alone.</summary>
+    [Test]
+    public void Of_all_folds_the_book_alone_takes_what_happens_to_cases()
+    {
+        var folds = new[] { typeof(CaseBook), typeof(CellFold) }.SelectMany(known => known.Assembly.GetTypes())
+            .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IFold)))
+            .Select(type => (IFold)System.Runtime.CompilerServices.RuntimeHelpers.GetUninitializedObject(type)).ToArray();
+        Assert.That(folds, Has.Length.GreaterThan(8));
+        for (var kind = EventKinds.NodeFirst; kind < EventKinds.NodeFirst + 100; kind++)
+        {
+            Assert.That(folds.Where(fold => fold.Takes(kind)).Select(fold => fold.GetType()), Is.EqualTo(new[] { typeof(CaseBook) }), $"kind {kind}");
+        }
+    }
+
     private static long Recovered(IJournal journal, IReadOnlyList<IFold> folds)
     {
         using var sequencer = new Sequencer(journal, folds, TimeProvider.System) { FoldFailed = (fold, at, failure) => throw new InvalidOperationException($"{fold.Name} at {at.Lsn}", failure) };
